@@ -1,0 +1,1 @@
+"""SQLite: which files exist, which image each is, what was rejected and why."""

@@ -1,0 +1,176 @@
+"""Settings: defaults < TOML < SIMD_* environment < flags -> one frozen `Settings`, read once and passed down.
+
+An unknown key is an error with a hint, because a misspelt limit that is silently ignored is found out too late.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simd.errors import ConfigError
+
+MIB = 1 << 20
+
+
+def _default_state_dir(environ: Mapping[str, str]) -> Path:
+    if directory := environ.get("STATE_DIRECTORY"):
+        return Path(directory.split(":")[0])
+    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "simd"
+
+
+def _default_listen(environ: Mapping[str, str]) -> str:
+    if directory := environ.get("RUNTIME_DIRECTORY"):
+        return f"unix:{directory.split(':')[0]}/simd.sock"
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    return f"unix:{runtime}/simd/simd.sock" if runtime else f"unix:/tmp/simd-{os.getuid()}/simd.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. Names are the TOML keys; `SIMD_` + upper case is the environment variable."""
+
+    state_dir: Path
+    listen: str
+    roots: tuple[Path, ...] = ()
+    models_dir: Path | None = None
+    model: str = "efficientnet-lite0"
+    device: str = "auto"
+    max_threads: int = 0
+    batch_size: int = 16
+    max_image_bytes: int = 512 * MIB
+    max_image_pixels: int = 250_000_000
+    decode_timeout_s: float = 30.0
+    decode_memory_bytes: int = 2048 * MIB
+    settle_s: float = 1.0
+    scan_interval_s: float = 3600.0
+    grace_period_s: float = 7 * 86400.0
+    flush_rows: int = 4096
+    max_request_bytes: int = 64 * MIB
+    max_concurrent_requests: int = 64
+    log_level: str = "info"
+    source: dict[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def threads(self) -> int:
+        """Cores that indexing may use: `max_threads`, or all that this process may run on."""
+        return self.max_threads or len(os.sched_getaffinity(0))
+
+    @property
+    def model_cache(self) -> Path:
+        """Where converted models are kept."""
+        return self.models_dir or self.state_dir / "models"
+
+
+_KEYS = tuple(f.name for f in dataclasses.fields(Settings) if f.name != "source")
+_CHOICES = {"device": ("auto", "cpu", "gpu"), "log_level": ("debug", "info", "warning", "error")}
+_MAY_BE_ZERO = {"max_threads", "settle_s", "grace_period_s"}
+
+
+def load(
+    *, file: Path | None = None, environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None
+) -> Settings:
+    """Read the settings in force.
+
+    Args:
+        file: a TOML file that must exist; None looks for the XDG one and `/etc/simd/simd.toml`.
+        environ: the environment, `os.environ` if None.
+        flags: values given on the command line; None values are not given.
+
+    Raises:
+        ConfigError: unreadable or malformed file, unknown key, or a value out of its range.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, object] = {"state_dir": _default_state_dir(environ), "listen": _default_listen(environ)}
+    source = dict.fromkeys(_KEYS, "default")
+    hints = typing.get_type_hints(Settings)
+    for origin, layer in (
+        _from_file(file, environ),
+        ("environment", _from_environment(environ)),
+        ("flag", {k: v for k, v in (flags or {}).items() if v is not None}),
+    ):
+        for key, value in layer.items():
+            _known(key, origin)
+            values[key] = _convert(key, value, hints[key], origin)
+            source[key] = origin
+    return Settings(**values, source=source)  # type: ignore[arg-type]
+
+
+def _from_file(file: Path | None, environ: Mapping[str, str]) -> tuple[str, dict[str, object]]:
+    if file is None:
+        config_home = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        candidates = [config_home / "simd/simd.toml", Path("/etc/simd/simd.toml")]
+        file = next((c for c in candidates if c.is_file()), None)
+        if file is None:
+            return "default", {}
+    try:
+        with file.open("rb") as stream:
+            return str(file), tomllib.load(stream)
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {file}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from error
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    """`SIMD_*` variables that are settings. Others are somebody else's, unless they look like a slip of the pen."""
+    found: dict[str, object] = {}
+    for name, text in environ.items():
+        if not name.startswith("SIMD_") or name == "SIMD_ADDRESS":
+            continue
+        key = name.removeprefix("SIMD_").lower()
+        if key in _KEYS or difflib.get_close_matches(key, _KEYS, 1, 0.8):
+            found[key] = text.split(os.pathsep) if key == "roots" else text
+    return found
+
+
+def _known(key: str, origin: str) -> None:
+    if key in _KEYS:
+        return
+    close = difflib.get_close_matches(key, _KEYS, 1)
+    hint = f"did you mean `{close[0]}`?" if close else f"known settings: {', '.join(_KEYS)}"
+    raise ConfigError(f"unknown setting `{key}` ({origin})", field=key, remedy=hint)
+
+
+def _convert(key: str, value: object, kind: object, origin: str) -> object:
+    """One value as its field's type, checked against its range."""
+    if isinstance(kind, types.UnionType):
+        kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    try:
+        if kind == tuple[Path, ...]:
+            items = [value] if isinstance(value, str | Path) else value
+            if not isinstance(items, list | tuple):
+                raise TypeError("a list of directories is needed")
+            return tuple(Path(os.path.abspath(os.path.expanduser(str(i)))) for i in items)
+        if kind is Path:
+            return Path(os.path.abspath(os.path.expanduser(str(value))))
+        if kind is str:
+            return _choice(key, value)
+        return _number(key, value, int if kind is int else float)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"setting `{key}` ({origin}) cannot be {value!r}: {error}", field=key) from error
+
+
+def _choice(key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("text is needed")
+    allowed = _CHOICES.get(key)
+    if allowed and value not in allowed:
+        raise ValueError(f"choose one of {', '.join(allowed)}")
+    return value
+
+
+def _number(key: str, value: object, kind: type[int] | type[float]) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError("a number is needed")
+    number = kind(value)
+    if not (0 <= number < float("inf")) or (number == 0 and key not in _MAY_BE_ZERO):
+        raise ValueError("it must be positive" if key not in _MAY_BE_ZERO else "it must not be negative")
+    return number

@@ -1,0 +1,1 @@
+"""Bytes -> embedding: decode in killable workers, preprocess, batch, backbone."""

@@ -1,0 +1,1 @@
+"""Runtimes that execute a backbone; each is imported late and in its own file."""

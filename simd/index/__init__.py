@@ -1,0 +1,1 @@
+"""The plug: one Protocol, several implementations."""

@@ -1,0 +1,116 @@
+"""The plug: what an index must do, whatever is behind it.
+
+The contract every implementation is tested against (`tests/contract`):
+
+* `put` and `delete` return only when what they did survives a crash, and the next `search` sees it.
+* Distances are Euclidean between the vectors as stored (float16 values computed in float32): 0 = same.
+  Hits are sorted by distance, ties by image_id, so equal content gives equal answers whatever its history.
+* A vector is `(dimension,)` float32, finite and L2-normalised; anything else is refused and changes nothing.
+* A deleted image is out of the answers at once. Its vector can be had back with `vector(..., deleted=True)` until
+  the grace period is over and compaction drops it.
+* Every method may be called from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from simd.types import Embedding, Hit, ImageId, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one query got: the hits, how many vectors were considered, and whether nothing can have been missed."""
+
+    hits: list[Hit]
+    searched: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStats:
+    """Numbers for `status`. `details` is free-form and only for people."""
+
+    kind: str
+    dimension: int
+    vectors: int
+    dead: int
+    disk_bytes: int
+    details: dict[str, int] = field(default_factory=dict)
+
+
+class Index(Protocol):
+    """A set of `(image_id, vector)` that can be searched."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector."""
+        ...
+
+    def put(self, embeddings: Sequence[Embedding]) -> None:
+        """Add or replace; durable and searchable on return.
+
+        Raises:
+            InvalidRequest: wrong dimension, not finite, or not normalised; nothing of the batch is applied.
+            StoreFull: no room; nothing of the batch is applied.
+        """
+        ...
+
+    def delete(self, image_ids: Sequence[ImageId]) -> int:
+        """Take images out of the answers; durable on return. Returns how many were there."""
+        ...
+
+    def contains(self, image_id: ImageId) -> bool:
+        """Whether the image is in the answers."""
+        ...
+
+    def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
+        """The stored vector, float32 `(dimension,)`, or None. `deleted` also looks at what is not yet purged."""
+        ...
+
+    def search(
+        self,
+        queries: Vector,
+        k: int,
+        *,
+        among: Collection[ImageId] | None = None,
+        exact: bool = False,
+    ) -> list[Answer]:
+        """The `k` nearest of each query, nearest first.
+
+        Args:
+            queries: `(q, dimension)` float32, L2-normalised.
+            k: at most so many hits a query; 0 gives none; more than there are gives all.
+            among: consider only these images; ids that are not stored are ignored.
+            exact: prove that nothing nearer was missed, at whatever cost.
+
+        Raises:
+            InvalidRequest: wrong shape, not finite, not normalised, or negative k.
+        """
+        ...
+
+    def ids(self) -> Iterator[ImageId]:
+        """Every image in the answers, in no particular order."""
+        ...
+
+    def __len__(self) -> int:
+        """How many images are in the answers."""
+        ...
+
+    def compact(self) -> None:
+        """Do all pending maintenance now: flush, merge segments, purge what is past its grace period."""
+        ...
+
+    def check(self) -> list[str]:
+        """Every broken invariant found by reading all of the data, one sentence each; changes nothing."""
+        ...
+
+    def stats(self) -> IndexStats:
+        """Counts and sizes."""
+        ...
+
+    def close(self) -> None:
+        """Release files and locks; everything acknowledged is already durable."""
+        ...

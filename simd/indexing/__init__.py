@@ -1,0 +1,1 @@
+"""The loop: changes -> featurizer -> index and catalogue."""

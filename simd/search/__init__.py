@@ -1,0 +1,1 @@
+"""(snapshot, query vector) -> hits: shortlist over the codes, exact re-rank over the vectors."""

@@ -1,0 +1,1 @@
+"""gRPC: one thin method per RPC."""

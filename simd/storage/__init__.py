@@ -1,0 +1,1 @@
+"""Embedding -> bytes that survive: log, memtable, segments, manifest, recovery."""

@@ -1,0 +1,163 @@
+"""The frozen nouns that travel between the rooms.
+
+Paths are bytes throughout, as the filesystem has them; they become text only where a person reads them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum
+from typing import NewType
+
+import numpy as np
+import numpy.typing as npt
+
+from simd.errors import Reason
+
+ImageId = NewType("ImageId", bytes)
+"""BLAKE2b-128 of a file's bytes: 16 bytes inside, 32 hex digits outside."""
+
+Vector = npt.NDArray[np.float32]
+"""One embedding `(dimension,)` or several `(n, dimension)`, L2-normalised float32."""
+
+Pixels = npt.NDArray[np.uint8]
+"""One picture at the model's input size, `(height, width, 3)` RGB."""
+
+ID_BYTES = 16
+
+
+def image_id_of(data: bytes | memoryview) -> ImageId:
+    """The identity of an image: BLAKE2b-128 of its file's bytes."""
+    return ImageId(hashlib.blake2b(data, digest_size=ID_BYTES).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells, without reading it, whether a file is still the one that was read."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FileKey:
+    """Where a file is: its root, and its path relative to the root (no leading slash)."""
+
+    root_id: int
+    path: bytes
+
+
+class ChangeKind(Enum):
+    """What the filesystem says about a file."""
+
+    UPSERT = "upsert"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file that is new or different (`stamp` as last seen), or gone (`stamp` is None)."""
+
+    kind: ChangeKind
+    key: FileKey
+    stamp: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What decoding tells about an image: its size as displayed (EXIF turn applied) and its format's name."""
+
+    width: int
+    height: int
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a file is not indexed: a word for programs, a sentence for people."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """An image's feature vector: float32 `(dimension,)`, L2-normalised, every value exact in float16."""
+
+    image_id: ImageId
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer of an index: Euclidean distance between L2-normalised embeddings, 0 = same, 2 = opposite."""
+
+    image_id: ImageId
+    distance: float
+
+    @property
+    def similarity(self) -> float:
+        """The cosine: 1 - distance^2 / 2."""
+        return 1.0 - self.distance * self.distance / 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A watched directory. `path` is absolute; `device` and `inode` are its identity when it was last online."""
+
+    root_id: int
+    path: bytes
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    """A root as `status` shows it. `watching` is "events" or "polling"; `detail` says what a person should know."""
+
+    root: Root
+    online: bool
+    watching: str
+    files: int
+    last_scan: float | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where indexing stands. `pending` counts files not yet decided and scans not yet ended: 0 means settled."""
+
+    pending: int
+    paused: bool
+    scanning: bool
+    images_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class AddReport:
+    """What `add` did: files now in the answers (new or already), and those that were refused, with the reason."""
+
+    added: int
+    unchanged: int
+    rejected: tuple[tuple[bytes, Rejection], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveReport:
+    """What `remove` did: files and images taken out, and what was asked for but not known."""
+
+    files: int
+    images: int
+    missing: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What a scan found: files seen, and how many of them are new or changed, or gone; roots that were offline."""
+
+    seen: int
+    changed: int
+    deleted: int
+    offline: tuple[bytes, ...] = ()

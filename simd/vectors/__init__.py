@@ -1,0 +1,1 @@
+"""Pure NumPy: arrays in, arrays out. No files, no threads, no state."""

@@ -1,0 +1,1 @@
+"""File landed -> Change. The scan is the truth; filesystem events are hints that make it faster."""
