@@ -1,0 +1,83 @@
+"""What the daemon answers to a search, as plain Python values.
+
+A path is `str` as the operating system's functions take it: `open(match.path)` works, whatever bytes the name is made
+of, where client and daemon share a filesystem.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simd.v1 import index_service_pb2, search_service_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One image that looks like the query. `paths` may be cut; `path_count` is how many there are."""
+
+    path: str
+    paths: tuple[str, ...]
+    image_id: str
+    distance: float
+    similarity: float
+    width: int
+    height: int
+    path_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The matches, nearest first; how many vectors were considered; milliseconds by stage."""
+
+    matches: tuple[Match, ...]
+    searched: int
+    exact: bool
+    took_ms: dict[str, float]
+
+
+def search_result(response: search_service_pb2.SearchResponse) -> SearchResult:
+    """From the wire."""
+    took = response.took
+    return SearchResult(
+        matches=tuple(_match(match) for match in response.matches),
+        searched=response.searched,
+        exact=response.exact,
+        took_ms={
+            "decode": took.decode_ms,
+            "featurize": took.featurize_ms,
+            "search": took.search_ms,
+            "total": took.total_ms,
+        },
+    )
+
+
+def _match(match: search_service_pb2.Match) -> Match:
+    return Match(
+        path=path_of(match),
+        paths=paths_of(match.paths, match.paths_bytes),
+        image_id=match.image_id,
+        distance=match.distance,
+        similarity=match.similarity,
+        width=match.width,
+        height=match.height,
+        path_count=match.path_count,
+    )
+
+
+def path_of(
+    message: search_service_pb2.Match
+    | index_service_pb2.RejectedFile
+    | index_service_pb2.FileError
+    | index_service_pb2.RootStatus,
+) -> str:
+    """The path of a message, exact."""
+    return os.fsdecode(message.path_bytes or message.path.encode())
+
+
+def paths_of(texts: Iterable[str], exact: Sequence[bytes]) -> tuple[str, ...]:
+    """A list of paths, exact: the bytes where there are any."""
+    return tuple(os.fsdecode(path) for path in exact or [text.encode() for text in texts])

@@ -1,0 +1,115 @@
+"""The `simctl` command: reads the arguments, runs one command, turns what goes wrong into a message and an exit code.
+
+Exit codes: 0 done, 1 error, 2 usage, 3 daemon unreachable, 4 nothing found, 5 partly failed; 130 after Ctrl-C and 141
+when the reader of the output has left, as the shell has them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import math
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from simctl.client import Client
+from simctl.errors import SimctlError
+from simctl.output import Output
+from simd import __version__
+
+_COMMANDS = {
+    "search": "find what looks like an image",
+    "status": "show how the daemon is",
+    "wait": "wait until nothing is pending",
+    "add": "index files now, and watch folders from now on",
+    "remove": "take files, folders and images out of the answers; the files themselves stay",
+    "scan": "compare folders with what is known of them",
+    "errors": "list the files that are not indexed, and why",
+    "health": "tell whether the daemon serves",
+}
+"""Each is a module of `simctl.commands`."""
+
+_DEFAULT_TIMEOUTS = {"search": 60.0, "status": 10.0, "errors": 60.0, "health": 5.0}
+"""Seconds; the other commands take as long as their work does."""
+
+_EPILOG = """\
+exit codes: 0 done, 1 error, 2 usage, 3 daemon unreachable, 4 nothing found, 5 partly failed
+
+The daemon is looked for at --address, else SIMD_ADDRESS, else $XDG_RUNTIME_DIR/simd/simd.sock.
+"""
+
+_EXIT_INTERRUPTED = 130
+_EXIT_BROKEN_PIPE = 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            # A terminal that cannot show a name's letters is no reason to fail.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        words = sys.argv[1:] if argv is None else argv
+        args = _parser(words).parse_args(words)
+        code = _run(args, Output(os.environ))
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        return _EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _EXIT_BROKEN_PIPE
+
+
+def _run(args: argparse.Namespace, output: Output) -> int:
+    timeout = args.timeout or _DEFAULT_TIMEOUTS.get(args.command)
+    try:
+        with Client(getattr(args, "address", None), timeout=timeout) as client:
+            code: int = _module(args.command).run(args, client, output)
+            return code
+    except SimctlError as error:
+        if args.json:
+            about = {"code": error.code, "reason": error.reason, "field": error.field, "message": str(error)}
+            output.json({"error": about})
+        output.error(str(error))
+        return error.exit_code
+
+
+def _module(command: str) -> Any:
+    return importlib.import_module(f"simctl.commands.{command}")
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """A parser for these words; of commands that are not among them it knows the name only, which takes less time."""
+    shared = argparse.ArgumentParser(add_help=False)
+    # Given before the command or after it; a default here would undo the former.
+    shared.add_argument(
+        "--address", metavar="ADDRESS", default=argparse.SUPPRESS, help="where the daemon is: unix:PATH or HOST:PORT"
+    )
+    parser = argparse.ArgumentParser(
+        prog="simctl",
+        description="Search and steer simd, the similar-image search daemon.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[shared],
+    )
+    parser.add_argument("--version", action="version", version=f"simctl {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, purpose in _COMMANDS.items():
+        own = commands.add_parser(name, help=purpose, description=purpose, parents=[shared])
+        if name in words:
+            own.add_argument("--json", action="store_true", help="print one JSON document")
+            own.add_argument("--timeout", type=_seconds, metavar="S", help="give up after so many seconds")
+            _module(name).arguments(own)
+    return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not math.isfinite(seconds) or seconds <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds greater than 0")
+    return seconds

@@ -1,0 +1,28 @@
+"""`simctl scan [DIR...]`: look for changes now."""
+
+from __future__ import annotations
+
+import argparse
+
+from simctl.client import Client
+from simctl.errors import EXIT_PARTLY_FAILED
+from simctl.output import Output, counted, json_paths, printable
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("paths", nargs="*", metavar="DIR", help="a root or a folder inside one; every root if none")
+    parser.add_argument("--retry-rejected", action="store_true", help="try again what could not be indexed")
+
+
+def run(args: argparse.Namespace, client: Client, output: Output) -> int:
+    """Scan, and say what was found."""
+    result = client.scan(args.paths, retry_rejected=args.retry_rejected)
+    if args.json:
+        counts = {"seen": result.seen, "changed": result.changed, "deleted": result.deleted}
+        output.json({**counts, **json_paths(result.offline, "offline")})
+    else:
+        output.line(f"{counted(result.seen, 'file')} seen, {result.changed:,} new or changed, {result.deleted:,} gone")
+    for path in result.offline:
+        output.error(f"offline: {printable(path)} cannot be read now; nothing in it was changed")
+    return EXIT_PARTLY_FAILED if result.offline else 0

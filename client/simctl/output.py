@@ -1,0 +1,150 @@
+"""What a command prints: for people, as one JSON document, or as paths alone.
+
+Results go to stdout, all else to stderr. Names of files come from anywhere, so for people whatever could steer a
+terminal is escaped; for programs (`paths`) the bytes go out as they are.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TextIO
+
+_COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+
+
+class Output:
+    """Prints for one command.
+
+    Args:
+        environ: for `NO_COLOR` and `TERM`.
+        stdout: where results go.
+        stderr: where messages and progress go.
+    """
+
+    def __init__(self, environ: Mapping[str, str], stdout: TextIO | None = None, stderr: TextIO | None = None) -> None:
+        self._stdout = stdout or sys.stdout
+        self._stderr = stderr or sys.stderr
+        plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
+        self._colour = not plain and self._stdout.isatty()
+        self._progress = self._stderr.isatty()
+        self._drawn = False
+
+    def line(self, text: str = "") -> None:
+        """A line for people."""
+        self._stdout.write(text + "\n")
+
+    def json(self, document: object) -> None:
+        """The one document of a command that was asked for JSON."""
+        # Whatever is not ASCII is escaped, so that no locale can spoil it.
+        self._stdout.write(json.dumps(document) + "\n")
+
+    def paths(self, paths: Iterable[str], *, zero: bool) -> None:
+        """Paths alone, their bytes as they are, each ended by a newline or by NUL."""
+        end = b"\0" if zero else b"\n"
+        self._stdout.flush()
+        for path in paths:
+            self._stdout.buffer.write(os.fsencode(path) + end)
+        self._stdout.buffer.flush()
+
+    def error(self, message: str) -> None:
+        """What went wrong, on stderr."""
+        self.clear()
+        self._stderr.write(f"simctl: {printable(message)}\n")
+
+    def note(self, message: str) -> None:
+        """Something worth knowing, on stderr."""
+        self.clear()
+        self._stderr.write(f"{printable(message)}\n")
+
+    def progress(self, text: str) -> None:
+        """One line that replaces the one before; only on a terminal."""
+        if self._progress:
+            self._stderr.write(f"\r\x1b[K{printable(text)}")
+            self._stderr.flush()
+            self._drawn = True
+
+    def clear(self) -> None:
+        """Take the progress line away."""
+        if self._drawn:
+            self._stderr.write("\r\x1b[K")
+            self._stderr.flush()
+            self._drawn = False
+
+    def style(self, text: str, colour: str) -> str:
+        """The text in a colour, where there are colours."""
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self._colour else text
+
+
+def printable(text: str) -> str:
+    """Text that cannot steer a terminal and can be encoded: control characters and stray bytes are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    # A byte that is not UTF-8 is a lone surrogate here; it is shown as that byte.
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def json_text(path: str) -> str:
+    """A path as JSON has it: U+FFFD in place of what is not UTF-8."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def json_path(path: str, key: str = "path") -> dict[str, object]:
+    """A path, and its exact bytes in base64 where the text is not exact."""
+    found: dict[str, object] = {key: json_text(path)}
+    if not _is_exact(path):
+        found[f"{key}_base64"] = _base64(path)
+    return found
+
+
+def json_paths(paths: Iterable[str], key: str = "paths") -> dict[str, object]:
+    """Paths, and the exact bytes of all of them in base64 where one of the texts is not exact."""
+    paths = list(paths)
+    found: dict[str, object] = {key: [json_text(path) for path in paths]}
+    if not all(map(_is_exact, paths)):
+        found[f"{key}_base64"] = [_base64(path) for path in paths]
+    return found
+
+
+def _is_exact(path: str) -> bool:
+    raw = os.fsencode(path)
+    return raw.decode("utf-8", "replace").encode() == raw
+
+
+def _base64(path: str) -> str:
+    return base64.b64encode(os.fsencode(path)).decode("ascii")
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 file`, `2,000 files`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: the two greatest units."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    days, hours, minutes = whole // 86400, whole // 3600 % 24, whole // 60 % 60
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s"
+
+
+def size(number: float) -> str:
+    """Bytes as people say them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"

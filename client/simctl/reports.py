@@ -1,0 +1,183 @@
+"""What the daemon answers to everything but a search, as plain Python values.
+
+Paths are as in `answers`; times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from simctl.answers import path_of, paths_of
+
+if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from simd.v1 import index_service_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedFile:
+    """A file that `add` could not index."""
+
+    path: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddResult:
+    """What `add` did; `queued` files were found in folders and will be indexed in the background."""
+
+    added: int
+    unchanged: int
+    queued: int
+    rejected: tuple[RejectedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveResult:
+    """What `remove` did; `missing` are paths and image ids that are not known."""
+
+    files: int
+    images: int
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What a scan found; `offline` are roots that cannot be read now."""
+
+    seen: int
+    changed: int
+    deleted: int
+    offline: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileError:
+    """A file that is not indexed."""
+
+    path: str
+    reason: str
+    detail: str
+    size: int
+    modified_time: float
+    failed_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class RootStatus:
+    """A watched directory; `last_scan_time` is None if there was none yet."""
+
+    path: str
+    online: bool
+    watching: str
+    files: int
+    last_scan_time: float | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the daemon is. While it is not ready, only `detail`, `version` and `uptime_s` say something."""
+
+    ready: bool
+    detail: str
+    images: int
+    files: int
+    pending: int
+    failed: int
+    failed_by_reason: dict[str, int]
+    paused: bool
+    scanning: bool
+    images_per_s: float
+    roots: tuple[RootStatus, ...]
+    model: dict[str, str | int]
+    device: dict[str, str]
+    index: dict[str, object] = field(hash=False)
+    version: str
+    uptime_s: float
+
+    @property
+    def settled(self) -> bool:
+        """Whether the daemon is ready and has nothing left to do."""
+        return self.ready and self.pending == 0
+
+
+def add_result(response: index_service_pb2.AddResponse) -> AddResult:
+    """From the wire."""
+    rejected = tuple(RejectedFile(path_of(item), item.reason, item.detail) for item in response.rejected)
+    return AddResult(response.added, response.unchanged, response.queued, rejected)
+
+
+def remove_result(response: index_service_pb2.RemoveResponse) -> RemoveResult:
+    """From the wire."""
+    return RemoveResult(response.files, response.images, paths_of(response.missing, response.missing_bytes))
+
+
+def scan_result(response: index_service_pb2.ScanResponse) -> ScanResult:
+    """From the wire."""
+    offline = paths_of(response.offline, response.offline_bytes)
+    return ScanResult(response.seen, response.changed, response.deleted, offline)
+
+
+def file_error(error: index_service_pb2.FileError) -> FileError:
+    """From the wire."""
+    return FileError(
+        path=path_of(error),
+        reason=error.reason,
+        detail=error.detail,
+        size=error.size,
+        modified_time=_seconds(error.modified_time),
+        failed_time=_seconds(error.failed_time),
+    )
+
+
+def status(response: index_service_pb2.StatusResponse) -> Status:
+    """From the wire."""
+    model, device, index = response.model, response.device, response.index
+    return Status(
+        ready=response.ready,
+        detail=response.detail,
+        images=response.images,
+        files=response.files,
+        pending=response.pending,
+        failed=response.failed,
+        failed_by_reason=dict(sorted(response.failed_by_reason.items())),
+        paused=response.paused,
+        scanning=response.scanning,
+        images_per_s=response.images_per_s,
+        roots=tuple(_root(root) for root in response.roots),
+        model={
+            "name": model.name,
+            "dimension": model.dimension,
+            "fingerprint": model.fingerprint,
+            "licence": model.licence,
+        },
+        device={"device": device.device, "engine": device.engine, "reason": device.reason},
+        index={
+            "kind": index.kind,
+            "vectors": index.vectors,
+            "dead": index.dead,
+            "disk_bytes": index.disk_bytes,
+            "details": dict(sorted(index.details.items())),
+        },
+        version=response.version,
+        uptime_s=response.uptime_s,
+    )
+
+
+def _root(root: index_service_pb2.RootStatus) -> RootStatus:
+    return RootStatus(
+        path=path_of(root),
+        online=root.online,
+        watching=root.watching,
+        files=root.files,
+        last_scan_time=_seconds(root.last_scan_time) if root.HasField("last_scan_time") else None,
+        detail=root.detail,
+    )
+
+
+def _seconds(time: Timestamp) -> float:
+    return float(time.seconds) + float(time.nanos) / 1e9

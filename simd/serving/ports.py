@@ -1,0 +1,140 @@
+"""What serving needs of the rest of the daemon, as protocols: the composition root passes in whatever fits.
+
+Every method may be called from any thread. Paths are absolute bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from simd.catalogue.rows import Counts, LedgerLine
+from simd.types import (
+    AddReport,
+    FileKey,
+    ImageFacts,
+    ImageId,
+    Pixels,
+    Progress,
+    RemoveReport,
+    RootStatus,
+    ScanReport,
+    Vector,
+)
+
+
+class Decoded(Protocol):
+    """What decoding an image gave."""
+
+    @property
+    def pixels(self) -> Pixels | None:
+        """The picture at the model's input size; bytes that are an image always have one."""
+        ...
+
+
+class Decoding(Protocol):
+    """A decoding under way: a `concurrent.futures.Future`."""
+
+    def result(self, timeout: float | None = None) -> Decoded:
+        """What came of it; raises ImageRejected, CancelledError, or TimeoutError after `timeout` seconds."""
+        ...
+
+    def done(self) -> bool:
+        """Whether `result` answers at once."""
+        ...
+
+    def cancel(self) -> bool:
+        """Say that nobody waits for it."""
+        ...
+
+
+class Decoder(Protocol):
+    """Decodes in worker processes that can be killed, within limits on time, memory and pixels."""
+
+    def submit_bytes(self, data: bytes, /) -> Decoding:
+        """Begin to decode an image file's bytes."""
+        ...
+
+
+class Featurizer(Protocol):
+    """Computes embeddings."""
+
+    def embed(self, pixels: Pixels, /) -> Vector:
+        """`(n, height, width, 3)` uint8 -> `(n, dimension)` float32, L2-normalised."""
+        ...
+
+
+class Catalogue(Protocol):
+    """What is known of files and images, as far as a search needs it."""
+
+    def image_at(self, path: bytes, /) -> ImageId | None:
+        """The image that an indexed file holds."""
+        ...
+
+    def images_under(self, prefix: bytes, /) -> Collection[ImageId]:
+        """The images that have a file under a path."""
+        ...
+
+    def files_of(self, image_ids: Iterable[ImageId], /) -> Mapping[ImageId, Sequence[bytes]]:
+        """The files of each image; an image without a file is left out."""
+        ...
+
+    def facts_of(self, image_ids: Iterable[ImageId], /) -> Mapping[ImageId, ImageFacts]:
+        """What decoding told of each image."""
+        ...
+
+
+class Ledger(Protocol):
+    """The error ledger, and the counts that go with it."""
+
+    def counts(self) -> Counts:
+        """How many files are searchable, and how many are not, by reason."""
+        ...
+
+    def rejections(self, *, after: FileKey | None, limit: int, under: bytes) -> Sequence[LedgerLine]:
+        """Files at or below a path (b"" is everywhere) that are not indexed, in key order, from the next of `after`."""
+        ...
+
+
+class Ingest(Protocol):
+    """The door to indexing. `add`, `remove` and `scan` return when what they promise is done."""
+
+    def add(self, paths: Sequence[bytes], /) -> AddReport:
+        """Index files now."""
+        ...
+
+    def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId], /) -> RemoveReport:
+        """Take files and images out of the answers."""
+        ...
+
+    def scan(self, paths: Sequence[bytes], /, *, retry_rejected: bool) -> ScanReport:
+        """Compare roots, or directories in them, with the catalogue; no path means every root."""
+        ...
+
+    def progress(self) -> Progress:
+        """Where indexing stands."""
+        ...
+
+    def roots(self) -> Sequence[RootStatus]:
+        """The watched directories."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """The network that makes the embeddings."""
+
+    name: str
+    dimension: int
+    fingerprint: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """What computes the embeddings, and why that: `device` is "cpu" or "gpu", `engine` the runtime."""
+
+    device: str
+    engine: str
+    reason: str

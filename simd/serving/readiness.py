@@ -1,0 +1,68 @@
+"""Whether the daemon answers yet, and with what.
+
+The server is started before the index is open and the model loaded, so that `status` can say what is going on. Until
+the services are set, and again once it stops, every other RPC is refused with `NotReady`.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from simd.errors import NotReady
+from simd.index.base import Index
+from simd.serving.ports import DeviceInfo, Ingest, Ledger, ModelInfo
+from simd.serving.queries import Queries
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All that answers RPCs."""
+
+    queries: Queries
+    index: Index
+    ledger: Ledger
+    ingest: Ingest
+    model: ModelInfo
+    device: DeviceInfo
+
+
+class Readiness:
+    """Holds the services while they answer, and what the daemon is doing while they do not."""
+
+    def __init__(self, detail: str = "starting") -> None:
+        self._lock = threading.Lock()
+        self._services: Services | None = None
+        self._detail = detail
+
+    def doing(self, detail: str) -> None:
+        """Say what the daemon is doing while it is not ready, such as "loading the model"."""
+        with self._lock:
+            self._detail = detail
+
+    def open(self, services: Services) -> None:
+        """From now on RPCs are answered."""
+        with self._lock:
+            self._services, self._detail = services, ""
+
+    def close(self, detail: str) -> None:
+        """From now on RPCs are refused."""
+        with self._lock:
+            self._services, self._detail = None, detail
+
+    @property
+    def current(self) -> tuple[Services | None, str]:
+        """The services, or None and what the daemon is doing."""
+        with self._lock:
+            return self._services, self._detail
+
+    def services(self) -> Services:
+        """The services.
+
+        Raises:
+            NotReady: there are none yet, or none any more.
+        """
+        services, detail = self.current
+        if services is None:
+            raise NotReady(f"the daemon is not ready: {detail}", remedy="`simctl wait` returns when it is")
+        return services

@@ -1,0 +1,94 @@
+"""Reading files for callers, and only those inside a root.
+
+A caller names a path on the daemon's machine, so the path is not to be trusted: links and `..` are resolved first, and
+after opening, the file that was really opened is checked once more, because a link may have been swapped in between.
+What is outside every root is refused in the same words whether it exists or not.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable
+
+from simd.errors import ImageRejected, InvalidRequest, NotFound, Reason
+
+_CHUNK = 1 << 20
+
+
+class RootFiles:
+    """Reads whole files inside the roots.
+
+    Args:
+        roots: the absolute paths of the watched directories, asked every time.
+        max_bytes: greater files are refused.
+    """
+
+    def __init__(self, roots: Callable[[], Iterable[bytes]], max_bytes: int) -> None:
+        self._roots = roots
+        self._max_bytes = max_bytes
+
+    def resolve(self, path: bytes) -> bytes:
+        """The path without links.
+
+        Raises:
+            InvalidRequest: it is not absolute, or it leads outside the roots.
+        """
+        if not path.startswith(b"/") or b"\0" in path:
+            raise InvalidRequest(f"the path {_text(path)} is not absolute", field="path")
+        real = os.path.realpath(path)
+        if not self._inside(real):
+            raise _outside(path)
+        return real
+
+    def read(self, path: bytes) -> bytes:
+        """The content of a regular file whose path was resolved.
+
+        Raises:
+            InvalidRequest: it leads outside the roots by now.
+            NotFound: there is no such file, or it is not a regular one.
+            ImageRejected: it is too big, or cannot be read.
+        """
+        try:
+            # Without O_NONBLOCK, opening a pipe would wait for somebody to write to it.
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFound(f"there is no file {_text(path)}", field="path") from error
+        except OSError as error:
+            raise ImageRejected(Reason.UNREADABLE, f"cannot open {_text(path)}: {error.strerror}") from error
+        try:
+            if not self._inside(os.readlink(b"/proc/self/fd/%d" % fd)):
+                raise _outside(path)
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise NotFound(f"{_text(path)} is not a regular file", field="path")
+            return self._content(fd, path)
+        finally:
+            os.close(fd)
+
+    def _content(self, fd: int, path: bytes) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            while chunk := os.read(fd, _CHUNK):
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > self._max_bytes:
+                    detail = f"{_text(path)} has more than {self._max_bytes} bytes; raise the setting max_image_bytes"
+                    raise ImageRejected(Reason.TOO_MANY_BYTES, detail)
+        except OSError as error:
+            raise ImageRejected(Reason.UNREADABLE, f"cannot read {_text(path)}: {error.strerror}") from error
+        return b"".join(chunks)
+
+    def _inside(self, real: bytes) -> bool:
+        roots = (os.path.realpath(root).rstrip(b"/") + b"/" for root in self._roots())
+        return any(real.startswith(root) for root in roots)
+
+
+def _outside(path: bytes) -> InvalidRequest:
+    return InvalidRequest(
+        f"{_text(path)} is not inside a watched root", field="path", remedy="send the image's bytes instead"
+    )
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "replace")

@@ -1,0 +1,236 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class AddRequest(_message.Message):
+    __slots__ = ("paths", "paths_bytes")
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    PATHS_BYTES_FIELD_NUMBER: _ClassVar[int]
+    paths: _containers.RepeatedScalarFieldContainer[str]
+    paths_bytes: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class AddResponse(_message.Message):
+    __slots__ = ("added", "unchanged", "rejected", "queued")
+    ADDED_FIELD_NUMBER: _ClassVar[int]
+    UNCHANGED_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    added: int
+    unchanged: int
+    rejected: _containers.RepeatedCompositeFieldContainer[RejectedFile]
+    queued: int
+    def __init__(self, added: _Optional[int] = ..., unchanged: _Optional[int] = ..., rejected: _Optional[_Iterable[_Union[RejectedFile, _Mapping]]] = ..., queued: _Optional[int] = ...) -> None: ...
+
+class RejectedFile(_message.Message):
+    __slots__ = ("path", "path_bytes", "reason", "detail")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    path_bytes: bytes
+    reason: str
+    detail: str
+    def __init__(self, path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class RemoveRequest(_message.Message):
+    __slots__ = ("paths", "paths_bytes", "image_ids")
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    PATHS_BYTES_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_IDS_FIELD_NUMBER: _ClassVar[int]
+    paths: _containers.RepeatedScalarFieldContainer[str]
+    paths_bytes: _containers.RepeatedScalarFieldContainer[bytes]
+    image_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., image_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RemoveResponse(_message.Message):
+    __slots__ = ("files", "images", "missing", "missing_bytes")
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    MISSING_BYTES_FIELD_NUMBER: _ClassVar[int]
+    files: int
+    images: int
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    missing_bytes: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, files: _Optional[int] = ..., images: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ..., missing_bytes: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class ScanRequest(_message.Message):
+    __slots__ = ("paths", "paths_bytes", "retry_rejected")
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    PATHS_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RETRY_REJECTED_FIELD_NUMBER: _ClassVar[int]
+    paths: _containers.RepeatedScalarFieldContainer[str]
+    paths_bytes: _containers.RepeatedScalarFieldContainer[bytes]
+    retry_rejected: bool
+    def __init__(self, paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., retry_rejected: _Optional[bool] = ...) -> None: ...
+
+class ScanResponse(_message.Message):
+    __slots__ = ("seen", "changed", "deleted", "offline", "offline_bytes")
+    SEEN_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    DELETED_FIELD_NUMBER: _ClassVar[int]
+    OFFLINE_FIELD_NUMBER: _ClassVar[int]
+    OFFLINE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    seen: int
+    changed: int
+    deleted: int
+    offline: _containers.RepeatedScalarFieldContainer[str]
+    offline_bytes: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, seen: _Optional[int] = ..., changed: _Optional[int] = ..., deleted: _Optional[int] = ..., offline: _Optional[_Iterable[str]] = ..., offline_bytes: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class StatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StatusResponse(_message.Message):
+    __slots__ = ("ready", "detail", "images", "files", "pending", "failed", "failed_by_reason", "paused", "scanning", "images_per_s", "roots", "model", "device", "index", "version", "uptime_s")
+    class FailedByReasonEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    READY_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_BY_REASON_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    SCANNING_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_PER_S_FIELD_NUMBER: _ClassVar[int]
+    ROOTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    UPTIME_S_FIELD_NUMBER: _ClassVar[int]
+    ready: bool
+    detail: str
+    images: int
+    files: int
+    pending: int
+    failed: int
+    failed_by_reason: _containers.ScalarMap[str, int]
+    paused: bool
+    scanning: bool
+    images_per_s: float
+    roots: _containers.RepeatedCompositeFieldContainer[RootStatus]
+    model: ModelStatus
+    device: DeviceStatus
+    index: IndexStatus
+    version: str
+    uptime_s: float
+    def __init__(self, ready: _Optional[bool] = ..., detail: _Optional[str] = ..., images: _Optional[int] = ..., files: _Optional[int] = ..., pending: _Optional[int] = ..., failed: _Optional[int] = ..., failed_by_reason: _Optional[_Mapping[str, int]] = ..., paused: _Optional[bool] = ..., scanning: _Optional[bool] = ..., images_per_s: _Optional[float] = ..., roots: _Optional[_Iterable[_Union[RootStatus, _Mapping]]] = ..., model: _Optional[_Union[ModelStatus, _Mapping]] = ..., device: _Optional[_Union[DeviceStatus, _Mapping]] = ..., index: _Optional[_Union[IndexStatus, _Mapping]] = ..., version: _Optional[str] = ..., uptime_s: _Optional[float] = ...) -> None: ...
+
+class RootStatus(_message.Message):
+    __slots__ = ("path", "path_bytes", "online", "watching", "files", "last_scan_time", "detail")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ONLINE_FIELD_NUMBER: _ClassVar[int]
+    WATCHING_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    LAST_SCAN_TIME_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    path_bytes: bytes
+    online: bool
+    watching: str
+    files: int
+    last_scan_time: _timestamp_pb2.Timestamp
+    detail: str
+    def __init__(self, path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., online: _Optional[bool] = ..., watching: _Optional[str] = ..., files: _Optional[int] = ..., last_scan_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class ModelStatus(_message.Message):
+    __slots__ = ("name", "dimension", "fingerprint", "licence")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DIMENSION_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    LICENCE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    dimension: int
+    fingerprint: str
+    licence: str
+    def __init__(self, name: _Optional[str] = ..., dimension: _Optional[int] = ..., fingerprint: _Optional[str] = ..., licence: _Optional[str] = ...) -> None: ...
+
+class DeviceStatus(_message.Message):
+    __slots__ = ("device", "engine", "reason")
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    engine: str
+    reason: str
+    def __init__(self, device: _Optional[str] = ..., engine: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class IndexStatus(_message.Message):
+    __slots__ = ("kind", "vectors", "dead", "disk_bytes", "details")
+    class DetailsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    VECTORS_FIELD_NUMBER: _ClassVar[int]
+    DEAD_FIELD_NUMBER: _ClassVar[int]
+    DISK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    vectors: int
+    dead: int
+    disk_bytes: int
+    details: _containers.ScalarMap[str, int]
+    def __init__(self, kind: _Optional[str] = ..., vectors: _Optional[int] = ..., dead: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., details: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class ListErrorsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "path_prefix", "path_prefix_bytes")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PATH_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    PATH_PREFIX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    path_prefix: str
+    path_prefix_bytes: bytes
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., path_prefix: _Optional[str] = ..., path_prefix_bytes: _Optional[bytes] = ...) -> None: ...
+
+class FileError(_message.Message):
+    __slots__ = ("path", "path_bytes", "reason", "detail", "size", "modified_time", "failed_time")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    MODIFIED_TIME_FIELD_NUMBER: _ClassVar[int]
+    FAILED_TIME_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    path_bytes: bytes
+    reason: str
+    detail: str
+    size: int
+    modified_time: _timestamp_pb2.Timestamp
+    failed_time: _timestamp_pb2.Timestamp
+    def __init__(self, path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., size: _Optional[int] = ..., modified_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failed_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListErrorsResponse(_message.Message):
+    __slots__ = ("errors", "next_page_token", "total")
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    errors: _containers.RepeatedCompositeFieldContainer[FileError]
+    next_page_token: str
+    total: int
+    def __init__(self, errors: _Optional[_Iterable[_Union[FileError, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total: _Optional[int] = ...) -> None: ...
