@@ -6,6 +6,7 @@ Paths are bytes throughout, as the filesystem has them; they become text only wh
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from enum import Enum
 from typing import NewType
@@ -25,6 +26,7 @@ Pixels = npt.NDArray[np.uint8]
 """One picture at the model's input size, `(height, width, 3)` RGB."""
 
 ID_BYTES = 16
+_HALF = 1 << 63
 
 
 def image_id_of(data: bytes | memoryview) -> ImageId:
@@ -39,6 +41,24 @@ class Stamp:
     size: int
     mtime_ns: int
     inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        """The stamp of what `os.stat` found; a time beyond the year 2262 wraps, as 64 bits hold no more."""
+        return cls(status.st_size, (status.st_mtime_ns + _HALF) % (2 * _HALF) - _HALF, status.st_ino)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file that has been decided on: indexed, or refused. `path` is relative to its root.
+
+    `retry` asks a scan to offer it again although its stamp stands still, because what stood in the way was not the
+    file's content.
+    """
+
+    path: bytes
+    stamp: Stamp
+    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -137,11 +157,13 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class AddReport:
-    """What `add` did: files now in the answers (new or already), and those that were refused, with the reason."""
+    """What `add` did: files now in the answers (new, or already), those refused with the reason, and those that were
+    found in folders and will be indexed in the background."""
 
     added: int
     unchanged: int
     rejected: tuple[tuple[bytes, Rejection], ...] = ()
+    queued: int = 0
 
 
 @dataclass(frozen=True, slots=True)

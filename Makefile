@@ -1,0 +1,27 @@
+# What people type; each is one line into scripts/. `make demo` and `make test` need only Python and make.
+.PHONY: demo test test-all check lint install run bench clean
+
+demo: install
+	scripts/demo
+
+test: install
+	scripts/test
+
+test-all: install
+	scripts/test --all
+
+check lint: install
+	scripts/check
+
+install:
+	@scripts/install
+
+run: install
+	@test -n "$(ROOT)" || { echo "usage: make run ROOT=DIR"; exit 2; }
+	.venv/bin/simd serve --root "$(ROOT)"
+
+bench: install
+	scripts/bench
+
+clean:
+	rm -rf .venv .cache build dist

@@ -1,0 +1,7 @@
+"""`python -m simd`."""
+
+import sys
+
+from simd.cli import main
+
+sys.exit(main())

@@ -1,0 +1,209 @@
+"""What can be asked of the catalogue: functions from a connection to rows. They change nothing.
+
+A `Scope` is a stretch of the primary key `(root_id, path)`: everything a directory holds lies between `dir/` and
+`dir0`, because `0` follows `/`. No pattern matching is involved, so no name can be mistaken for a pattern.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile
+from simd.catalogue.schema import unsigned
+from simd.errors import Reason
+from simd.types import FileKey, ImageFacts, ImageId, KnownFile, Rejection, Root, Stamp
+
+WITHIN = "(root_id, path) >= (?, ?) AND (root_id, path) < (?, ?)"
+_RETRIED = (Reason.UNREADABLE,)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Files from `low` up to but without `high`."""
+
+    low: FileKey
+    high: FileKey
+
+    @property
+    def bounds(self) -> tuple[int, bytes, int, bytes]:
+        """The four parameters of `WITHIN`."""
+        return (self.low.root_id, self.low.path, self.high.root_id, self.high.path)
+
+    def after(self, key: FileKey) -> Scope:
+        """What of this scope follows `key`."""
+        return Scope(max(self.low, FileKey(key.root_id, key.path + b"\0")), self.high)
+
+
+def scopes_in(root_id: int, under: bytes) -> list[Scope]:
+    """A path relative to a root: the file of that name and all that a directory of that name holds; b"" is all."""
+    if not under:
+        return [Scope(FileKey(root_id, b""), FileKey(root_id + 1, b""))]
+    return [
+        Scope(FileKey(root_id, under), FileKey(root_id, under + b"\0")),
+        Scope(FileKey(root_id, under + b"/"), FileKey(root_id, under + b"0")),
+    ]
+
+
+def relative(root: bytes, path: bytes) -> bytes | None:
+    """An absolute path as its root sees it: b"" is the root itself, None is outside of it."""
+    if path == root:
+        return b""
+    prefix = root.rstrip(b"/") + b"/"
+    return path[len(prefix) :] if path.startswith(prefix) else None
+
+
+def scopes_under(roots: Iterable[Root], prefix: bytes) -> list[Scope]:
+    """An absolute path, of a directory or a file, in key order; b"" is everything."""
+    prefix = os.path.normpath(prefix) if prefix else b"/"
+    found: list[Scope] = []
+    for root in roots:
+        if relative(prefix, root.path) is not None:
+            found += scopes_in(root.root_id, b"")
+        elif (inside := relative(root.path, prefix)) is not None:
+            found += scopes_in(root.root_id, inside)
+    return sorted(found, key=lambda scope: scope.low)
+
+
+def roots(connection: sqlite3.Connection) -> list[Root]:
+    """All roots, oldest first."""
+    rows = connection.execute("SELECT root_id, path, device, inode FROM roots ORDER BY root_id")
+    return [Root(root_id, path, unsigned(device), unsigned(inode)) for root_id, path, device, inode in rows]
+
+
+def known(connection: sqlite3.Connection, key: FileKey) -> Known | None:
+    """What was decided about a file."""
+    at = (key.root_id, key.path)
+    row = connection.execute(
+        "SELECT size, mtime_ns, inode, image_id FROM files WHERE root_id = ? AND path = ?", at
+    ).fetchone()
+    if row is not None:
+        return Known(_stamp(*row[:3]), ImageId(row[3]), None)
+    row = connection.execute(
+        "SELECT size, mtime_ns, inode, reason, detail FROM rejected WHERE root_id = ? AND path = ?", at
+    ).fetchone()
+    return None if row is None else Known(_stamp(*row[:3]), None, Rejection(Reason(row[3]), row[4]))
+
+
+def known_files(connection: sqlite3.Connection, scope: Scope, limit: int) -> list[KnownFile]:
+    """The first `limit` files of a scope that were decided on, indexed or refused, in order of their paths."""
+    rows = connection.execute(
+        f"SELECT root_id, path, size, mtime_ns, inode, NULL FROM files WHERE {WITHIN} UNION ALL "
+        f"SELECT root_id, path, size, mtime_ns, inode, reason FROM rejected WHERE {WITHIN} ORDER BY 1, 2 LIMIT ?",
+        (*scope.bounds, *scope.bounds, limit),
+    )
+    return [KnownFile(path, _stamp(*stamp), reason in _RETRIED) for _, path, *stamp, reason in rows]
+
+
+def files_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, list[bytes]]:
+    """The absolute paths of each image, sorted; an image without a file is left out."""
+    found: dict[ImageId, list[bytes]] = {}
+    where = {root.root_id: root.path for root in roots(connection)}
+    for image_id in image_ids:
+        rows = connection.execute("SELECT root_id, path FROM files WHERE image_id = ?", (image_id,))
+        if paths := sorted(os.path.join(where[root_id], path) for root_id, path in rows):
+            found[image_id] = paths
+    return found
+
+
+def facts_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, ImageFacts]:
+    """What decoding told about each image, whether it has a file now or not."""
+    found: dict[ImageId, ImageFacts] = {}
+    for image_id in image_ids:
+        row = connection.execute("SELECT width, height, format FROM images WHERE image_id = ?", (image_id,)).fetchone()
+        if row is not None:
+            found[image_id] = ImageFacts(*row)
+    return found
+
+
+def images_in(connection: sqlite3.Connection, scopes: Iterable[Scope]) -> set[ImageId]:
+    """Images that have a file in one of the scopes."""
+    found: set[ImageId] = set()
+    for scope in scopes:
+        rows = connection.execute(f"SELECT image_id FROM files WHERE {WITHIN}", scope.bounds)
+        found.update(ImageId(image_id) for (image_id,) in rows)
+    return found
+
+
+def image_ids(connection: sqlite3.Connection, after: bytes, limit: int) -> list[ImageId]:
+    """The next `limit` images that have a file, in order."""
+    rows = connection.execute(
+        "SELECT image_id FROM images WHERE image_id > ? AND orphaned_ms IS NULL ORDER BY image_id LIMIT ?",
+        (after, limit),
+    )
+    return [ImageId(image_id) for (image_id,) in rows]
+
+
+def orphans(connection: sqlite3.Connection) -> list[ImageId]:
+    """Images that have no file now, the longest without one first."""
+    rows = connection.execute(
+        "SELECT image_id FROM images WHERE orphaned_ms IS NOT NULL ORDER BY orphaned_ms, image_id"
+    )
+    return [ImageId(image_id) for (image_id,) in rows]
+
+
+def files(connection: sqlite3.Connection, scopes: Iterable[Scope], limit: int) -> list[ListedFile]:
+    """The first `limit` indexed files of the scopes, in key order."""
+    where = {root.root_id: root.path for root in roots(connection)}
+    return [
+        ListedFile(FileKey(root_id, path), os.path.join(where[root_id], path), _stamp(*stamp), ImageId(image_id))
+        for root_id, path, *stamp, image_id in _page(
+            connection, "root_id, path, size, mtime_ns, inode, image_id FROM files", scopes, limit
+        )
+    ]
+
+
+def ledger(connection: sqlite3.Connection, scopes: Iterable[Scope], limit: int) -> list[LedgerLine]:
+    """The first `limit` refused files of the scopes, in key order."""
+    where = {root.root_id: root.path for root in roots(connection)}
+    return [
+        LedgerLine(
+            FileKey(root_id, path),
+            os.path.join(where[root_id], path),
+            _stamp(*stamp),
+            Rejection(Reason(reason), detail),
+            at_ms,
+        )
+        for root_id, path, *stamp, reason, detail, at_ms in _page(
+            connection, "root_id, path, size, mtime_ns, inode, reason, detail, at_ms FROM rejected", scopes, limit
+        )
+    ]
+
+
+def counts(connection: sqlite3.Connection) -> Counts:
+    """How much there is."""
+    by_root: dict[int, int] = {}
+    failed: dict[str, int] = {}
+    images = 0
+    for kind, name, n in connection.execute("SELECT kind, name, n FROM tally WHERE n > 0"):
+        if kind == "files":
+            by_root[int(name)] = n
+        elif kind == "rejected":
+            failed[name] = n
+        else:
+            images = n
+    return Counts(images, sum(by_root.values()), by_root, failed)
+
+
+def without_file(connection: sqlite3.Connection, image_ids: Collection[ImageId]) -> list[ImageId]:
+    """Those of the images that no file names, sorted."""
+    query = "SELECT 1 FROM files WHERE image_id = ? LIMIT 1"
+    return [i for i in sorted(image_ids) if connection.execute(query, (i,)).fetchone() is None]
+
+
+def _page(connection: sqlite3.Connection, columns: str, scopes: Iterable[Scope], limit: int) -> Iterator[Any]:
+    """Up to `limit` rows over the scopes, one after the other."""
+    for scope in scopes:
+        if limit <= 0:
+            return
+        query = f"SELECT {columns} WHERE {WITHIN} ORDER BY root_id, path LIMIT ?"
+        for row in connection.execute(query, (*scope.bounds, limit)):
+            limit -= 1
+            yield row
+
+
+def _stamp(size: int, mtime_ns: int, inode: int) -> Stamp:
+    return Stamp(size, mtime_ns, unsigned(inode))

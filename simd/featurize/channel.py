@@ -1,0 +1,104 @@
+"""Messages between a process and its child over a socket: a JSON header and a body of raw bytes.
+
+Frame: header length (u32, little-endian), body length (u64), header, body. There is no pickle in it, because a child
+that decodes hostile images may be taken over, and its parent must not run what it sends.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_FRAME = struct.Struct("<IQ")
+_MAX_HEADER = 1 << 16
+
+
+class ChannelClosed(Exception):
+    """The other end is gone."""
+
+
+class ChannelGarbled(Exception):
+    """The other end sent something that is no message, or one larger than was agreed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A header of plain JSON values, and bytes."""
+
+    header: dict[str, Any]
+    body: bytearray
+
+
+class Channel:
+    """One end of a connected stream socket. One thread at a time may send, and one may receive."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+
+    def send(self, header: Mapping[str, Any], body: bytes | memoryview = b"", timeout: float | None = None) -> None:
+        """Send one message.
+
+        Raises:
+            ChannelClosed: the other end is gone.
+            TimeoutError: it did not take the message within `timeout` seconds.
+        """
+        text = json.dumps(header).encode()
+        view = memoryview(body).cast("B")
+        self._socket.settimeout(timeout)
+        try:
+            self._socket.sendall(_FRAME.pack(len(text), len(view)) + text)
+            self._socket.sendall(view)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise ChannelClosed(str(error)) from error
+
+    def receive(self, timeout: float | None = None, max_body: int = 1 << 40) -> Message:
+        """Wait for one message and read it whole.
+
+        Raises:
+            ChannelClosed: the other end is gone.
+            ChannelGarbled: what came is not a message, or its body is larger than `max_body` bytes.
+            TimeoutError: the message was not complete within `timeout` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        header_length, body_length = _FRAME.unpack(self._read(_FRAME.size, deadline))
+        if header_length > _MAX_HEADER or body_length > max_body:
+            raise ChannelGarbled(f"a message of {header_length} + {body_length} bytes")
+        text = self._read(header_length, deadline)
+        body = self._read(body_length, deadline)
+        try:
+            header = json.loads(text)
+        except ValueError as error:
+            raise ChannelGarbled("the header is not JSON") from error
+        if not isinstance(header, dict):
+            raise ChannelGarbled("the header is not a JSON object")
+        return Message(header, body)
+
+    def close(self) -> None:
+        """Close this end; the other end sees the end of the stream."""
+        self._socket.close()
+
+    def _read(self, count: int, deadline: float | None) -> bytearray:
+        buffer = bytearray(count)
+        view = memoryview(buffer)
+        while view:
+            remaining = None if deadline is None else deadline - time.monotonic()
+            if remaining is not None and remaining <= 0:
+                raise TimeoutError
+            self._socket.settimeout(remaining)
+            try:
+                got = self._socket.recv_into(view)
+            except TimeoutError:
+                raise
+            except OSError as error:
+                raise ChannelClosed(str(error)) from error
+            if got == 0:
+                raise ChannelClosed("end of stream")
+            view = view[got:]
+        return buffer

@@ -1,0 +1,40 @@
+"""What runs a backbone."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Raw = npt.NDArray[np.float32]
+"""What a backbone says: float32 `(n, dimension)`, not normalised."""
+
+Batch = npt.NDArray[np.uint8]
+"""Pictures at the model's input size: uint8 `(n, height, width, 3)` RGB, contiguous."""
+
+
+class Engine(Protocol):
+    """A loaded backbone. Every method may be called from any thread."""
+
+    @property
+    def name(self) -> str:
+        """The library behind it."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """ "cpu" or "gpu"."""
+        ...
+
+    def run(self, pixels: Batch) -> Raw:
+        """The backbone's output for each picture, in their order.
+
+        Raises:
+            ModelError: the engine failed, or was closed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back memory and processes."""
+        ...

@@ -1,0 +1,180 @@
+"""The decode worker's side: `python -m simd.featurize.worker`, started by `workers.DecodePool` and by nothing else.
+
+Opens, reads, hashes and decodes one image at a time, within limits that the kernel enforces, and says what it found.
+It holds nothing that its death would lose: it may crash, hang or be killed at any instruction.
+
+A file, message by message: `{"do": "file"}` + path; `{"image_id", "stamp"}` back; `{"do": "decode"}` or
+`{"do": "skip"}`; the picture back. Bytes: `{"do": "bytes"}` + the bytes; the picture back. In place of any answer:
+`{"rejected": [reason, detail]}`, `{"gone": true}`, `{"changed": true}`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import resource
+import stat
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import AvifImagePlugin
+
+from simd.errors import ImageRejected, Reason
+from simd.featurize.channel import Channel, ChannelClosed
+from simd.featurize.decode import DecodeLimits, Picture, too_many_bytes
+from simd.featurize.process import die_with_parent, inherited
+from simd.types import Stamp, image_id_of
+
+_OPEN_FILES = 64
+
+
+class FileGone(Exception):
+    """The path names nothing any more."""
+
+
+class FileInFlux(Exception):
+    """The file was written to while it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file as it was read: its bytes, and what it looked like before and after."""
+
+    data: bytes
+    stamp: Stamp
+
+
+def read_file(path: bytes, limits: DecodeLimits) -> Content:
+    """Read a regular file whole.
+
+    Raises:
+        ImageRejected: it cannot be read, is no regular file, or is too large.
+        FileGone: the path names nothing.
+        FileInFlux: it changed meanwhile.
+    """
+    try:
+        # Non-blocking, because opening a fifo would otherwise wait for a writer.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileGone from error
+    except OSError as error:
+        raise _unreadable(error) from error
+    try:
+        return _read(fd, limits)
+    except OSError as error:
+        raise _unreadable(error) from error
+    finally:
+        os.close(fd)
+
+
+def _read(fd: int, limits: DecodeLimits) -> Content:
+    before = os.fstat(fd)
+    if not stat.S_ISREG(before.st_mode):
+        raise ImageRejected(Reason.UNREADABLE, "the path is not a regular file")
+    if before.st_size > limits.max_bytes:
+        raise too_many_bytes(before.st_size, limits)
+    chunks = []
+    remaining = before.st_size
+    while remaining and (chunk := os.read(fd, remaining)):
+        chunks.append(chunk)
+        remaining -= len(chunk)
+    after = os.fstat(fd)
+    if remaining or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise FileInFlux
+    data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return Content(data, Stamp(before.st_size, before.st_mtime_ns, before.st_ino))
+
+
+def _unreadable(error: OSError) -> ImageRejected:
+    return ImageRejected(Reason.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
+
+
+class Worker:
+    """Answers jobs until the channel closes.
+
+    Args:
+        channel: to the parent.
+        decode: `decode.decode`, or what a test puts in its place.
+        size: height and width of the model's input.
+        limits: what one image may cost.
+    """
+
+    def __init__(self, channel: Channel, decode: Any, size: tuple[int, int], limits: DecodeLimits) -> None:
+        self._channel = channel
+        self._decode = decode
+        self._size = size
+        self._limits = limits
+
+    def run(self) -> None:
+        """Serve; ends with `ChannelClosed`."""
+        while True:
+            job = self._channel.receive()
+            try:
+                if job.header["do"] == "file":
+                    self._file(bytes(job.body))
+                else:
+                    self._picture(bytes(job.body))
+            except ImageRejected as rejected:
+                self._channel.send({"rejected": [rejected.reason, rejected.detail]})
+            except FileGone:
+                self._channel.send({"gone": True})
+            except FileInFlux:
+                self._channel.send({"changed": True})
+            except MemoryError:
+                self._channel.send({"rejected": [Reason.OUT_OF_MEMORY, "the file does not fit in memory"]})
+
+    def _file(self, path: bytes) -> None:
+        content = read_file(path, self._limits)
+        stamp = content.stamp
+        self._channel.send(
+            {"image_id": image_id_of(content.data).hex(), "stamp": [stamp.size, stamp.mtime_ns, stamp.inode]}
+        )
+        if self._channel.receive().header["do"] == "decode":
+            self._picture(content.data)
+
+    def _picture(self, data: bytes) -> None:
+        picture: Picture = self._decode(data, self._size, self._limits)
+        facts = picture.facts
+        self._channel.send({"facts": [facts.width, facts.height, facts.format]}, picture.pixels.data)
+
+
+def confine(memory_bytes: int, niceness: int) -> None:
+    """Let this process take `memory_bytes` more than it has now, write no file, dump no core, and step back."""
+    with open("/proc/self/statm") as statm:
+        in_use = int(statm.read().split()[0]) * resource.getpagesize()
+    for limit, value in (
+        (resource.RLIMIT_AS, in_use + memory_bytes),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+    ):
+        hard = resource.getrlimit(limit)[1]
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard)
+        resource.setrlimit(limit, (value, value))
+    os.nice(niceness)
+
+
+def main() -> None:
+    """Set up as the parent says, say that it is ready, and serve."""
+    channel = inherited()
+    die_with_parent()
+    try:
+        setup = channel.receive().header
+        module, _, name = setup["decode"].partition(":")
+        decode = getattr(importlib.import_module(module), name)
+        # The pool has a worker for each core already.
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+        confine(setup["memory_bytes"], setup["niceness"])
+        worker = Worker(channel, decode, tuple(setup["size"]), DecodeLimits(**setup["limits"]))
+        channel.send({"ready": True})
+        # From here on, what the C libraries say about hostile files is noise that anybody could write into the log.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        worker.run()
+    except ChannelClosed:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

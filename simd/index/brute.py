@@ -1,0 +1,97 @@
+"""The oracle: vectors in a dict, every distance computed. For tests and small experiments; nothing is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+
+from simd.errors import InvalidRequest
+from simd.index.base import Answer, IndexStats
+from simd.types import ID_BYTES, Embedding, Hit, ImageId, Vector
+from simd.vectors.metric import check_vectors, distances, half
+from simd.vectors.topk import pack_ids, top_k
+
+
+class BruteIndex:
+    """The contract of `simd.index.base`, done in the most obvious way.
+
+    Args:
+        dimension: length of every vector.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        self._dimension = dimension
+        self._live: dict[ImageId, Vector] = {}
+        self._deleted: dict[ImageId, Vector] = {}
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector."""
+        return self._dimension
+
+    def put(self, embeddings: Sequence[Embedding]) -> None:
+        """Add or replace."""
+        for embedding in embeddings:
+            if len(embedding.image_id) != ID_BYTES:
+                raise InvalidRequest(f"an image_id has {ID_BYTES} bytes, not {len(embedding.image_id)}")
+            check_vectors(embedding.vector[None], self._dimension)
+        for embedding in embeddings:
+            self._live[embedding.image_id] = half(embedding.vector)
+            self._deleted.pop(embedding.image_id, None)
+
+    def delete(self, image_ids: Sequence[ImageId]) -> int:
+        """Take images out of the answers; returns how many were there."""
+        there = [image_id for image_id in dict.fromkeys(image_ids) if image_id in self._live]
+        for image_id in there:
+            self._deleted[image_id] = self._live.pop(image_id)
+        return len(there)
+
+    def contains(self, image_id: ImageId) -> bool:
+        """Whether the image is in the answers."""
+        return image_id in self._live
+
+    def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
+        """The stored vector."""
+        found = self._live.get(image_id)
+        return self._deleted.get(image_id) if found is None and deleted else found
+
+    def search(
+        self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
+    ) -> list[Answer]:
+        """The `k` nearest of each query."""
+        if k < 0:
+            raise InvalidRequest(f"k is {k}; it must not be negative", field="limit")
+        check_vectors(queries, self._dimension)
+        images = [i for i in self._live if among is None or i in among]
+        if not images:
+            return [Answer([], 0, True) for _ in queries]
+        rows, ids = np.stack([self._live[i] for i in images]), pack_ids(list(images))
+        answers = []
+        for query in half(queries):
+            all_distances = distances(query, rows)
+            best = top_k(all_distances, ids, k)
+            hits = [Hit(images[i], float(all_distances[i])) for i in best]
+            answers.append(Answer(hits, len(images), True))
+        return answers
+
+    def ids(self) -> Iterator[ImageId]:
+        """Every image in the answers."""
+        return iter(list(self._live))
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def compact(self) -> None:
+        """Nothing to do."""
+
+    def check(self) -> list[str]:
+        """Nothing can be broken."""
+        return []
+
+    def stats(self) -> IndexStats:
+        """Counts."""
+        return IndexStats("brute", self._dimension, len(self._live), len(self._deleted), 0)
+
+    def close(self) -> None:
+        """Nothing to release."""

@@ -1,0 +1,106 @@
+"""The index on this machine: a durable store, and a search over its snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+
+from simd.durable import Disk
+from simd.index.base import Answer, IndexStats
+from simd.search.searcher import search
+from simd.search.shortlist import load_kernel
+from simd.storage.store import Store, StoreOptions, wall_clock
+from simd.types import Embedding, ImageId, Vector
+
+
+class LocalIndex:
+    """The contract of `simd.index.base` over a `Store`.
+
+    Args:
+        store: an open store; closed by `close`.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        load_kernel()
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        dimension: int,
+        fingerprint: bytes,
+        *,
+        disk: Disk | None = None,
+        options: StoreOptions | None = None,
+        clock: Callable[[], int] = wall_clock,
+    ) -> LocalIndex:
+        """Open the index in `directory`, made if missing. Arguments and errors as `Store`."""
+        return cls(Store(directory, dimension, fingerprint, disk=disk, options=options, clock=clock))
+
+    @property
+    def recovery_notes(self) -> tuple[str, ...]:
+        """One sentence for each thing that opening had to put in order."""
+        return self._store.recovery_notes
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector."""
+        return self._store.dimension
+
+    def put(self, embeddings: Sequence[Embedding]) -> None:
+        """Add or replace; durable and searchable on return."""
+        self._store.put(embeddings)
+
+    def delete(self, image_ids: Sequence[ImageId]) -> int:
+        """Take images out of the answers; durable on return. Returns how many were there."""
+        return self._store.delete(image_ids)
+
+    def contains(self, image_id: ImageId) -> bool:
+        """Whether the image is in the answers."""
+        return self._store.contains(image_id)
+
+    def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
+        """The stored vector, or None."""
+        return self._store.vector(image_id, deleted=deleted)
+
+    def search(
+        self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
+    ) -> list[Answer]:
+        """The `k` nearest of each query, nearest first."""
+        found = search(self._store.snapshot, queries, k, among=among, exact=exact)
+        return [Answer(one.hits, one.searched, one.exact) for one in found]
+
+    def ids(self) -> Iterator[ImageId]:
+        """Every image in the answers, in no particular order."""
+        return self._store.ids()
+
+    def __len__(self) -> int:
+        return len(self._store.snapshot)
+
+    def flush(self) -> None:
+        """Turn what is in memory into a segment now."""
+        self._store.flush()
+
+    def compact(self) -> None:
+        """Do all pending maintenance now."""
+        self._store.compact()
+
+    def check(self) -> list[str]:
+        """Every broken invariant found by reading all of the data."""
+        return self._store.check()
+
+    def stats(self) -> IndexStats:
+        """Counts and sizes."""
+        snapshot = self._store.snapshot
+        details = {
+            "segments": self._store.segment_count(),
+            "unflushed": snapshot.parts[-1].alive,
+            "coded": sum(part.alive for part in snapshot.parts if part.coded is not None),
+        }
+        dead = sum(part.dead for part in snapshot.parts)
+        return IndexStats("local", self.dimension, len(snapshot), dead, self._store.disk_bytes(), details)
+
+    def close(self) -> None:
+        """Release files and locks; everything acknowledged is already durable."""
+        self._store.close()

@@ -1,0 +1,148 @@
+"""(snapshot, queries) -> the nearest images.
+
+For each part a shortlist by scan, over all parts the best of those by exact distance. A search is *proved* when no row
+left out can be nearer than, or as near as, the last answer; that is often so by itself. `exact` makes it so: every row
+that a part's bound does not rule out is looked at. Parts without codes are always searched that way, so that equal
+vectors come out in the order of their ids whatever part they are in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simd.errors import InvalidRequest
+from simd.search.rerank import Nearest
+from simd.search.shortlist import Projections, Scan, Shortlist
+from simd.storage.snapshot import Bitmap, Keys, Part, Snapshot
+from simd.types import Hit, ImageId, Vector
+from simd.vectors.metric import check_vectors, half
+from simd.vectors.topk import keys, pack_ids
+
+_MIN_SHORTLIST = 200
+_SHORTLIST_PER_HIT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one query found: nearest first; how many rows were considered; whether nothing can have been missed."""
+
+    hits: list[Hit]
+    searched: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Target:
+    """A part, and which of its rows count."""
+
+    part: Part
+    allowed: Bitmap | None
+    count: int
+
+
+def search(
+    snapshot: Snapshot,
+    queries: Vector,
+    k: int,
+    *,
+    among: Collection[ImageId] | None = None,
+    exact: bool = False,
+) -> list[Found]:
+    """The `k` nearest live images of each query, sorted by distance, then image_id.
+
+    Args:
+        snapshot: what is stored.
+        queries: float32 `(q, dimension)`, L2-normalised; rounded to float16 first, as what is stored was.
+        k: at most so many hits a query.
+        among: consider only these images.
+        exact: prove that nothing was missed.
+
+    Raises:
+        InvalidRequest: negative k, or queries that are not normalised.
+    """
+    if k < 0:
+        raise InvalidRequest(f"k is {k}; it must not be negative", field="limit")
+    check_vectors(queries, snapshot.parts[-1].vectors.shape[1])
+    queries = half(queries)
+    targets = _targets(snapshot, among)
+    searched = sum(target.count for target in targets)
+    if k == 0 or not searched or not len(queries):
+        return [Found([], searched, True) for _ in range(len(queries))]
+    k = min(k, searched)
+    projections = Projections(queries)
+    size = max(_MIN_SHORTLIST, _SHORTLIST_PER_HIT * k)
+    scans = [Scan(target.part, target.allowed, projections) for target in targets]
+    lists = [scan.nearest(min(size, target.count)) for scan, target in zip(scans, targets, strict=True)]
+    found = []
+    for number, query in enumerate(queries):
+        nearest = Nearest(k)
+        proved = _search_one(query, number, targets, scans, [one[number] for one in lists], size, nearest, exact)
+        hits = [Hit(ImageId(i.tobytes()), float(d)) for i, d in zip(nearest.ids, nearest.distances, strict=True)]
+        found.append(Found(hits, searched, proved))
+    return found
+
+
+def _search_one(
+    query: Vector,
+    number: int,
+    targets: list[_Target],
+    scans: list[Scan],
+    shortlists: list[Shortlist],
+    size: int,
+    nearest: Nearest,
+    exact: bool,
+) -> bool:
+    """Fill `nearest`; returns whether it is proved."""
+    cut = _cut([s.estimates for s in shortlists], size)
+    offered, outside = [], []
+    for target, scan, shortlist in zip(targets, scans, shortlists, strict=True):
+        chosen = shortlist.estimates <= cut
+        offered.append(shortlist.rows[chosen])
+        # What the cut left out is further than the cut, give or take the error of this part.
+        outside.append(shortlist.outside if chosen.all() else min(shortlist.outside, cut - scan.error))
+        nearest.offer(query, target.part, offered[-1])
+    proved = True
+    for target, scan, rows, bound in zip(targets, scans, offered, outside, strict=True):
+        if bound > nearest.reach or bound == np.inf:
+            continue
+        if exact or target.part.coded is None:
+            more = scan.within(number, nearest.reach).rows
+            nearest.offer(query, target.part, np.setdiff1d(more, rows, assume_unique=True))
+        else:
+            proved = False
+    return proved
+
+
+def _cut(estimates: list[Vector], size: int) -> float:
+    """The estimate of the `size`-th best over all parts."""
+    together = np.concatenate(estimates)
+    return float(np.partition(together, size - 1)[size - 1]) if together.size > size else np.inf
+
+
+def _targets(snapshot: Snapshot, among: Collection[ImageId] | None) -> list[_Target]:
+    wanted = None if among is None else _wanted(among)
+    targets = []
+    for part in snapshot.parts:
+        if not part.alive:
+            continue
+        target = _Target(part, part.live, part.alive) if wanted is None else _filtered(part, wanted)
+        if target.count:
+            targets.append(target)
+    return targets
+
+
+def _wanted(among: Collection[ImageId]) -> Keys:
+    ids = pack_ids([image_id for image_id in among if len(image_id) == 16])
+    return np.unique(keys(ids))
+
+
+def _filtered(part: Part, wanted: Keys) -> _Target:
+    rows = part.locate(wanted) if wanted.size else np.empty(0, dtype=np.intp)
+    rows = rows[part.is_live(rows)]
+    mask: npt.NDArray[np.bool_] = np.zeros(part.rows, dtype=np.bool_)
+    mask[rows] = True
+    return _Target(part, np.packbits(mask, bitorder="little"), int(rows.size))

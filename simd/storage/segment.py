@@ -1,0 +1,190 @@
+"""An immutable directory of arrays: `segments/<id, 8 digits>-<first seq>-<last seq>/`.
+
+    vectors.npy      float16 (n, dimension)  the rows, memory-mapped
+    ids.npy          uint8 (n, 16)           their images, sorted, unique
+    tombstones.npy   structured (m,)         deletes still needed: image_id, seq, time_ms; sorted by image_id, unique
+    codes.npy        uint8 (n, d)            excess-128 codes of the rows       } only where there are enough
+    mean.npy         float32 (dimension,)    the quantizer that made the codes  } rows for a scan of codes
+    components.npy   float32 (d - 1, dim.)                                      } to be worth it
+    segment.json     sealed: counts, seq range, model fingerprint, quantizer, length and CRC32C of each file
+
+Plain `numpy.load` opens every array. A tombstone whose image has a row in the same segment is newer than that row.
+A segment's files are never written again; it is removed when the manifest no longer names it, and maps that are still
+open stay valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simd.errors import CorruptStore, ModelMismatch, StoreVersion
+from simd.storage.files import checksum, reading, size, unseal
+from simd.storage.snapshot import Bitmap, Coded, Part
+from simd.types import ID_BYTES
+from simd.vectors.metric import Half
+from simd.vectors.quantizer import Quantizer
+from simd.vectors.topk import Ids
+
+SEGMENT_VERSION = 1
+META = "segment.json"
+
+TOMBSTONE = np.dtype([("image_id", "u1", (ID_BYTES,)), ("seq", "<u8"), ("time_ms", "<u8")])
+Tombstones = npt.NDArray[np.void]
+"""An array of `TOMBSTONE`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What a file must be."""
+
+    bytes: int
+    crc32c: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMeta:
+    """`segment.json`. `quantizer_id` is empty where there are no codes."""
+
+    name: str
+    dimension: int
+    fingerprint: str
+    rows: int
+    tombstones: int
+    first_seq: int
+    last_seq: int
+    files: Mapping[str, FileFacts]
+    dims: int = 0
+    quantizer_id: str = ""
+    residual: float = 0.0
+    scale: float = 0.0
+    max_error: float = 0.0
+    version: int = SEGMENT_VERSION
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of the sealed file."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, directory: Path) -> SegmentMeta:
+        """The metadata of the segment in `directory`."""
+        path = directory / META
+        content = unseal(path)
+        if content.get("version") != SEGMENT_VERSION:
+            raise StoreVersion(f"{path} has format {content.get('version')}; this version reads {SEGMENT_VERSION}")
+        try:
+            files = {name: FileFacts(**facts) for name, facts in content.pop("files").items()}
+            meta = cls(files=files, **content)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise CorruptStore(path, 0, f"a field is missing or unknown ({error})") from error
+        if meta.name != directory.name:
+            raise CorruptStore(path, 0, f"it describes the segment {meta.name}")
+        return meta
+
+    def arrays(self) -> dict[str, tuple[npt.DTypeLike, tuple[int, ...]]]:
+        """Type and shape of every array the segment must have."""
+        arrays: dict[str, tuple[npt.DTypeLike, tuple[int, ...]]] = {
+            "vectors.npy": ("<f2", (self.rows, self.dimension)),
+            "ids.npy": ("u1", (self.rows, ID_BYTES)),
+            "tombstones.npy": (TOMBSTONE, (self.tombstones,)),
+        }
+        if self.quantizer_id:
+            arrays["codes.npy"] = ("u1", (self.rows, self.dims))
+            arrays["mean.npy"] = ("<f4", (self.dimension,))
+            arrays["components.npy"] = ("<f4", (self.dims - 1, self.dimension))
+        return arrays
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """An open segment. `unverified` are the files whose checksum has not been compared since it was opened."""
+
+    directory: Path
+    meta: SegmentMeta
+    ids: Ids
+    vectors: Half
+    tombstones: Tombstones
+    coded: Coded | None = None
+    unverified: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the directory and in the manifest."""
+        return self.meta.name
+
+    @property
+    def size(self) -> int:
+        """Rows and tombstones held."""
+        return self.meta.rows + self.meta.tombstones
+
+    @property
+    def disk_bytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(facts.bytes for facts in self.meta.files.values())
+
+    def part(self, live: Bitmap | None = None, dead: int = 0) -> Part:
+        """The segment's rows as a part of a snapshot."""
+        return Part(self.name, self.ids, self.vectors, True, self.coded, live, dead)
+
+
+def open_segment(directory: Path, dimension: int, fingerprint: bytes, verify_bytes: int) -> Segment:
+    """Open and map a segment; files of up to `verify_bytes` have their checksums compared.
+
+    Raises:
+        CorruptStore: a file is missing, of another length, or damaged.
+        StoreVersion, ModelMismatch: written by another version, or for another model.
+    """
+    meta = SegmentMeta.read(directory)
+    if meta.dimension != dimension or meta.fingerprint != fingerprint.hex():
+        raise ModelMismatch(f"{directory} holds vectors of another model ({meta.fingerprint[:16]})")
+    arrays = meta.arrays()
+    if set(meta.files) != set(arrays):
+        raise CorruptStore(directory / META, 0, f"it lists {sorted(meta.files)}, where {sorted(arrays)} must be")
+    small = [name for name in arrays if meta.files[name].bytes <= verify_bytes]
+    for name in arrays:
+        verify_file(directory / name, meta.files[name], content=name in small)
+    loaded = {name: _load(directory / name, np.dtype(kind), shape) for name, (kind, shape) in arrays.items()}
+    coded = None
+    if meta.quantizer_id:
+        # The quantizer is copied: it is small and every query reads all of it.
+        mean, components = np.array(loaded["mean.npy"]), np.array(loaded["components.npy"])
+        quantizer = Quantizer(mean, components, meta.residual, meta.scale)
+        if quantizer.quantizer_id != meta.quantizer_id:
+            raise CorruptStore(directory / META, 0, "the quantizer's arrays are not those of its id")
+        coded = Coded(loaded["codes.npy"], quantizer, meta.quantizer_id, meta.max_error)
+    unverified = tuple(name for name in arrays if name not in small)
+    return Segment(
+        directory, meta, loaded["ids.npy"], loaded["vectors.npy"], loaded["tombstones.npy"], coded, unverified
+    )
+
+
+def verify_file(path: Path, facts: FileFacts, *, content: bool = True, pause: Callable[[], None] | None = None) -> None:
+    """Compare a file's length, and its checksum if `content`, with what they must be.
+
+    Raises:
+        CorruptStore: they differ.
+    """
+    actual = size(path)
+    if actual != facts.bytes:
+        raise CorruptStore(path, min(actual, facts.bytes), f"it has {actual} bytes, where {facts.bytes} must be")
+    if content and f"{checksum(path, pause):08x}" != facts.crc32c:
+        raise CorruptStore(path, 0, "the checksum does not match")
+
+
+def _load(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    with reading(path):
+        try:
+            # An empty file body cannot be mapped.
+            array = np.load(path, mmap_mode="r" if 0 not in shape else None, allow_pickle=False)
+        except ValueError as error:
+            raise CorruptStore(path, 0, f"not a NumPy array file ({error})") from error
+    if array.dtype != dtype or array.shape != shape:
+        raise CorruptStore(path, 0, f"{array.dtype} {array.shape}, where {dtype} {shape} must be")
+    plain = np.asarray(array)
+    plain.flags.writeable = False
+    return plain

@@ -1,0 +1,38 @@
+"""The nearest k, in one order whatever order the candidates came in: by distance, then by image_id.
+
+Image ids travel as uint8 `(n, 16)`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Ids = npt.NDArray[np.uint8]
+"""Image ids, uint8 `(n, 16)`."""
+
+
+def keys(ids: Ids) -> npt.NDArray[np.bytes_]:
+    """A view of ids that sorts and searches in byte order.
+
+    For whole-array operations only: NumPy drops trailing zero bytes from an element that is taken out.
+    """
+    return np.ascontiguousarray(ids).view("S16").reshape(-1)
+
+
+def pack_ids(image_ids: list[bytes]) -> Ids:
+    """Image ids as an array `(n, 16)`."""
+    return np.frombuffer(b"".join(image_ids), dtype=np.uint8).reshape(-1, 16)
+
+
+def top_k(distances: npt.NDArray[np.float32], ids: Ids, k: int) -> npt.NDArray[np.intp]:
+    """Positions of the `k` smallest distances, or of all if there are fewer, ordered by distance, then id."""
+    if k <= 0 or not distances.size:
+        return np.empty(0, dtype=np.intp)
+    candidates = np.arange(distances.size)
+    if k < distances.size:
+        limit = np.partition(distances, k - 1)[k - 1]
+        candidates = np.flatnonzero(distances <= limit)
+    words = np.ascontiguousarray(ids[candidates]).view(">u8")
+    order = np.lexsort((words[:, 1], words[:, 0], distances[candidates]))
+    return candidates[order[:k]]

@@ -1,0 +1,199 @@
+"""The kernel's events for directory trees, through watchdog: one watch per directory, ignored ones left out.
+
+watchdog keeps silent about what matters most to us, so its classes are extended where they do:
+
+* a queue overflow has no event: `on_lost` tells it, once the watches below the root are rebuilt;
+* a watch that cannot be had for want of room is swallowed: `on_short` tells it;
+* a directory that may not be read is registered under a false number: it is left out instead;
+* a rename is held back for half a second to pair its two halves, which come together: a twentieth is enough.
+
+The pieces used are private to watchdog 7; the tests of this room fail when a new release changes them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers.api import BaseObserver, EventQueue, ObservedWatch
+from watchdog.observers.inotify import InotifyFullEmitter, InotifyWatchGroup
+from watchdog.observers.inotify_c import CallbackId, InotifyFD, Mask, WatchCallback, WatchDescriptor
+from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+
+from simd.watch.ignore import Ignore
+from simd.watch.walk import directories
+
+_EVENTS: list[type[FileSystemEvent]] = [
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+]
+_NO_ROOM = {errno.ENOSPC, errno.EMFILE, errno.ENOMEM}
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What is told of the events below a root; all of it is called from watchdog's threads and must not block.
+
+    `ignore` says which directories are not watched. `on_event` gets each event, `on_lost` says that some were lost,
+    `on_short` that a directory is not watched because the kernel has no room for more.
+    """
+
+    ignore: Ignore
+    on_event: Callable[[bytes, FileSystemEvent], None]
+    on_lost: Callable[[bytes], None]
+    on_short: Callable[[bytes], None]
+
+
+class Inotify:
+    """One inotify instance that watches any number of trees.
+
+    Raises:
+        OSError: there is no instance to be had (EMFILE).
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._watches: dict[bytes, ObservedWatch] = {}
+        self._descriptor = _Descriptor()
+        self._descriptor.start()
+        self._observer = BaseObserver(_Emitter, inotify_fd=self._descriptor, listener=listener)
+        self._observer.start()
+
+    def watch(self, path: bytes) -> None:
+        """Watch a tree; it is watched when this returns.
+
+        Raises:
+            OSError: the directory itself cannot be watched.
+        """
+        handler = _Handler(path, self._listener)
+        self._watches[path] = self._observer.schedule(handler, os.fsdecode(path), recursive=True, event_filter=_EVENTS)
+
+    def unwatch(self, path: bytes) -> None:
+        """Stop watching a tree; nothing happens if it is not watched."""
+        watch = self._watches.pop(path, None)
+        if watch is not None:
+            self._observer.unschedule(watch)
+
+    def alive(self, path: bytes) -> bool:
+        """Whether events of a tree can still arrive."""
+        watch = self._watches.get(path)
+        return any(e.watch is watch and e.is_alive() for e in list(self._observer.emitters))
+
+    def running(self) -> bool:
+        """Whether the threads that all trees share are alive."""
+        return self._descriptor.is_alive() and self._observer.is_alive()
+
+    def close(self) -> None:
+        """Stop all threads and give the instance back."""
+        self._observer.stop()
+        self._observer.join()
+        self._descriptor.stop()
+        self._descriptor.join()
+        self._watches.clear()
+
+
+class _Handler(FileSystemEventHandler):
+    """Passes events on, with the tree they belong to."""
+
+    def __init__(self, path: bytes, listener: Listener) -> None:
+        self._path = path
+        self._listener = listener
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        self._listener.on_event(self._path, event)
+
+
+class _Descriptor(InotifyFD):
+    """Refuses directories that may not be read, and takes one directory under two names for what it is."""
+
+    def _add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
+        if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise OSError(errno.EACCES, "not there, or not to be read", path)
+        watch = self._get_or_create_watch(path, mask)
+        watch.callbacks[id_] = callback
+        return watch.wd
+
+
+class _Pairing(InotifyMoveEventGrouper):
+    delay = 0.05
+
+
+class _Group(InotifyWatchGroup):
+    """The watches of one tree."""
+
+    def __init__(self, descriptor: InotifyFD, path: bytes, mask: Mask, listener: Listener) -> None:
+        self._listener = listener
+        super().__init__(descriptor, path, mask, is_recursive=True)
+
+    def __post_init__(self) -> None:
+        self._move_event_grouper = _Pairing()
+        super().__post_init__()
+
+    def on_queue_overflow(self) -> None:
+        super().on_queue_overflow()
+        self._listener.on_lost(self.path)
+
+    def _add_all_callbacks(self, path: bytes) -> None:
+        if path != self.path and self._listener.ignore.skips(os.path.basename(path), True):
+            return
+        # A directory is watched before it is listed, so that what is made in it meanwhile is listed or reported.
+        for directory in directories(path, self._listener.ignore):
+            self._add_callback(directory)
+
+    def _add_callback(self, path: bytes) -> None:
+        try:
+            wd = self._inotify_fd.add_callback(path, self.event_mask, self, self._id)
+        except OSError as error:
+            if path == self.path:
+                raise
+            if error.errno in _NO_ROOM:
+                self._listener.on_short(self.path)
+            return
+        self._active_callbacks_by_path[path] = wd
+        self._active_callbacks_by_watch[wd] = path
+
+
+class _Emitter(InotifyFullEmitter):
+    """Makes its watches through `_Group`. A full emitter, because it tells files moved in from files created."""
+
+    def __init__(
+        self,
+        event_queue: EventQueue,
+        watch: ObservedWatch,
+        *,
+        timeout: float,
+        event_filter: list[type[FileSystemEvent]] | None,
+        inotify_fd: InotifyFD,
+        listener: Listener,
+    ) -> None:
+        super().__init__(event_queue, watch, timeout=timeout, event_filter=event_filter, inotify_fd=inotify_fd)
+        self._listener = listener
+
+    def on_thread_start(self) -> None:
+        path = os.fsencode(self.watch.path)
+        self._inotify = _Group(self._inotify_fd, path, self.get_event_mask_from_filter(), self._listener)
+
+    def queue_events(self, timeout: float, *, full_events: bool = False) -> None:
+        # An event that is in hand when the watch ends is no error, and not worth a line in the log.
+        group = self._inotify
+        event = group.read_event() if group is not None else None
+        if event is not None and self.should_keep_running():
+            self.build_and_queue_event(event)

@@ -1,0 +1,261 @@
+"""Watches roots and says where something happened. Hints only: the scan is the truth.
+
+A root is watched by its events where the filesystem sends them, and polled where it does not, or where the kernel has
+no more watches to give: a polled root gets an OVERFLOW hint at a short period. A supervisor notices what no event
+tells: a root that was unmounted, replaced or made again, and threads that died; it watches anew and hints OVERFLOW.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchdog.events import (
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+)
+
+from simd.types import Root
+from simd.watch.filesystems import Mode, filesystem_of, mode_of, sends_events
+from simd.watch.hint import Hint, HintKind
+from simd.watch.ignore import Ignore
+from simd.watch.inotify import Inotify, Listener
+from simd.watch.roots import Identity, RootOffline, identify
+from simd.watch.walk import directories
+
+_LOG = logging.getLogger("simd.watch")
+_RETRY_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """How a root is watched, and what a person should know about it."""
+
+    mode: Mode
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A root under watch. `short` counts directories without a watch; `retry_at` is when to try for events again."""
+
+    root: Root
+    state: Watching
+    identity: Identity | None = None
+    listening: bool = False
+    short: int = 0
+    retry_at: float = 0.0
+    poll_at: float = 0.0
+
+
+class Watcher:
+    """Watches any number of roots, from any thread.
+
+    Args:
+        on_hint: gets each hint, from other threads; it must be quick and must not call the watcher.
+        ignore: names that give no hints; ignored directories are not watched.
+        supervise_s: how often the supervisor looks.
+        poll_s: how often a polled root is to be scanned.
+        mounts: the kernel's list of mounts.
+    """
+
+    def __init__(
+        self,
+        on_hint: Callable[[Hint], None],
+        ignore: Ignore | None = None,
+        *,
+        supervise_s: float = 2.0,
+        poll_s: float = 30.0,
+        mounts: Path = Path("/proc/self/mountinfo"),
+    ) -> None:
+        self._on_hint = on_hint
+        self._ignore = ignore or Ignore()
+        self._supervise_s = supervise_s
+        self._poll_s = poll_s
+        self._mounts = mounts
+        self._lock = threading.Lock()
+        self._watched: dict[bytes, _Watched] = {}
+        self._inotify: Inotify | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._supervise, name="simd-watch", daemon=True)
+        self._thread.start()
+
+    def watch(self, root: Root) -> Watching:
+        """Begin to watch a root; what happens from the return on gives hints. A scan has to follow, not precede."""
+        with self._lock:
+            if self._inotify is not None:
+                self._inotify.unwatch(root.path)
+            entry = _Watched(root, Watching("polling", "not watched yet"))
+            self._watched[root.path] = entry
+            self._begin(entry)
+            return entry.state
+
+    def unwatch(self, root: Root) -> None:
+        """Stop watching a root; nothing happens if it is not watched."""
+        with self._lock:
+            if self._watched.pop(root.path, None) is not None and self._inotify is not None:
+                self._inotify.unwatch(root.path)
+
+    def watching(self, root_id: int) -> Watching | None:
+        """How a root is watched; None if it is not."""
+        # Without the lock, which may be held while a large tree is walked: this answers `status`.
+        return next((e.state for e in list(self._watched.values()) if e.root.root_id == root_id), None)
+
+    def close(self) -> None:
+        """Stop all threads; no hint comes after this returns."""
+        self._stop.set()
+        self._thread.join()
+        with self._lock:
+            self._watched.clear()
+            self._drop_inotify()
+
+    def _begin(self, entry: _Watched) -> None:
+        """Watch a root as well as can be; the lock is held."""
+        now = time.monotonic()
+        path = entry.root.path
+        was_short, entry.short, entry.listening = entry.short, 0, False
+        entry.retry_at = entry.poll_at = float("inf")
+        try:
+            entry.identity = identify(path)
+        except RootOffline as offline:
+            entry.identity = None
+            entry.state = Watching("polling", offline.reason)
+            return
+        kind = filesystem_of(path, self._mounts)
+        problem = self._listen(entry) if sends_events(kind) else ""
+        if problem:
+            entry.retry_at = now + _RETRY_S
+            entry.state = Watching("polling", problem)
+            if not was_short:
+                _LOG.warning("%r is polled every %g s: %s", os.fsdecode(path), self._poll_s, problem)
+        elif mode_of(path, self._mounts) == "polling":
+            entry.state = Watching("polling", f"{kind.decode('ascii', 'replace')} does not report every change")
+        else:
+            entry.state = Watching("events")
+        if entry.state.mode == "polling":
+            entry.poll_at = now + self._poll_s
+
+    def _listen(self, entry: _Watched) -> str:
+        """Ask for the events of a root; what is in the way, or nothing."""
+        path = entry.root.path
+        try:
+            if self._inotify is None:
+                self._inotify = Inotify(Listener(self._ignore, self._heard, self._lost, self._ran_short))
+        except OSError as error:
+            entry.short = 1
+            return f"no inotify instance to be had ({error.strerror}); raise the sysctl fs.inotify.max_user_instances"
+        try:
+            self._inotify.watch(path)
+        except OSError as error:
+            self._inotify.unwatch(path)
+            entry.short += 1
+            return f"it cannot be watched ({error.strerror}); {_watches_needed(path, self._ignore)}"
+        if entry.short:
+            # What was had is given back: half a tree of watches helps nobody and starves other programs.
+            self._inotify.unwatch(path)
+            return f"inotify watches ran out; {_watches_needed(path, self._ignore)}"
+        entry.listening = True
+        return ""
+
+    def _supervise(self) -> None:
+        while not self._stop.wait(self._supervise_s):
+            hints: list[Hint] = []
+            with self._lock:
+                if self._inotify is not None and not self._inotify.running():
+                    self._drop_inotify()
+                for entry in self._watched.values():
+                    if self._needs_hint(entry):
+                        hints.append(Hint(HintKind.OVERFLOW, entry.root.root_id, b""))
+            for hint in hints:
+                self._on_hint(hint)
+
+    def _needs_hint(self, entry: _Watched) -> bool:
+        """Look after one root; whether it has to be scanned."""
+        now = time.monotonic()
+        if self._is_broken(entry) or now >= entry.retry_at:
+            if self._inotify is not None:
+                self._inotify.unwatch(entry.root.path)
+            before = (entry.identity, entry.state)
+            self._begin(entry)
+            return before != (entry.identity, entry.state) or entry.listening
+        if now >= entry.poll_at:
+            entry.poll_at = now + self._poll_s
+            return True
+        return False
+
+    def _is_broken(self, entry: _Watched) -> bool:
+        """Whether a root is not watched as it should be: gone, back, another directory, short of watches, dead."""
+        try:
+            if identify(entry.root.path) != entry.identity:
+                return True
+        except RootOffline:
+            return entry.identity is not None
+        if not entry.listening:
+            return False
+        return entry.short > 0 or self._inotify is None or not self._inotify.alive(entry.root.path)
+
+    def _drop_inotify(self) -> None:
+        if self._inotify is not None:
+            self._inotify.close()
+            self._inotify = None
+
+    def _lost(self, path: bytes) -> None:
+        entry = self._watched.get(path)
+        if entry is not None:
+            _LOG.warning("events of %r were lost: it is scanned", os.fsdecode(path))
+            self._on_hint(Hint(HintKind.OVERFLOW, entry.root.root_id, b""))
+
+    def _ran_short(self, path: bytes) -> None:
+        entry = self._watched.get(path)
+        if entry is not None:
+            entry.short += 1
+
+    def _heard(self, path: bytes, event: FileSystemEvent) -> None:
+        """Turn an event into hints. Events made up for the content of a moved directory are covered by its scan."""
+        entry = self._watched.get(path)
+        if entry is None or event.is_synthetic:
+            return
+        source = _inside(path, event.src_path)
+        target = _inside(path, event.dest_path)
+        for hint in _hints(entry.root.root_id, event, source, target):
+            if not hint.path or not self._ignore.skips_path(hint.path, event.is_directory):
+                self._on_hint(hint)
+
+
+def _hints(root_id: int, event: FileSystemEvent, source: bytes | None, target: bytes | None) -> list[Hint]:
+    """The hints that an event gives; paths outside of the root are None."""
+    if event.is_directory:
+        moved = source if isinstance(event, DirMovedEvent) and source and target else b""
+        found = [Hint(HintKind.DIRECTORY, root_id, target, moved or b"")] if target else []
+        return found + ([Hint(HintKind.DIRECTORY, root_id, source)] if source is not None else [])
+    kinds = {
+        FileClosedEvent: HintKind.WRITTEN,
+        FileCreatedEvent: HintKind.APPEARED,
+        FileDeletedEvent: HintKind.GONE,
+        FileMovedEvent: HintKind.GONE,
+    }
+    kind = kinds.get(type(event))
+    found = [Hint(kind, root_id, source)] if kind and source else []
+    return found + ([Hint(HintKind.WRITTEN, root_id, target)] if target else [])
+
+
+def _inside(root: bytes, path: bytes | str) -> bytes | None:
+    """A path of an event relative to its root; None where the event has no such path."""
+    if not path:
+        return None
+    return os.fsencode(path)[len(root.rstrip(b"/")) + 1 :]
+
+
+def _watches_needed(path: bytes, ignore: Ignore) -> str:
+    """How many watches the tree takes, and what to set."""
+    count = sum(1 for _ in directories(path, ignore))
+    return f"it has {count} directories, raise the sysctl fs.inotify.max_user_watches by as many"

@@ -1,0 +1,421 @@
+"""What the catalogue remembers, forgets and answers."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simd.catalogue.catalogue import Catalogue
+from simd.catalogue.rows import IndexedFile, RejectedFile
+from simd.errors import CorruptStore, Reason, StoreError, StoreVersion
+from simd.types import FileKey, ImageFacts, ImageId, Rejection, Root, Stamp, image_id_of
+
+FACTS = ImageFacts(640, 480, "JPEG")
+STAMP = Stamp(100, 1_700_000_000_000_000_001, 7)
+BAD = Rejection(Reason.CORRUPT, "cut in the middle")
+
+
+def image(name: str) -> ImageId:
+    return image_id_of(name.encode())
+
+
+def indexed(root: Root, path: bytes, name: str, *, facts: ImageFacts | None = FACTS) -> IndexedFile:
+    return IndexedFile(FileKey(root.root_id, path), STAMP, image(name), facts)
+
+
+def rejected(root: Root, path: bytes, rejection: Rejection = BAD) -> RejectedFile:
+    return RejectedFile(FileKey(root.root_id, path), STAMP, rejection)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path, clock: Clock) -> Iterator[Catalogue]:
+    opened = Catalogue.open(tmp_path / "catalogue.sqlite", clock)
+    yield opened
+    opened.check()
+    opened.close()
+
+
+@pytest.fixture
+def root(catalogue: Catalogue) -> Root:
+    return catalogue.sync_roots([b"/p"])[0]
+
+
+class TestRoots:
+    def test_a_configured_root_keeps_its_number_over_a_restart(self, tmp_path: Path) -> None:
+        first = Catalogue.open(tmp_path / "c")
+        before = first.sync_roots([b"/a", b"/b"])
+        first.close()
+        again = Catalogue.open(tmp_path / "c")
+        assert again.sync_roots([b"/b", b"/a"]) == before
+        again.close()
+
+    def test_a_root_no_longer_configured_goes_with_its_files(self, catalogue: Catalogue) -> None:
+        first, second = catalogue.sync_roots([b"/a", b"/b"])
+        catalogue.record([indexed(first, b"x", "x"), indexed(second, b"y", "y")])
+        assert [r.path for r in catalogue.sync_roots([b"/b"])] == [b"/b"]
+        assert catalogue.orphans() == [image("x")]
+        assert catalogue.image_at(b"/b/y") == image("y")
+        assert catalogue.counts().files_by_root == {second.root_id: 1}
+
+    def test_a_root_added_by_hand_outlives_the_configuration(self, catalogue: Catalogue) -> None:
+        added = catalogue.add_root(b"/added")
+        assert added in catalogue.sync_roots([])
+        assert added in catalogue.sync_roots([b"/other"])
+
+    def test_the_number_of_a_dropped_root_is_never_used_again(self, catalogue: Catalogue) -> None:
+        old = catalogue.add_root(b"/a")
+        catalogue.drop_root(old.root_id)
+        assert catalogue.add_root(b"/a").root_id != old.root_id
+
+    def test_adding_what_a_root_holds_gives_that_root(self, catalogue: Catalogue, root: Root) -> None:
+        assert catalogue.add_root(b"/p/sub/") == root
+        assert catalogue.add_root(b"/p/") == root
+
+    def test_a_root_takes_the_place_of_those_inside_it(self, catalogue: Catalogue) -> None:
+        inner = catalogue.sync_roots([b"/p/inner"])[0]
+        catalogue.record([indexed(inner, b"x", "x")])
+        outer = catalogue.add_root(b"/p")
+        assert catalogue.roots() == [outer]
+        assert catalogue.orphans() == [image("x")]
+        assert catalogue.sync_roots([b"/p/inner"]) == [outer]
+
+    def test_of_nested_configured_roots_the_outermost_stands(self, catalogue: Catalogue) -> None:
+        assert [r.path for r in catalogue.sync_roots([b"/p/a", b"/p", b"/p-b", b"/p"])] == [b"/p", b"/p-b"]
+
+    def test_identity_and_scan_time_are_kept(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.set_identity(root.root_id, 2**64 - 1, 2**63 + 5)
+        assert catalogue.last_scans() == {}
+        catalogue.scanned(root.root_id, 12.5)
+        (found,) = catalogue.roots()
+        assert (found.device, found.inode) == (2**64 - 1, 2**63 + 5)
+        assert catalogue.last_scans() == {root.root_id: 12.5}
+
+    def test_a_path_is_located_in_the_root_that_holds_it(self, catalogue: Catalogue) -> None:
+        first, second = catalogue.sync_roots([b"/p", b"/p2"])
+        assert catalogue.locate(b"/p2/a/../b.jpg") == FileKey(second.root_id, b"b.jpg")
+        assert catalogue.locate(b"/p/a") == FileKey(first.root_id, b"a")
+        assert catalogue.locate(b"/p") is None
+        assert catalogue.locate(b"/pp/a") is None
+        assert catalogue.locate(b"/p/../etc/passwd") is None
+
+    def test_the_whole_filesystem_can_be_a_root(self, catalogue: Catalogue) -> None:
+        top = catalogue.sync_roots([b"/"])[0]
+        catalogue.record([indexed(top, b"a/b", "x")])
+        assert catalogue.locate(b"/a/b") == FileKey(top.root_id, b"a/b")
+        assert catalogue.files_of([image("x")]) == {image("x"): [b"/a/b"]}
+        assert catalogue.images_under(b"/a") == {image("x")}
+
+
+class TestRecord:
+    def test_what_was_recorded_is_known(self, catalogue: Catalogue, root: Root) -> None:
+        stamp = Stamp(2**40, -5, 2**64 - 3)
+        key = FileKey(root.root_id, b"a.jpg")
+        catalogue.record([IndexedFile(key, stamp, image("a"), FACTS)])
+        known = catalogue.known(key)
+        assert known is not None
+        assert (known.stamp, known.image_id, known.rejection) == (stamp, image("a"), None)
+        assert catalogue.facts_of([image("a"), image("b")]) == {image("a"): FACTS}
+        assert catalogue.known(FileKey(root.root_id, b"b.jpg")) is None
+
+    def test_a_file_is_indexed_or_in_the_ledger_never_both(self, catalogue: Catalogue, root: Root) -> None:
+        key = FileKey(root.root_id, b"a")
+        catalogue.record([indexed(root, b"a", "a")])
+        assert catalogue.record([], [rejected(root, b"a")]) == [image("a")]
+        known = catalogue.known(key)
+        assert known is not None and known.image_id is None and known.rejection == BAD
+        assert (catalogue.counts().files, catalogue.counts().failed_by_reason) == (0, {"corrupt": 1})
+        assert catalogue.record([indexed(root, b"a", "a")]) == []
+        assert (catalogue.counts().files, catalogue.counts().failed_by_reason) == (1, {})
+        assert catalogue.rejections() == []
+
+    def test_a_copy_keeps_the_image_from_being_an_orphan(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.record([indexed(root, b"a", "x"), indexed(root, b"b", "x")])
+        assert catalogue.record([], [], [FileKey(root.root_id, b"a")]) == []
+        assert catalogue.record([], [], [FileKey(root.root_id, b"b")]) == [image("x")]
+        assert catalogue.counts().images == 0
+
+    def test_a_move_in_one_call_makes_no_orphan(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.record([indexed(root, b"old", "x")])
+        assert catalogue.record([indexed(root, b"new", "x", facts=None)], [], [FileKey(root.root_id, b"old")]) == []
+        assert catalogue.files_of([image("x")]) == {image("x"): [b"/p/new"]}
+
+    def test_changed_content_makes_an_orphan_of_the_old(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.record([indexed(root, b"a", "old")])
+        assert catalogue.record([indexed(root, b"a", "new")]) == [image("old")]
+
+    def test_a_deleted_file_that_comes_in_the_same_call_is_there(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.record([indexed(root, b"a", "x")], [], [FileKey(root.root_id, b"a")])
+        assert catalogue.image_at(b"/p/a") == image("x")
+
+    def test_deleting_what_is_not_known_changes_nothing(self, catalogue: Catalogue, root: Root) -> None:
+        assert catalogue.record([], [], [FileKey(root.root_id, b"a"), FileKey(99, b"a")]) == []
+
+    def test_an_orphan_keeps_its_facts_and_comes_back_without_them(
+        self, catalogue: Catalogue, root: Root, clock: Clock
+    ) -> None:
+        catalogue.record([indexed(root, b"a", "x")])
+        catalogue.record([], [], [FileKey(root.root_id, b"a")])
+        assert catalogue.orphans() == [image("x")]
+        assert catalogue.facts_of([image("x")]) == {image("x"): FACTS}
+        assert list(catalogue.image_ids()) == []
+        clock.now += 60
+        catalogue.record([indexed(root, b"b", "x", facts=None)])
+        assert catalogue.orphans() == []
+        assert catalogue.purge_images(int(clock.now * 1000) + 1) == []
+        assert list(catalogue.image_ids()) == [image("x")]
+
+    def test_orphans_are_purged_by_age(self, catalogue: Catalogue, root: Root, clock: Clock) -> None:
+        catalogue.record([indexed(root, b"a", "a"), indexed(root, b"b", "b"), indexed(root, b"c", "c")])
+        catalogue.record([], [], [FileKey(root.root_id, b"a")])
+        clock.now += 10
+        catalogue.record([], [], [FileKey(root.root_id, b"b")])
+        assert catalogue.purge_images(int(clock.now * 1000)) == [image("a")]
+        assert catalogue.orphans() == [image("b")]
+        assert catalogue.facts_of([image("a")]) == {}
+
+    def test_an_unknown_image_without_facts_is_refused_and_nothing_is_written(
+        self, catalogue: Catalogue, root: Root
+    ) -> None:
+        with pytest.raises(StoreError, match="without facts"):
+            catalogue.record([indexed(root, b"a", "a"), indexed(root, b"b", "b", facts=None)])
+        assert catalogue.counts().files == 0
+
+    def test_files_of_a_dropped_root_are_passed_over(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.drop_root(root.root_id)
+        assert catalogue.record([indexed(root, b"a", "x")], [rejected(root, b"b")]) == [image("x")]
+        assert (catalogue.counts().files, catalogue.counts().failed_by_reason) == (0, {})
+
+    def test_a_new_reason_replaces_the_old_in_the_counts(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.record([], [rejected(root, b"a")])
+        catalogue.record([], [rejected(root, b"a", Rejection(Reason.EMPTY, ""))])
+        assert catalogue.counts().failed_by_reason == {"empty": 1}
+
+
+class TestDirectories:
+    NAMES = (b"a_b/1", b"aXb/2", b"a%/3", b"a", b"a-b", b"a/4", b"a/b/5", b"a0/6", b"\xff\xfe/7", b"\xff\xfe0")
+
+    @pytest.fixture(autouse=True)
+    def _files(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.record([indexed(root, name, repr(name)) for name in self.NAMES])
+
+    @pytest.mark.parametrize(
+        ("prefix", "expected"),
+        [
+            (b"", NAMES),
+            (b"/", NAMES),
+            (b"/p", NAMES),
+            (b"/p/", NAMES),
+            (b"/p/a_b", (b"a_b/1",)),
+            (b"/p/a%", (b"a%/3",)),
+            (b"/p/a", (b"a", b"a/4", b"a/b/5")),
+            (b"/p/a/b/", (b"a/b/5",)),
+            (b"/p/a/4", (b"a/4",)),
+            (b"/p/\xff\xfe", (b"\xff\xfe/7",)),
+            (b"/p/nothing", ()),
+            (b"/other", ()),
+            (b"/pp", ()),
+        ],
+    )
+    def test_a_prefix_is_a_directory_and_no_pattern(
+        self, catalogue: Catalogue, prefix: bytes, expected: tuple[bytes, ...]
+    ) -> None:
+        assert catalogue.images_under(prefix) == {image(repr(name)) for name in expected}
+        assert {line.path for line in catalogue.files(under=prefix)} == {b"/p/" + name for name in expected}
+
+    def test_a_directory_is_deleted_with_what_it_holds_only(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.record([], [rejected(root, b"a_b/bad"), rejected(root, b"aXb/bad")])
+        assert catalogue.delete_under(root.root_id, b"a_b") == [image(repr(b"a_b/1"))]
+        assert catalogue.image_at(b"/p/aXb/2") is not None
+        assert [line.path for line in catalogue.rejections()] == [b"/p/aXb/bad"]
+
+    def test_a_renamed_directory_keeps_images_and_ledger(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.record([], [rejected(root, b"\xff\xfe/bad")])
+        assert catalogue.rename_under(root.root_id, b"\xff\xfe", b"new/\xfd") == []
+        assert catalogue.image_at(b"/p/new/\xfd/7") == image(repr(b"\xff\xfe/7"))
+        assert catalogue.image_at(b"/p/\xff\xfe0") == image(repr(b"\xff\xfe0"))
+        assert [line.path for line in catalogue.rejections()] == [b"/p/new/\xfd/bad"]
+        assert catalogue.counts().files == len(self.NAMES)
+
+    def test_a_rename_replaces_what_was_there(self, catalogue: Catalogue, root: Root) -> None:
+        assert catalogue.rename_under(root.root_id, b"a_b", b"aXb") == [image(repr(b"aXb/2"))]
+        assert catalogue.image_at(b"/p/aXb/1") == image(repr(b"a_b/1"))
+
+    def test_a_rename_to_itself_changes_nothing(self, catalogue: Catalogue, root: Root) -> None:
+        assert catalogue.rename_under(root.root_id, b"a", b"a") == []
+        assert catalogue.counts().files == len(self.NAMES)
+
+    def test_a_walk_merges_files_and_ledger_in_byte_order(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.record([], [rejected(root, b"a.b"), rejected(root, b"a/", Rejection(Reason.UNREADABLE, "EACCES"))])
+        walked = list(catalogue.walk(root.root_id))
+        assert [known.path for known in walked] == sorted([*self.NAMES, b"a.b", b"a/"])
+        assert [known.path for known in walked if known.retry] == [b"a/"]
+        assert [known.path for known in catalogue.walk(root.root_id, b"a")] == [b"a", b"a/", b"a/4", b"a/b/5"]
+
+
+class TestPaging:
+    def test_pages_follow_each_other_over_all_roots(self, catalogue: Catalogue) -> None:
+        roots = catalogue.sync_roots([b"/a", b"/b", b"/c"])
+        catalogue.record([indexed(r, b"f%d" % i, f"{r.path!r}{i}") for r in roots for i in range(5)])
+        catalogue.record([], [rejected(r, b"bad%d" % i) for r in roots for i in range(5)])
+        paths: list[bytes] = []
+        after = None
+        while page := catalogue.files(after=after, limit=4):
+            paths += [line.path for line in page]
+            after = page[-1].key
+        assert paths == [b"/%c/f%d" % (c, i) for c in b"abc" for i in range(5)]
+        ledger: list[bytes] = []
+        after = None
+        while lines := catalogue.rejections(after=after, limit=2, under=b"/b"):
+            ledger += [line.path for line in lines]
+            after = lines[-1].key
+        assert ledger == [b"/b/bad%d" % i for i in range(5)]
+
+    def test_rows_that_come_and_go_meanwhile_disturb_no_other(self, catalogue: Catalogue, root: Root) -> None:
+        count = 2500
+        catalogue.record([indexed(root, b"%05d" % i, str(i)) for i in range(count)])
+        seen: list[bytes] = []
+        for known in catalogue.walk(root.root_id):
+            if len(seen) == 10:
+                catalogue.record(
+                    [indexed(root, b"00000x", "new"), indexed(root, b"02000x", "new")],
+                    [],
+                    [FileKey(root.root_id, b"00005"), FileKey(root.root_id, b"02400")],
+                )
+            seen.append(known.path)
+        expected = {b"%05d" % i for i in range(count)} - {b"02400"} | {b"02000x"}
+        assert seen == sorted(expected)
+
+    def test_all_images_are_listed_in_order(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.record([indexed(root, b"%d" % i, str(i % 1500)) for i in range(3000)])
+        assert list(catalogue.image_ids()) == sorted(image(str(i)) for i in range(1500))
+
+    def test_ledger_lines_say_when_and_why(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.record([], [rejected(root, b"\xff.jpg")])
+        (line,) = catalogue.rejections()
+        assert (line.path, line.stamp, line.rejection, line.at_ms) == (b"/p/\xff.jpg", STAMP, BAD, 1_000_000)
+
+
+class TestDurability:
+    def test_a_killed_process_loses_nothing_that_was_recorded(self, tmp_path: Path) -> None:
+        program = (
+            "import os, sys\nfrom pathlib import Path\n"
+            "from simd.catalogue.catalogue import Catalogue\nfrom simd.catalogue.rows import IndexedFile\n"
+            "from simd.types import *\n"
+            "c = Catalogue.open(Path(sys.argv[1]))\nr = c.sync_roots([b'/p'])[0]\n"
+            "for i in range(50):\n"
+            "    c.record([IndexedFile(FileKey(r.root_id, b'%d' % i), Stamp(1, 2, 3), image_id_of(b'%d' % i),"
+            " ImageFacts(1, 1, 'PNG'))])\n"
+            "os.kill(os.getpid(), 9)\n"
+        )
+        path = tmp_path / "c"
+        done = subprocess.run([sys.executable, "-c", program, str(path)], check=False, cwd=os.getcwd())
+        assert done.returncode == -9
+        catalogue = Catalogue.open(path)
+        catalogue.check()
+        assert catalogue.counts().files == 50
+        assert len(list(catalogue.image_ids())) == 50
+        catalogue.close()
+
+    def test_a_newer_version_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "c"
+        Catalogue.open(path).close()
+        connection = sqlite3.connect(path)
+        connection.execute("PRAGMA user_version = 2")
+        connection.close()
+        with pytest.raises(StoreVersion, match="version 2"):
+            Catalogue.open(path)
+
+    def test_the_database_of_another_program_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "c"
+        connection = sqlite3.connect(path)
+        connection.execute("CREATE TABLE t (x)")
+        connection.close()
+        with pytest.raises(StoreVersion, match="not a catalogue"):
+            Catalogue.open(path)
+
+    def test_a_file_of_rubbish_is_told_as_damage(self, tmp_path: Path) -> None:
+        path = tmp_path / "c"
+        path.write_bytes(b"rubbish " * 1000)
+        with pytest.raises(CorruptStore, match="delete it"):
+            Catalogue.open(path)
+
+    def test_damage_inside_is_found(self, tmp_path: Path) -> None:
+        path = tmp_path / "c"
+        catalogue = Catalogue.open(path)
+        root = catalogue.sync_roots([b"/p"])[0]
+        catalogue.record([indexed(root, b"%d" % i, str(i)) for i in range(2000)])
+        catalogue.close()
+        data = bytearray(path.read_bytes())
+        for page in range(40, len(data) // 4096):
+            data[page * 4096 : page * 4096 + 64] = b"\xa5" * 64
+        path.write_bytes(data)
+        damaged = Catalogue.open(path)
+        with pytest.raises(CorruptStore):
+            damaged.check()
+        with pytest.raises(CorruptStore):
+            list(damaged.walk(root.root_id))
+        damaged.close()
+
+    def test_a_directory_that_is_not_there_is_an_error_of_the_store(self, tmp_path: Path) -> None:
+        with pytest.raises(StoreError):
+            Catalogue.open(tmp_path / "missing" / "c")
+
+    def test_a_closed_catalogue_refuses(self, tmp_path: Path) -> None:
+        catalogue = Catalogue.open(tmp_path / "c")
+        catalogue.close()
+        with pytest.raises(StoreError):
+            catalogue.counts()
+        with pytest.raises(StoreError):
+            catalogue.sync_roots([b"/p"])
+
+    def test_readers_and_writers_of_many_threads_see_whole_transactions(self, catalogue: Catalogue, root: Root) -> None:
+        failures: list[str] = []
+        stop = threading.Event()
+
+        def read() -> None:
+            while not stop.is_set():
+                counts = catalogue.counts()
+                if counts.files % 10 or counts.images != counts.files:
+                    failures.append(repr(counts))
+
+        readers = [threading.Thread(target=read) for _ in range(3)]
+        for reader in readers:
+            reader.start()
+        writers = [
+            threading.Thread(
+                target=lambda w=w: [
+                    catalogue.record([indexed(root, b"%d-%d-%d" % (w, n, i), f"{w}-{n}-{i}") for i in range(10)])
+                    for n in range(15)
+                ]
+            )
+            for w in range(3)
+        ]
+        for writer in writers:
+            writer.start()
+        for thread in writers:
+            thread.join()
+        stop.set()
+        for thread in readers:
+            thread.join()
+        assert failures == []
+        assert catalogue.counts().files == 450

@@ -1,0 +1,29 @@
+"""Fixtures that more than one room needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simd.featurize.models import Model, resolve
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """Where converted models are kept between runs."""
+    return REPOSITORY / ".cache" / "models"
+
+
+@pytest.fixture(scope="session")
+def model(models_dir: Path) -> Model:
+    """The real backbone, converted on first use; tests that take it carry the mark `model`."""
+    return resolve("efficientnet-lite0", models_dir)
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    """A folder of real photographs."""
+    return REPOSITORY / "samples" / "photos"

@@ -1,0 +1,216 @@
+"""One suite for every index: what `simd.index.base` promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simd.errors import InvalidRequest
+from simd.index.base import Index
+from simd.index.brute import BruteIndex
+from simd.index.local import LocalIndex
+from simd.types import Embedding, ImageId, Vector
+from simd.vectors.metric import half, normalise
+from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, Clock, embedding, embeddings, image_id, unit
+
+
+class Subject:
+    """An index and how it is kept between changes: `settle` puts it into the shape under test."""
+
+    def __init__(self, index: Index, settle: Callable[[], None]) -> None:
+        self.index = index
+        self.settle = settle
+
+    def put(self, *numbers: int, version: int = 0) -> None:
+        # In small portions, so that shapes that flush have something to merge.
+        for start in range(0, len(numbers), 20):
+            self.index.put(embeddings(*numbers[start : start + 20], version=version))
+            self.settle()
+
+    def delete(self, *numbers: int) -> int:
+        count = self.index.delete([image_id(n) for n in numbers])
+        self.settle()
+        return count
+
+
+@pytest.fixture(params=["brute", "memtable", "flushed", "compacted"])
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
+    if request.param == "brute":
+        yield Subject(BruteIndex(DIMENSION), lambda: None)
+        return
+    index = LocalIndex.open(tmp_path, DIMENSION, FINGERPRINT, options=OPTIONS, clock=Clock())
+    settle = {"memtable": lambda: None, "flushed": index.flush, "compacted": index.compact}[request.param]
+    yield Subject(index, settle)
+    assert index.check() == []
+    index.close()
+
+
+def search(index: Index, query: Vector, k: int, **how: object) -> list[ImageId]:
+    (answer,) = index.search(query[None], k, **how)  # type: ignore[arg-type]
+    return [hit.image_id for hit in answer.hits]
+
+
+def test_an_empty_index_answers_with_nothing(subject: Subject) -> None:
+    (answer,) = subject.index.search(unit(1)[None], 5)
+    assert (answer.hits, answer.searched, answer.exact) == ([], 0, True)
+    assert len(subject.index) == 0
+    assert list(subject.index.ids()) == []
+    assert subject.index.vector(image_id(1), deleted=True) is None
+    assert subject.index.delete([image_id(1)]) == 0
+    assert not subject.index.contains(image_id(1))
+    subject.index.put([])
+    assert subject.index.dimension == DIMENSION
+
+
+def test_an_image_finds_itself_at_distance_zero(subject: Subject) -> None:
+    subject.put(*range(100))
+    answers = subject.index.search(np.stack([unit(n) for n in range(100)]), 3)
+    for number, answer in enumerate(answers):
+        assert answer.hits[0].image_id == image_id(number)
+        assert answer.hits[0].distance == 0.0
+        assert answer.hits[0].similarity == 1.0
+        assert answer.searched == 100
+
+
+def test_a_query_is_rounded_as_what_is_stored_was(subject: Subject) -> None:
+    vector = normalise(np.random.default_rng(5).normal(size=DIMENSION))
+    subject.index.put([Embedding(image_id(1), vector)])
+    (answer,) = subject.index.search(vector[None], 1)
+    assert answer.hits[0].distance == 0.0
+    assert np.array_equal(subject.index.vector(image_id(1)), half(vector))  # type: ignore[arg-type]
+
+
+def test_answers_are_those_of_the_definition(subject: Subject) -> None:
+    subject.put(*range(150))
+    subject.put(*range(0, 150, 5), version=1)
+    subject.delete(*range(0, 150, 7))
+    live = {image_id(n): unit(n, 0 if n % 5 else 1) for n in range(150) if n % 7}
+    assert set(subject.index.ids()) == set(live)
+    assert len(subject.index) == len(live)
+    for query in (unit(1000), unit(1001)):
+        expected = sorted((float(np.linalg.norm(query - vector)), i) for i, vector in live.items())
+        (answer,) = subject.index.search(query[None], 20, exact=True)
+        assert answer.exact
+        assert answer.searched == len(live)
+        assert [hit.image_id for hit in answer.hits] == [i for _, i in expected[:20]]
+        assert [hit.distance for hit in answer.hits] == pytest.approx([d for d, _ in expected[:20]], abs=1e-6)
+
+
+def test_k_larger_than_the_index_gives_all_and_zero_gives_none(subject: Subject) -> None:
+    subject.put(*range(30))
+    assert len(search(subject.index, unit(0), 1000)) == 30
+    (answer,) = subject.index.search(unit(0)[None], 0)
+    assert answer.hits == []
+    with pytest.raises(InvalidRequest):
+        subject.index.search(unit(0)[None], -1)
+
+
+def test_equal_vectors_come_in_the_order_of_their_ids(subject: Subject) -> None:
+    vector = unit(7)
+    same = sorted(image_id(n) for n in range(300))
+    subject.put(*range(1000, 1040))
+    for start in range(0, 300, 50):
+        subject.index.put([Embedding(image_id(n), vector) for n in range(start, start + 50)])
+        subject.settle()
+    for k in (1, 10, 250, 300):
+        assert search(subject.index, vector, k, exact=True) == same[:k]
+    assert search(subject.index, vector, 10) == same[:10]
+
+
+def test_a_filtered_search_still_gives_k_answers(subject: Subject) -> None:
+    subject.put(*range(120))
+    subject.delete(3)
+    among = {image_id(n) for n in (*range(100, 120), 3)} | {image_id(999)}
+    (answer,) = subject.index.search(unit(5)[None], 15, among=among, exact=True)
+    assert len(answer.hits) == 15
+    assert answer.searched == 20
+    expected = sorted(
+        (float(np.linalg.norm(unit(5) - unit(n))), image_id(n)) for n in range(100, 120)
+    )
+    assert [hit.image_id for hit in answer.hits] == [i for _, i in expected[:15]]
+    assert search(subject.index, unit(5), 5, among=[]) == []
+    assert search(subject.index, unit(5), 5, among=[image_id(999)]) == []
+    assert search(subject.index, unit(5), 5, among=(image_id(8),)) == [image_id(8)]
+
+
+def test_a_batch_gives_what_single_queries_give(subject: Subject) -> None:
+    subject.put(*range(90))
+    queries = np.stack([unit(n) for n in range(500, 510)])
+    together = subject.index.search(queries, 7, exact=True)
+    alone = [subject.index.search(query[None], 7, exact=True)[0] for query in queries]
+    assert together == alone
+    assert subject.index.search(queries[:0], 7) == []
+
+
+def test_putting_again_replaces(subject: Subject) -> None:
+    subject.put(*range(50))
+    subject.put(4, version=1)
+    assert len(subject.index) == 50
+    assert search(subject.index, unit(4, 1), 1) == [image_id(4)]
+    (answer,) = subject.index.search(unit(4)[None], 50)
+    assert min(hit.distance for hit in answer.hits) > 0
+
+
+def test_a_deleted_image_is_gone_at_once_and_can_be_had_back(subject: Subject) -> None:
+    subject.put(*range(50))
+    assert subject.delete(1, 2, 2, 777) == 2
+    assert not subject.index.contains(image_id(1))
+    assert subject.index.vector(image_id(1)) is None
+    back = subject.index.vector(image_id(1), deleted=True)
+    assert back is not None and np.array_equal(back, unit(1))
+    assert image_id(1) not in search(subject.index, unit(1), 50)
+    subject.index.put([Embedding(image_id(1), back)])
+    subject.settle()
+    assert search(subject.index, unit(1), 1) == [image_id(1)]
+    assert len(subject.index) == 49
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [np.zeros(DIMENSION), np.full(DIMENSION, np.nan), np.full(DIMENSION, np.inf), np.ones(DIMENSION), np.ones(5)],
+    ids=["zero", "nan", "inf", "not normalised", "wrong dimension"],
+)
+def test_what_is_not_a_vector_is_refused_and_changes_nothing(subject: Subject, vector: Vector) -> None:
+    subject.put(1)
+    vector = vector.astype(np.float32)
+    with pytest.raises(InvalidRequest):
+        subject.index.put([embedding(2), Embedding(image_id(3), vector)])
+    assert list(subject.index.ids()) == [image_id(1)]
+    with pytest.raises(InvalidRequest):
+        subject.index.search(vector[None], 1)
+
+
+def test_one_query_must_be_a_batch_of_one(subject: Subject) -> None:
+    subject.put(1)
+    with pytest.raises(InvalidRequest):
+        subject.index.search(unit(1), 1)
+
+
+def test_stats_count(subject: Subject) -> None:
+    subject.put(*range(30))
+    subject.delete(1, 2)
+    stats = subject.index.stats()
+    assert (stats.vectors, stats.dimension) == (28, DIMENSION)
+    assert stats.dead >= 2
+
+
+def test_equal_content_gives_equal_answers_whatever_its_history(tmp_path: Path) -> None:
+    queries = np.stack([unit(n) for n in range(900, 920)])
+    answers = []
+    for name, every in (("never", 0), ("often", 7), ("seldom", 60)):
+        index = LocalIndex.open(tmp_path / name, DIMENSION, FINGERPRINT, options=OPTIONS)
+        order = list(range(200))
+        np.random.default_rng(every).shuffle(order)
+        for count, number in enumerate(order):
+            index.put([embedding(number)])
+            if every and count % every == 0:
+                index.flush()
+        if every == 60:
+            index.compact()
+        answers.append(index.search(queries, 10, exact=True))
+        assert index.check() == []
+        index.close()
+    assert answers[0] == answers[1] == answers[2]

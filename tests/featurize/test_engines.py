@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simd.errors import ConfigError, ModelError
+from simd.featurize.decode import DecodeLimits, decode
+from simd.featurize.engines.base import Batch
+from simd.featurize.engines.child import ChildEngine
+from simd.featurize.engines.choose import choose, open_engine
+from simd.featurize.engines.openvino import OpenVinoEngine
+from simd.featurize.featurizer import Featurizer
+from simd.featurize.golden import pictures
+from simd.featurize.models import Model, describe, load
+
+DAISY = 985
+BELL_COTE, MONASTERY, PALACE = 442, 663, 698
+NAMES = ("flower.jpg", "china.jpg", "chelsea.jpg", "coffee.jpg", "astronaut.jpg")
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30.0
+    while not condition():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.02)
+
+
+def device(system: Path, *parts: str) -> Path:
+    path = system.joinpath(*parts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return system
+
+
+def test_a_machine_without_a_gpu_computes_on_its_cpu_and_says_why(tmp_path: Path) -> None:
+    choice = choose("auto", tmp_path)
+    assert (choice.device, choice.engine) == ("cpu", "openvino")
+    assert choice.reason == "cpu: no NVIDIA device found"
+
+
+def test_a_gpu_that_is_demanded_but_not_there_is_an_error_with_a_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="NVIDIA") as caught:
+        choose("gpu", tmp_path)
+    assert caught.value.field == "device" and caught.value.remedy
+
+
+@pytest.mark.parametrize("parts", [("dev", "nvidia0"), ("proc", "driver", "nvidia", "gpus", "0000:01:00.0")])
+def test_a_gpu_is_seen_by_its_drivers_files(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    system = device(tmp_path, *parts)
+    for setting in ("auto", "gpu"):
+        choice = choose(setting, system)
+        assert (choice.device, choice.engine) == ("gpu", "tensorflow")
+        assert parts[-1] in choice.reason
+    assert choose("cpu", system).device == "cpu"
+
+
+def test_a_control_node_alone_is_no_gpu(tmp_path: Path) -> None:
+    assert choose("auto", device(tmp_path, "dev", "nvidiactl")).device == "cpu"
+
+
+@pytest.fixture(scope="module")
+def batch(photos: Path) -> Batch:
+    limits = DecodeLimits(1 << 24, 1 << 24)
+    return np.stack([decode((photos / name).read_bytes(), (224, 224), limits).pixels for name in NAMES])
+
+
+@pytest.fixture(scope="module")
+def openvino(model: Model) -> Iterator[OpenVinoEngine]:
+    engine = OpenVinoEngine(model, threads=1, throughput=False)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def classifier(model: Model) -> Iterator[ChildEngine]:
+    engine = ChildEngine(model, device="cpu", signature="classify")
+    yield engine
+    engine.close()
+
+
+@pytest.mark.model
+def test_the_classifier_names_what_real_photographs_show(classifier: ChildEngine, batch: Batch) -> None:
+    flower, china = classifier.run(batch[:2])
+    assert flower.shape == (1000,)
+    assert flower.argmax() == DAISY
+    assert china.argmax() == BELL_COTE
+    assert {BELL_COTE, MONASTERY, PALACE} <= set(china.argsort()[-5:])
+
+
+@pytest.mark.model
+def test_engines_agree_on_real_photographs(model: Model, openvino: OpenVinoEngine, batch: Batch) -> None:
+    tensorflow = ChildEngine(model, device="cpu")
+    try:
+        ours, theirs = openvino.run(batch), tensorflow.run(batch)
+        Featurizer(tensorflow, model).self_check()
+    finally:
+        tensorflow.close()
+    cosines = (ours * theirs).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
+    assert cosines.min() >= 0.9999
+
+
+@pytest.mark.model
+def test_the_engine_reproduces_the_golden_vectors(model: Model, openvino: OpenVinoEngine) -> None:
+    Featurizer(openvino, model).self_check()
+
+
+@pytest.mark.model
+def test_queries_and_indexing_compute_the_very_same_vectors(
+    model: Model, openvino: OpenVinoEngine, batch: Batch
+) -> None:
+    streams = OpenVinoEngine(model, threads=2, throughput=True)
+    many = np.concatenate([batch] * 5)
+    vectors = Featurizer(streams, model).embed(many)
+    streams.close()
+    singly = [Featurizer(openvino, model).embed(picture[None])[0] for picture in batch]
+    assert np.array_equal(vectors, np.stack(singly * 5))
+
+
+@pytest.mark.model
+def test_threads_may_share_an_engine(openvino: OpenVinoEngine, batch: Batch) -> None:
+    expected = openvino.run(batch)
+    with ThreadPoolExecutor(8) as threads:
+        for row, out in enumerate(threads.map(lambda n: openvino.run(batch[n % 5 : n % 5 + 1]), range(40))):
+            assert np.array_equal(out[0], expected[row % 5])
+
+
+@pytest.mark.model
+def test_a_closed_engine_says_so(model: Model, batch: Batch) -> None:
+    engine = OpenVinoEngine(model, threads=1, throughput=False)
+    engine.close()
+    with pytest.raises(ModelError, match="closed"):
+        engine.run(batch)
+
+
+@pytest.fixture
+def copied(model: Model, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(model.directory, tmp_path / "copy"))
+
+
+@pytest.mark.model
+def test_a_wrong_value_range_is_refused_at_the_start(model: Model, copied: Path) -> None:
+    describe(replace(model.spec, name="wrong range", value_range=(0.0, 1.0)), copied)
+    wrong = load(copied)
+    featurizer = Featurizer(OpenVinoEngine(wrong, threads=1, throughput=False), wrong)
+    with pytest.raises(ModelError, match="value range"):
+        featurizer.self_check()
+
+
+@pytest.mark.model
+def test_a_value_range_is_applied_alike_by_both_engines(model: Model, copied: Path, batch: Batch) -> None:
+    describe(replace(model.spec, name="other range", value_range=(-20.0, 300.0)), copied)
+    other = load(copied)
+    child = ChildEngine(other, device="cpu")
+    try:
+        ours, theirs = OpenVinoEngine(other, threads=1, throughput=False).run(batch), child.run(batch)
+    finally:
+        child.close()
+    assert np.allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.model
+def test_a_model_that_is_not_as_described_is_refused(model: Model, copied: Path) -> None:
+    describe(replace(model.spec, dimension=1000), copied)
+    with pytest.raises(ModelError, match="1280"):
+        OpenVinoEngine(load(copied), threads=1, throughput=False)
+    (copied / "saved_model.pb").write_bytes(b"no graph")
+    describe(model.spec, copied)
+    with pytest.raises(ModelError, match="OpenVINO cannot load"):
+        OpenVinoEngine(load(copied), threads=1, throughput=False)
+    child = ChildEngine(load(copied), device="cpu")
+    with pytest.raises(ModelError, match="TensorFlow cannot load"):
+        child.start()
+    child.close()
+
+
+@pytest.mark.model
+def test_the_child_ends_when_idle_and_starts_again(model: Model, batch: Batch) -> None:
+    engine = ChildEngine(model, device="cpu", idle_s=0.2)
+    try:
+        assert engine.pid is None
+        first = engine.run(batch)
+        eventually(lambda: engine.pid is None)
+        assert np.array_equal(engine.run(batch), first)
+    finally:
+        engine.close()
+
+
+@pytest.mark.model
+def test_a_child_that_was_killed_is_replaced(model: Model, batch: Batch) -> None:
+    engine = ChildEngine(model, device="cpu")
+    try:
+        first = engine.run(batch)
+        pid = engine.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        assert np.array_equal(engine.run(batch), first)
+        assert engine.pid not in (None, pid)
+    finally:
+        engine.close()
+    with pytest.raises(ModelError, match="closed"):
+        engine.run(batch)
+
+
+@pytest.mark.model
+@pytest.mark.skipif(choose("auto").device == "gpu", reason="this machine has a GPU")
+def test_a_gpu_that_does_not_work_is_said_and_the_cpu_taken_unless_it_is_demanded(model: Model, tmp_path: Path) -> None:
+    system = device(tmp_path, "dev", "nvidia0")
+    opened = open_engine(model, "auto", threads=1, system=system)
+    assert opened.engine.name == "openvino"
+    assert opened.choice.reason.startswith("cpu: the GPU cannot be used: TensorFlow sees no GPU")
+    opened.engine.close()
+    with pytest.raises(ModelError, match="sees no GPU"):
+        open_engine(model, "gpu", threads=1, system=system)

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from simd.errors import ModelError
+from simd.featurize.models import LITE0, Model, ModelSpec, describe, fingerprint, load, resolve
+
+SPEC = ModelSpec(
+    name="mine",
+    source="a test",
+    input_height=8,
+    input_width=8,
+    value_range=(0.0, 1.0),
+    output="vector",
+    dimension=4,
+    licence="Apache-2.0",
+)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A described model whose files are nothing to any engine."""
+    made = tmp_path / "mine"
+    (made / "variables").mkdir(parents=True)
+    (made / "saved_model.pb").write_bytes(b"graph")
+    (made / "variables" / "variables.data").write_bytes(b"weights")
+    describe(SPEC, made)
+    return made
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="efficientnet-lite0"):
+        resolve("efficientnet-b9", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_described_directory_is_a_model(directory: Path, tmp_path: Path) -> None:
+    model = resolve(str(directory), tmp_path)
+    assert model.spec == SPEC and model.directory == directory
+    assert len(model.fingerprint) == 32
+
+
+def test_a_directory_without_a_description_is_refused_with_what_it_needs(directory: Path, tmp_path: Path) -> None:
+    (directory / "model.json").unlink()
+    for where in (directory, tmp_path / "nowhere"):
+        with pytest.raises(ModelError, match="model.json"):  # noqa: RUF043
+            resolve(str(where), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"spec": {}, "files": {}}',
+        '{"spec": 3, "files": {}}',
+        json.dumps({"spec": {**dataclasses.asdict(SPEC), "colour": 1}, "files": {}}),
+        json.dumps({"spec": {**dataclasses.asdict(SPEC), "value_range": [1, 0]}, "files": {}}),
+        json.dumps({"spec": {**dataclasses.asdict(SPEC), "value_range": [1]}, "files": {}}),
+        json.dumps({"spec": {**dataclasses.asdict(SPEC), "dimension": 0}, "files": {}}),
+        json.dumps({"spec": {**dataclasses.asdict(SPEC), "dimension": "4"}, "files": {}}),
+        json.dumps({"spec": dataclasses.asdict(SPEC), "files": 7}),
+    ],
+)
+def test_a_malformed_description_is_refused(directory: Path, content: str) -> None:
+    (directory / "model.json").write_text(content)
+    with pytest.raises(ModelError, match="description"):
+        load(directory)
+
+
+def _change(path: Path) -> None:
+    path.write_bytes(b"weightz")
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(b"weight")
+
+
+def _add(path: Path) -> None:
+    path.with_name("more.data").write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [_change, _cut, _add, Path.unlink])
+def test_files_that_are_not_the_described_ones_are_refused(directory: Path, damage: Callable[[Path], None]) -> None:
+    damage(directory / "variables" / "variables.data")
+    with pytest.raises(ModelError, match="damaged"):
+        load(directory)
+
+
+def test_the_fingerprint_follows_all_that_decides_the_vectors() -> None:
+    files = {"saved_model.pb": "00"}
+    variants = [
+        fingerprint(SPEC, files),
+        fingerprint(SPEC, {"saved_model.pb": "01"}),
+        fingerprint(dataclasses.replace(SPEC, input_height=9), files),
+        fingerprint(dataclasses.replace(SPEC, value_range=(-1.0, 1.0)), files),
+        fingerprint(dataclasses.replace(SPEC, output="other"), files),
+        fingerprint(dataclasses.replace(SPEC, identity="weights x"), files),
+    ]
+    assert len(set(variants)) == len(variants)
+    assert fingerprint(dataclasses.replace(SPEC, name="renamed", licence="MIT"), files) == variants[0]
+
+
+def test_the_embedded_model_is_known_by_its_source_not_by_how_it_was_converted() -> None:
+    assert fingerprint(LITE0, {"a": "1"}) == fingerprint(LITE0, {"b": "2"})
+
+
+def test_the_room_imports_neither_tensorflow_nor_openvino() -> None:
+    code = (
+        "import sys; import simd.featurize.models, simd.featurize.featurizer, simd.featurize.workers;"
+        "import simd.featurize.engines.choose, simd.featurize.worker;"
+        "sys.exit(' '.join({'tensorflow', 'keras', 'openvino', 'torch'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.model
+def test_the_cached_model_is_used_as_it_is(model: Model, models_dir: Path) -> None:
+    before = (model.directory / "saved_model.pb").stat()
+    again = resolve("efficientnet-lite0", models_dir)
+    assert again == model
+    assert (again.directory / "saved_model.pb").stat() == before
+
+
+@pytest.mark.model
+def test_a_damaged_cache_is_said_and_converted_again(
+    model: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrecked = tmp_path / model.directory.name
+    wrecked.mkdir()
+    (wrecked / "saved_model.pb").write_bytes((model.directory / "saved_model.pb").read_bytes()[:1000])
+    (wrecked / "model.json").write_bytes((model.directory / "model.json").read_bytes())
+    abandoned = tmp_path / ".new-abandoned"
+    abandoned.mkdir()
+    os.utime(abandoned, (time.time() - 86400,) * 2)
+    with caplog.at_level(logging.WARNING):
+        repaired = resolve("efficientnet-lite0", tmp_path)
+    assert "damaged" in caplog.text and str(wrecked) in caplog.text
+    assert repaired.fingerprint == model.fingerprint
+    assert [entry.name for entry in tmp_path.iterdir()] == [model.directory.name]
+
+
+RESOLVE = "import sys; from pathlib import Path; from simd.featurize.models import resolve; resolve(sys.argv[1], Path(sys.argv[2]))"
+
+
+@pytest.mark.model
+def test_two_conversions_at_once_leave_one_whole_model(model: Model, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    command = [sys.executable, "-c", RESOLVE, "efficientnet-lite0", str(tmp_path)]
+    both = [subprocess.Popen(command, env=environment) for _ in range(2)]
+    assert [process.wait(50) for process in both] == [0, 0]
+    assert resolve("efficientnet-lite0", tmp_path).fingerprint == model.fingerprint
+    assert [entry.name for entry in tmp_path.iterdir()] == [model.directory.name]

@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future, wait
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simd.errors import ImageRejected, Reason, SimdError
+from simd.featurize.decode import decode
+from simd.featurize.workers import Decoded, DecodePool, FileChanged, WorkerSettings
+from simd.types import ImageId, Stamp, image_id_of
+from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
+from tests.featurize.hostile import hostile
+
+SETTINGS = WorkerSettings(SIZE, LIMITS)
+PICTURE = encoded(quadrants(), "PNG")
+PATIENCE_S = 30.0
+
+
+def always(_: ImageId) -> bool:
+    return True
+
+
+def never(_: ImageId) -> bool:
+    return False
+
+
+def rejection(future: Future[Decoded]) -> ImageRejected:
+    error = future.exception(PATIENCE_S)
+    assert isinstance(error, ImageRejected), error
+    return error
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.01)
+
+
+def running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in ("Z", "X")
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[DecodePool]:
+    pool = DecodePool(1, SETTINGS)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="module")
+def rough() -> Iterator[DecodePool]:
+    """One worker that does what the data say, with little time and memory."""
+    pool = DecodePool(1, WorkerSettings(SIZE, LIMITS, timeout_s=1.0, memory_bytes=256 << 20, niceness=7), hostile)
+    yield pool
+    pool.close()
+
+
+def test_a_wanted_file_is_identified_and_decoded(pool: DecodePool, tmp_path: Path) -> None:
+    path = tmp_path / "no image by its name.txt"
+    path.write_bytes(PICTURE)
+    asked: list[ImageId] = []
+
+    def wanted(image_id: ImageId) -> bool:
+        asked.append(image_id)
+        return True
+
+    decoded = pool.submit_file(os.fsencode(path), wanted).result(PATIENCE_S)
+    status = path.stat()
+    assert asked == [decoded.image_id] == [image_id_of(PICTURE)]
+    assert decoded.stamp == Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+    assert decoded.pixels is not None and decoded.facts is not None
+    assert np.array_equal(decoded.pixels, decode(PICTURE, SIZE, LIMITS).pixels)
+    assert (decoded.facts.width, decoded.facts.height, decoded.facts.format) == (96, 64, "PNG")
+
+
+def test_a_file_that_is_not_wanted_is_not_decoded_however_broken(pool: DecodePool, tmp_path: Path) -> None:
+    path = tmp_path / "broken.png"
+    path.write_bytes(PICTURE[:40])
+    decoded = pool.submit_file(os.fsencode(path), never).result(PATIENCE_S)
+    assert decoded.image_id == image_id_of(PICTURE[:40])
+    assert decoded.pixels is None and decoded.facts is None
+    assert rejection(pool.submit_file(os.fsencode(path), always)).reason is Reason.TRUNCATED
+
+
+def test_bytes_are_decoded(pool: DecodePool) -> None:
+    decoded = pool.submit_bytes(PICTURE).result(PATIENCE_S)
+    assert decoded.image_id == image_id_of(PICTURE) and decoded.stamp is None
+    assert decoded.pixels is not None
+    assert_upright(decoded.pixels)
+    assert rejection(pool.submit_bytes(b"")).reason is Reason.EMPTY
+
+
+def test_a_name_that_is_not_utf8_is_read(pool: DecodePool, tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9 \n.png"
+    with open(path, "wb") as stream:
+        stream.write(PICTURE)
+    assert pool.submit_file(path, always).result(PATIENCE_S).pixels is not None
+
+
+def test_a_file_that_is_gone_is_not_found(pool: DecodePool, tmp_path: Path) -> None:
+    assert isinstance(pool.submit_file(os.fsencode(tmp_path / "gone"), always).exception(PATIENCE_S), FileNotFoundError)
+    (tmp_path / "file").write_bytes(b"x")
+    beneath = pool.submit_file(os.fsencode(tmp_path / "file" / "x"), always)
+    assert isinstance(beneath.exception(PATIENCE_S), FileNotFoundError)
+
+
+def test_what_is_no_regular_file_is_unreadable_and_holds_nothing_up(pool: DecodePool, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path, tmp_path / "fifo", Path("/dev/zero")):
+        error = rejection(pool.submit_file(os.fsencode(path), always))
+        assert error.reason is Reason.UNREADABLE and "regular file" in error.detail
+
+
+def test_a_link_that_turns_in_a_circle_is_unreadable_with_the_systems_words(pool: DecodePool, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "link")
+    error = rejection(pool.submit_file(os.fsencode(tmp_path / "link"), always))
+    assert error.reason is Reason.UNREADABLE and os.strerror(40) in error.detail
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_without_permission_is_unreadable(pool: DecodePool, tmp_path: Path) -> None:
+    path = tmp_path / "secret.png"
+    path.write_bytes(PICTURE)
+    path.chmod(0)
+    assert rejection(pool.submit_file(os.fsencode(path), always)).reason is Reason.UNREADABLE
+
+
+def test_a_file_that_is_too_large_is_refused_unread(pool: DecodePool, tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    with path.open("wb") as stream:
+        stream.truncate(1 << 40)
+    error = rejection(pool.submit_file(os.fsencode(path), always))
+    assert error.reason is Reason.TOO_MANY_BYTES and "max_image_bytes" in error.detail
+
+
+def test_a_file_written_to_all_the_time_is_never_half_read(pool: DecodePool, tmp_path: Path) -> None:
+    path = tmp_path / "growing.bin"
+    path.write_bytes(b"\0" * (8 << 20))
+    stop = threading.Event()
+
+    def grow() -> None:
+        with path.open("r+b") as stream:
+            while not stop.is_set():
+                stream.write(b"\1")
+                stream.flush()
+
+    thread = threading.Thread(target=grow)
+    thread.start()
+    try:
+        eventually(lambda: isinstance(pool.submit_file(os.fsencode(path), never).exception(PATIENCE_S), FileChanged))
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_what_the_question_raises_is_the_callers_and_the_worker_goes_on(pool: DecodePool, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PICTURE)
+
+    def broken(_: ImageId) -> bool:
+        raise LookupError("no catalogue")
+
+    assert isinstance(pool.submit_file(os.fsencode(path), broken).exception(PATIENCE_S), LookupError)
+    assert pool.submit_file(os.fsencode(path), always).result(PATIENCE_S).pixels is not None
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "says"),
+    [
+        (b"segv", Reason.CRASHED, "SIGSEGV"),
+        (b"exit", Reason.CRASHED, "status 3"),
+        (b"raise", Reason.CRASHED, "status 1"),
+        (b"hang", Reason.TIMEOUT, "decode_timeout_s"),
+        (b"spin", Reason.TIMEOUT, "decode_timeout_s"),
+        (b"memory", Reason.OUT_OF_MEMORY, "memory"),
+        (b"garble", Reason.CRASHED, "no sense"),
+        (b"lie " + PICTURE, Reason.CRASHED, "no sense"),
+    ],
+)
+def test_what_an_image_does_to_a_worker_is_that_images_alone(
+    rough: DecodePool, tmp_path: Path, data: bytes, reason: Reason, says: str
+) -> None:
+    path = tmp_path / "hostile"
+    path.write_bytes(data)
+    for future in (rough.submit_bytes(data), rough.submit_file(os.fsencode(path), always)):
+        error = rejection(future)
+        assert error.reason is reason and says in error.detail, error.detail
+    assert rough.submit_bytes(PICTURE).result(PATIENCE_S).pixels is not None
+
+
+def test_a_worker_writes_no_file_and_steps_back(rough: DecodePool, tmp_path: Path) -> None:
+    path = tmp_path / "written"
+    assert "kept from writing" in rejection(rough.submit_bytes(b"write " + os.fsencode(path))).detail
+    assert not path.exists() or path.stat().st_size == 0
+    assert int(rejection(rough.submit_bytes(b"nice")).detail) >= 7
+
+
+def test_a_worker_killed_while_idle_costs_no_image(rough: DecodePool) -> None:
+    pid = int(rejection(rough.submit_bytes(b"pid")).detail)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not running(pid))
+    assert rough.submit_bytes(PICTURE).result(PATIENCE_S).pixels is not None
+
+
+def test_stop_signals_leave_workers_to_their_parent(rough: DecodePool) -> None:
+    pid = int(rejection(rough.submit_bytes(b"pid")).detail)
+    os.kill(pid, signal.SIGINT)
+    os.kill(pid, signal.SIGTERM)
+    assert rejection(rough.submit_bytes(b"pid")).detail == str(pid)
+    assert os.getsid(pid) == pid
+
+
+def test_many_files_go_over_all_workers(tmp_path: Path) -> None:
+    pool = DecodePool(2, WorkerSettings(SIZE, LIMITS, timeout_s=20.0), hostile)
+    try:
+        pids = {rejection(future).detail for future in [pool.submit_bytes(b"pid") for _ in range(200)]}
+        assert len(pids) == 2
+    finally:
+        pool.close()
+
+
+def test_a_queued_future_that_is_cancelled_is_skipped() -> None:
+    pool = DecodePool(1, WorkerSettings(SIZE, LIMITS, timeout_s=PATIENCE_S), hostile)
+    try:
+        busy = pool.submit_bytes(b"hang")
+        eventually(busy.running)
+        queued = pool.submit_bytes(PICTURE)
+        assert queued.cancel()
+    finally:
+        pool.close()
+    assert isinstance(busy.exception(PATIENCE_S), CancelledError)
+
+
+def test_close_ends_everything_at_once_whatever_workers_do() -> None:
+    pool = DecodePool(2, WorkerSettings(SIZE, LIMITS, timeout_s=3600.0), hostile)
+    pids = {int(rejection(future).detail) for future in [pool.submit_bytes(b"pid") for _ in range(20)]}
+    futures = [pool.submit_bytes(b"hang") for _ in range(6)]
+    eventually(futures[0].running)
+    pool.close()
+    assert not wait(futures, PATIENCE_S).not_done
+    for future in futures:
+        assert future.cancelled() or isinstance(future.exception(), CancelledError)
+    assert not any(running(pid) for pid in pids)
+    assert pool.submit_bytes(PICTURE).cancelled()
+
+
+def test_workers_that_cannot_start_are_not_the_images_fault() -> None:
+    def local(*_: object) -> object:
+        raise NotImplementedError
+
+    pool = DecodePool(1, SETTINGS, local)  # type: ignore[arg-type]
+    try:
+        error = pool.submit_bytes(PICTURE).exception(PATIENCE_S)
+        assert isinstance(error, SimdError) and not isinstance(error, ImageRejected)
+    finally:
+        pool.close()
+
+
+PARENT = """
+import sys
+from simd.featurize.workers import DecodePool, WorkerSettings
+from tests.featurize.drawings import LIMITS, SIZE
+from tests.featurize.hostile import hostile
+pool = DecodePool(1, WorkerSettings(SIZE, LIMITS, timeout_s=3600.0), hostile)
+print(pool.submit_bytes(b"pid").exception().detail, flush=True)
+pool.submit_bytes(b"spin")
+sys.stdin.read()
+"""
+
+
+def test_workers_die_with_a_parent_that_was_killed() -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert running(pid)
+        parent.kill()
+    eventually(lambda: not running(pid))

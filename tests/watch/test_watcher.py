@@ -1,0 +1,415 @@
+"""What the watcher hints at, with the kernel's own events on real directories."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from simd.types import Root
+from simd.watch.filesystems import filesystem_of, mode_of, sends_events
+from simd.watch.hint import Hint, HintKind
+from simd.watch.roots import identify
+from simd.watch.watcher import Watcher, Watching
+
+WRITTEN, APPEARED, GONE = HintKind.WRITTEN, HintKind.APPEARED, HintKind.GONE
+DIRECTORY, OVERFLOW = HintKind.DIRECTORY, HintKind.OVERFLOW
+DEADLINE_S = 20.0
+
+
+class Hints:
+    """Collects hints and waits for them."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self.got: list[Hint] = []
+
+    def __call__(self, hint: Hint) -> None:
+        with self._changed:
+            self.got.append(hint)
+            self._changed.notify_all()
+
+    def wait(self, *wanted: tuple[HintKind, bytes]) -> None:
+        """Until all of these have come."""
+
+        def come() -> bool:
+            return set(wanted) <= {(hint.kind, hint.path) for hint in self.got}
+
+        with self._changed:
+            assert self._changed.wait_for(come, DEADLINE_S), f"wanted {wanted}, got {self.got}"
+
+    def wait_for(self, condition: Callable[[Hint], bool]) -> Hint:
+        with self._changed:
+            assert self._changed.wait_for(lambda: any(map(condition, self.got)), DEADLINE_S), self.got
+            return next(filter(condition, self.got))
+
+    def clear(self) -> None:
+        with self._changed:
+            self.got.clear()
+
+    def paths(self) -> set[bytes]:
+        with self._changed:
+            return {hint.path for hint in self.got}
+
+
+@pytest.fixture
+def hints() -> Hints:
+    return Hints()
+
+
+@pytest.fixture
+def mounts(tmp_path: Path) -> Path:
+    """A list of mounts by which everything is on ext4, wherever the tests run."""
+    path = tmp_path / "mountinfo"
+    path.write_text("27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n")
+    return path
+
+
+@pytest.fixture
+def watcher(hints: Hints, mounts: Path) -> Iterator[Watcher]:
+    before = threading.active_count()
+    watching = Watcher(hints, supervise_s=0.05, poll_s=0.05, mounts=mounts)
+    yield watching
+    watching.close()
+    assert threading.active_count() == before
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    path = tmp_path / "root"
+    path.mkdir()
+    return path
+
+
+def root_at(path: Path, root_id: int = 1) -> Root:
+    found = identify(os.fsencode(path))
+    return Root(root_id, os.fsencode(path), found.device, found.inode)
+
+
+@pytest.fixture
+def root(watcher: Watcher, top: Path) -> Root:
+    found = root_at(top)
+    assert watcher.watch(found) == Watching("events")
+    return found
+
+
+@pytest.mark.usefixtures("root")
+class TestFiles:
+    def test_a_written_file(self, top: Path, hints: Hints) -> None:
+        (top / "a").write_bytes(b"x")
+        hints.wait((APPEARED, b"a"), (WRITTEN, b"a"))
+
+    def test_a_file_written_beside_and_renamed(self, top: Path, hints: Hints) -> None:
+        (top / "a.new").write_bytes(b"x")
+        os.replace(top / "a.new", top / "a")
+        hints.wait((GONE, b"a.new"), (WRITTEN, b"a"))
+
+    def test_a_file_moved_in_may_be_read_now(self, top: Path, tmp_path: Path, hints: Hints) -> None:
+        (tmp_path / "a").write_bytes(b"x")
+        os.rename(tmp_path / "a", top / "b")
+        hints.wait((WRITTEN, b"b"))
+
+    def test_a_file_moved_out_or_deleted_is_gone(self, top: Path, tmp_path: Path, hints: Hints) -> None:
+        (top / "a").write_bytes(b"x")
+        (top / "b").write_bytes(b"x")
+        hints.wait((WRITTEN, b"b"))
+        os.rename(top / "a", tmp_path / "a")
+        (top / "b").unlink()
+        hints.wait((GONE, b"a"), (GONE, b"b"))
+
+    def test_hard_and_symbolic_links_appear(self, top: Path, tmp_path: Path, hints: Hints) -> None:
+        (tmp_path / "a").write_bytes(b"x")
+        os.link(tmp_path / "a", top / "hard")
+        (top / "soft").symlink_to(tmp_path / "a")
+        (top / "loop").symlink_to(top)
+        hints.wait((APPEARED, b"hard"), (APPEARED, b"soft"), (APPEARED, b"loop"))
+        assert not any(path.startswith(b"loop/") for path in hints.paths())
+
+    def test_names_that_are_not_text(self, top: Path, hints: Hints) -> None:
+        directory = os.path.join(os.fsencode(top), b"\xff\xfe dir")
+        os.mkdir(directory)
+        hints.wait((DIRECTORY, b"\xff\xfe dir"))
+        with open(directory + b"/\x80.jpg", "wb") as file:
+            file.write(b"x")
+        hints.wait((WRITTEN, b"\xff\xfe dir/\x80.jpg"))
+
+    def test_reading_gives_no_hint_and_ignored_names_neither(self, top: Path, hints: Hints) -> None:
+        (top / "a").write_bytes(b"x")
+        hints.wait((WRITTEN, b"a"))
+        hints.clear()
+        (top / "a").read_bytes()
+        (top / ".hidden").write_bytes(b"x")
+        (top / "b.part").write_bytes(b"x")
+        (top / ".git").mkdir()
+        (top / ".git" / "c").write_bytes(b"x")
+        (top / "last").write_bytes(b"x")
+        hints.wait((WRITTEN, b"last"))
+        assert hints.paths() == {b"last"}
+
+
+@pytest.mark.usefixtures("root")
+class TestDirectories:
+    def test_a_tree_made_at_once_is_told_and_watched(self, top: Path, hints: Hints) -> None:
+        os.makedirs(top / "a/b/c")
+        (top / "a/b/c/file").write_bytes(b"x")
+        hints.wait((DIRECTORY, b"a"))
+        hints.wait_for(lambda hint: hint.path == b"a/b/c/file" or hint.path == b"a/b/c")
+        deadline = time.monotonic() + DEADLINE_S
+        while (WRITTEN, b"a/b/c/late") not in {(hint.kind, hint.path) for hint in hints.got}:
+            assert time.monotonic() < deadline
+            (top / "a/b/c/late").write_bytes(b"x")
+            threading.Event().wait(0.02)
+
+    def test_a_directory_moved_in_is_told_and_watched(self, top: Path, tmp_path: Path, hints: Hints) -> None:
+        os.makedirs(tmp_path / "in/sub")
+        (tmp_path / "in/sub/a").write_bytes(b"x")
+        os.rename(tmp_path / "in", top / "d")
+        hints.wait((DIRECTORY, b"d"))
+        (top / "d/sub/b").write_bytes(b"x")
+        hints.wait((WRITTEN, b"d/sub/b"))
+
+    def test_a_directory_moved_out_or_deleted_is_told(self, top: Path, tmp_path: Path, hints: Hints) -> None:
+        os.makedirs(top / "a/sub")
+        os.makedirs(top / "b")
+        hints.wait((DIRECTORY, b"a"), (DIRECTORY, b"b"))
+        hints.clear()
+        os.rename(top / "a", tmp_path / "a")
+        shutil.rmtree(top / "b")
+        hints.wait((DIRECTORY, b"a"), (DIRECTORY, b"b"))
+
+    def test_a_directory_moved_within_says_where_it_was(self, top: Path, hints: Hints) -> None:
+        os.makedirs(top / "old/sub")
+        hints.wait((DIRECTORY, b"old"))
+        (top / "old/sub/a").write_bytes(b"x")
+        hints.wait_for(lambda hint: hint.path in (b"old/sub", b"old/sub/a"))
+        os.rename(top / "old", top / "new")
+        moved = hints.wait_for(lambda hint: hint.path == b"new")
+        assert (moved.kind, moved.moved_from) == (DIRECTORY, b"old")
+        hints.wait((DIRECTORY, b"old"))
+        (top / "new/sub/b").write_bytes(b"x")
+        hints.wait((WRITTEN, b"new/sub/b"))
+
+
+class TestSupervision:
+    def test_a_root_that_is_deleted_and_made_again_is_watched_again(
+        self, watcher: Watcher, root: Root, top: Path, hints: Hints
+    ) -> None:
+        shutil.rmtree(top)
+        hints.wait((OVERFLOW, b""))
+        top.mkdir()
+        deadline = time.monotonic() + DEADLINE_S
+        while watcher.watching(root.root_id) != Watching("events"):
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.01)
+        (top / "a").write_bytes(b"x")
+        hints.wait((WRITTEN, b"a"))
+
+    def test_a_root_that_is_swapped_is_told(self, root: Root, top: Path, tmp_path: Path, hints: Hints) -> None:
+        assert root.path == os.fsencode(top)
+        (tmp_path / "other").mkdir()
+        os.rename(top, tmp_path / "away")
+        os.rename(tmp_path / "other", top)
+        hints.wait((OVERFLOW, b""))
+        (top / "a").write_bytes(b"x")
+        hints.wait_for(lambda hint: hint.path == b"a" or hint.kind is OVERFLOW)
+
+    def test_a_root_that_comes_later_is_found(self, watcher: Watcher, tmp_path: Path, hints: Hints) -> None:
+        path = tmp_path / "later"
+        state = watcher.watch(Root(7, os.fsencode(path), 0, 0))
+        assert state.mode == "polling" and "cannot be reached" in state.detail
+        path.mkdir()
+        hints.wait((OVERFLOW, b""))
+        (path / "a").write_bytes(b"x")
+        hints.wait((WRITTEN, b"a"))
+
+    def test_a_root_watched_twice_gives_each_hint_once(
+        self, watcher: Watcher, root: Root, top: Path, hints: Hints
+    ) -> None:
+        assert watcher.watch(root) == Watching("events")
+        (top / "a").write_bytes(b"x")
+        (top / "b").write_bytes(b"x")
+        hints.wait((WRITTEN, b"b"))
+        assert [hint.kind for hint in hints.got if hint.path == b"a"].count(WRITTEN) == 1
+
+    def test_an_unwatched_root_gives_no_hints(self, watcher: Watcher, root: Root, top: Path, hints: Hints) -> None:
+        other = top.with_name("other")
+        other.mkdir()
+        watcher.watch(root_at(other, 2))
+        watcher.unwatch(root)
+        watcher.unwatch(root)
+        (top / "a").write_bytes(b"x")
+        (other / "b").write_bytes(b"x")
+        hints.wait((WRITTEN, b"b"))
+        assert hints.paths() == {b"b"}
+        assert watcher.watching(root.root_id) is None
+        assert watcher.watching(2) == Watching("events")
+
+    def test_a_polled_filesystem_is_scanned_again_and_again(self, top: Path, hints: Hints, tmp_path: Path) -> None:
+        mounts = tmp_path / "nfs"
+        mounts.write_text(f"27 1 254:0 / / rw - ext4 /dev/vda rw\n28 27 0:40 / {top} rw - nfs4 server:/x rw\n")
+        watcher = Watcher(hints, supervise_s=0.01, poll_s=0.02, mounts=mounts)
+        state = watcher.watch(root_at(top))
+        assert state.mode == "polling" and "nfs4" in state.detail
+        for _ in range(3):
+            hints.clear()
+            hints.wait((OVERFLOW, b""))
+        watcher.close()
+
+
+class TestFilesystems:
+    def test_the_innermost_and_last_mount_decides(self, tmp_path: Path) -> None:
+        mounts = tmp_path / "mountinfo"
+        mounts.write_text(
+            "1 0 8:1 / / rw - ext4 /dev/sda rw\n"
+            "2 1 0:1 / /mnt/a rw - nfs4 s:/a rw\n"
+            "3 1 0:2 / /mnt/a\\040b rw shared:1 - fuse.sshfs s:/b rw\n"
+            "4 1 0:3 / /mnt/over rw - nfs s:/c rw\n"
+            "5 1 8:2 / /mnt/over rw master:2 shared:3 - xfs /dev/sdb rw\n"
+            "6 1 0:4 / /mnt/c rw - overlay overlay rw\n"
+            "broken line\n"
+        )
+        kinds = {
+            path: filesystem_of(path, mounts)
+            for path in (b"/", b"/mnt/ab", b"/mnt/a/x", b"/mnt/a b/x", b"/mnt/over/x", b"/mnt/c")
+        }
+        assert list(kinds.values()) == [b"ext4", b"ext4", b"nfs4", b"fuse.sshfs", b"xfs", b"overlay"]
+        assert [mode_of(path, mounts) for path in kinds] == [
+            "events", "events", "polling", "polling", "events", "polling",
+        ]  # fmt: skip
+        assert sends_events(b"overlay") and sends_events(b"fuseblk") and not sends_events(b"cifs")
+
+    def test_without_a_list_of_mounts_events_are_believed(self, tmp_path: Path) -> None:
+        assert mode_of(b"/", tmp_path / "missing") == "events"
+
+    def test_the_list_of_this_machine_can_be_read(self) -> None:
+        assert filesystem_of(b"/proc") == b"proc"
+
+
+OVERFLOWING = """
+    import logging, os, sys, threading, time
+    from pathlib import Path
+    from simd.types import Root
+    from simd.watch.hint import HintKind
+    from simd.watch.watcher import Watcher
+    top = os.fsencode(sys.argv[1])
+    overflow, late, block = threading.Event(), threading.Event(), threading.Event()
+    def on_hint(hint):
+        if hint.kind is HintKind.OVERFLOW:
+            overflow.set()
+        if hint.path == b"fresh/late":
+            late.set()
+    watcher = Watcher(on_hint, mounts=Path("/nonexistent"))
+    print(watcher.watch(Root(1, top, 0, 0)).mode, flush=True)
+    logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stdout, level=logging.WARNING)
+    logging.getLogger("watchdog").propagate = False
+    sys.stdin.readline()
+    print(overflow.wait(20), flush=True)
+    deadline = time.monotonic() + 20
+    while not late.is_set() and time.monotonic() < deadline:
+        open(top + b"/fresh/late", "wb").close()
+        late.wait(0.05)
+    print(late.is_set(), flush=True)
+    watcher.close()
+"""
+
+
+def wait_until_stopped(pid: int) -> None:
+    """Until every thread of a process stands still."""
+    deadline = time.monotonic() + DEADLINE_S
+    while any(
+        (task / "stat").read_text().rpartition(")")[2].split()[0] != "T" for task in Path(f"/proc/{pid}/task").iterdir()
+    ):
+        assert time.monotonic() < deadline
+
+
+def test_an_overflow_of_the_kernels_queue_is_told(top: Path) -> None:
+    limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    if limit > 50_000:
+        pytest.skip(f"the queue holds {limit} events: too many to fill")
+    command = [sys.executable, "-c", textwrap.dedent(OVERFLOWING), str(top)]
+    env = {**os.environ, "PYTHONPATH": os.getcwd()}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as process:
+        assert process.stdin is not None and process.stdout is not None
+        assert process.stdout.readline() == "events\n"
+        process.send_signal(signal.SIGSTOP)
+        try:
+            wait_until_stopped(process.pid)
+            name = os.fsencode(top) + b"/f"
+            for n in range(limit // 3 + 1000):
+                # Each turn is three events: created, closed, deleted; equal neighbours would be taken as one.
+                os.close(os.open(name + b"%d" % (n % 2), os.O_WRONLY | os.O_CREAT))
+                os.unlink(name + b"%d" % (n % 2))
+            (top / "fresh").mkdir()
+        finally:
+            process.send_signal(signal.SIGCONT)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert "were lost" in process.stdout.readline()
+        assert process.stdout.readline() == "True\n"
+        assert process.stdout.readline() == "True\n"
+        process.stdin.close()
+    assert process.returncode == 0
+
+
+SHORT = """
+    import logging, os, sys, threading
+    from pathlib import Path
+    logging.basicConfig(format="%(message)s", stream=sys.stdout)
+    from simd.types import Root
+    from simd.watch.hint import HintKind
+    from simd.watch.watcher import Watcher
+    kind = sys.argv[2]
+    Path("/proc/sys/user/max_inotify_" + kind).write_text(sys.argv[3])
+    polled = threading.Event()
+    watcher = Watcher(lambda h: polled.set() if h.kind is HintKind.OVERFLOW else None, supervise_s=0.02, poll_s=0.05,
+                      mounts=Path("/nonexistent"))
+    print(watcher.watch(Root(1, os.fsencode(sys.argv[1]), 0, 0)).mode, flush=True)
+    print(polled.wait(20))
+    watcher.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "remedy"), [("watches", 5, "max_user_watches"), ("instances", 0, "max_user_instances")]
+)
+def test_without_room_in_the_kernel_a_root_is_polled_and_the_remedy_is_logged_once(
+    top: Path, kind: str, limit: int, remedy: str
+) -> None:
+    for n in range(20):
+        (top / f"d{n}").mkdir()
+    done = subprocess.run(
+        ["unshare", "-Ur", sys.executable, "-c", textwrap.dedent(SHORT), str(top), kind, str(limit)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    if done.returncode and ("unshare" in done.stderr or "PermissionError" in done.stderr):
+        pytest.skip("no user namespaces here")
+    warning, mode, polled = done.stdout.splitlines()
+    assert "is polled every" in warning and remedy in warning, done.stderr
+    assert kind == "instances" or "21 directories" in warning
+    assert (mode, polled) == ("polling", "True")
+
+
+def test_nothing_is_logged_by_a_quiet_watch(
+    watcher: Watcher, root: Root, top: Path, hints: Hints, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        os.makedirs(top / "a/b")
+        (top / "a/b/c").write_bytes(b"x")
+        hints.wait((DIRECTORY, b"a"))
+        shutil.rmtree(top / "a")
+        hints.wait_for(lambda hint: hint.path == b"a" and hint.kind is DIRECTORY)
+        watcher.unwatch(root)
+    assert caplog.records == []
