@@ -150,6 +150,8 @@ def _convert(key: str, value: object, kind: object, origin: str) -> object:
                 raise TypeError("a list of directories is needed")
             return tuple(Path(os.path.abspath(os.path.expanduser(str(i)))) for i in items)
         if kind is Path:
+            if not isinstance(value, str | Path):
+                raise TypeError("a path is needed")
             return Path(os.path.abspath(os.path.expanduser(str(value))))
         if kind is str:
             return _choice(key, value)
@@ -170,6 +172,8 @@ def _choice(key: str, value: object) -> str:
 def _number(key: str, value: object, kind: type[int] | type[float]) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError("a number is needed")
+    if kind is int and isinstance(value, float) and not value.is_integer():
+        raise ValueError("it must be a whole number")
     number = kind(value)
     if not (0 <= number < float("inf")) or (number == 0 and key not in _MAY_BE_ZERO):
         raise ValueError("it must be positive" if key not in _MAY_BE_ZERO else "it must not be negative")

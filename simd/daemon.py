@@ -179,6 +179,8 @@ class Daemon:
             backlog=backlog,
             ignore=ignore,
             roots=roots,
+            settle=indexer.settle,
+            settle_s=settings.settle_s,
             news=indexer.wake,
             interval_s=settings.scan_interval_s,
         )

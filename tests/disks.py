@@ -79,6 +79,7 @@ class LossyDisk(CrashingDisk):
         super().__init__(name, nth)
         self._data: dict[int, bytes] = {}
         self._names: dict[int, dict[str, int]] = {}
+        self._directories: set[int] = set()
         # Open descriptors keep the numbers of removed inodes from being given out again.
         self._pins: dict[int, int] = {}
 
@@ -106,7 +107,7 @@ class LossyDisk(CrashingDisk):
     def _restore(self, names: dict[str, int], target: Path, current: Path | None) -> None:
         for name, inode in names.items():
             now = current / name if current else None
-            if inode in self._names or (now is not None and now.is_dir()):
+            if inode in self._directories or (now is not None and now.is_dir()):
                 (target / name).mkdir()
                 children = self._names.get(inode, {})
                 if now is not None:
@@ -119,4 +120,6 @@ class LossyDisk(CrashingDisk):
         inode = os.stat(path).st_ino
         if inode not in self._pins:
             self._pins[inode] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            if path.is_dir():
+                self._directories.add(inode)
         return inode

@@ -33,11 +33,6 @@ T = TypeVar("T")
 _LINGER_S = 0.2
 """How long a batch that is not full waits for files still in decoding."""
 
-_YOUNG_S = 3.0
-"""A file modified so recently may still be growing: a failure to decode it is not final."""
-
-_FULL_DISK_RETRY_S = 5.0
-
 
 class Indexer:
     """Runs the loop in its own thread from `start` to `stop`.
@@ -47,6 +42,9 @@ class Indexer:
         make_pipeline: builds the pipeline, given what it must call when a decoding ends.
         known: what the catalogue says of a file.
         scan: asks for a scan of a root whose files cannot be judged one by one.
+        batch_size: files to embed and commit at once.
+        young_s: a file modified so recently may still be growing: a failure to decode it is not final.
+        full_disk_retry_s: how long to wait before a refused batch is tried again.
         clock: wall clock in seconds, for the age of files.
     """
 
@@ -60,6 +58,8 @@ class Indexer:
         known: Callable[[FileKey], Known | None],
         scan: Callable[[int], None],
         batch_size: int,
+        young_s: float = 3.0,
+        full_disk_retry_s: float = 5.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._backlog = backlog
@@ -68,6 +68,8 @@ class Indexer:
         self._known = known
         self._scan = scan
         self._batch_size = batch_size
+        self._young_s = young_s
+        self._full_disk_retry_s = full_disk_retry_s
         self._clock = clock
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -128,6 +130,10 @@ class Indexer:
         """Run something between two batches; nobody waits for it."""
         self._commands.append(command)
         self._wake.set()
+
+    def settle(self, key: FileKey) -> None:
+        """Index a file once it has come to rest; from any thread."""
+        self.post(lambda: self._settler.note(key))
 
     def forget(self, key: FileKey) -> None:
         """Drop whatever is under way for a file; called from a command."""
@@ -244,14 +250,14 @@ class Indexer:
                 if str(error) != self.trouble:
                     log.error("indexing waits: %s", error)
                 self.trouble = str(error)
-                if self._stopping.wait(_FULL_DISK_RETRY_S):
+                if self._stopping.wait(self._full_disk_retry_s):
                     raise
 
     def _forgive_the_young(self, batch: Batch) -> None:
         """A file that is perhaps still being written is looked at again before it is called broken."""
         final = []
         for item in batch.rejected:
-            if self._clock() - item.stamp.mtime_ns / 1e9 < _YOUNG_S and self._settler.retry(item.key):
+            if self._clock() - item.stamp.mtime_ns / 1e9 < self._young_s and self._settler.retry(item.key):
                 continue
             self._settler.done(item.key)
             final.append(item)

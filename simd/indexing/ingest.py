@@ -191,12 +191,21 @@ class Ingest:
         """Watch a folder, or scan it when it is watched already. Returns how many files were queued."""
         path = os.path.abspath(path)
         if self._roots.locate(path) is None:
-            root = self._indexer.run(lambda: self._catalogue.add_root(path)).result()
-            self._roots.replace([*self._roots.all(), root])
-            self._watcher.watch(root)
+            self._indexer.run(lambda: self._add_root(path)).result()
         key = self._key(path)
         self._indexer.run(lambda: self._forget_rejected([key], removed=True)).result()
         return self._scans.request(key.root_id, key.path).result().changed
+
+    def _add_root(self, path: bytes) -> None:
+        """In the loop's thread. A new root takes the place of roots inside it, whose files its scan finds again."""
+        before = {root.root_id: root for root in self._roots.all()}
+        root = self._catalogue.add_root(path)
+        self._roots.replace(self._catalogue.roots())
+        for inner in before.values():
+            if self._roots.get(inner.root_id) is None:
+                self._watcher.unwatch(inner)
+        self._index.delete(self._catalogue.orphans())
+        self._watcher.watch(root)
 
     def _remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId]) -> RemoveReport:
         """In the loop's thread."""

@@ -16,18 +16,34 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile, RejectedFile
 from simd.errors import ImageRejected
-from simd.featurize.featurizer import Featurizer
-from simd.featurize.workers import Decoded, DecodePool, FileChanged
+from simd.featurize.workers import Decoded, FileChanged
 from simd.index.base import Index
-from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Pixels, Rejection, Stamp
+from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Pixels, Rejection, Stamp, Vector
 
 log = logging.getLogger(__name__)
+
+
+class FileDecoder(Protocol):
+    """What decodes files: a `DecodePool`."""
+
+    def submit_file(self, path: bytes, wanted: Callable[[ImageId], bool], /) -> Future[Decoded]:
+        """See `DecodePool.submit_file`."""
+        ...
+
+
+class Embedder(Protocol):
+    """What embeds pictures: a `Featurizer`."""
+
+    def embed(self, pixels: Pixels, /) -> Vector:
+        """See `Featurizer.embed`."""
+        ...
 
 
 @dataclass(eq=False, slots=True)
@@ -66,8 +82,8 @@ class Pipeline:
     def __init__(
         self,
         *,
-        pool: DecodePool,
-        featurizer: Featurizer,
+        pool: FileDecoder,
+        featurizer: Embedder,
         index: Index,
         catalogue: Catalogue,
         window: int,

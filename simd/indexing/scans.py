@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from simd.catalogue.catalogue import Catalogue
 from simd.indexing.backlog import Backlog, Urgency
 from simd.indexing.roots import Roots
-from simd.types import Root, ScanReport
+from simd.types import Change, FileKey, Root, ScanReport
 from simd.watch.ignore import Ignore
 from simd.watch.roots import Identity, RootOffline
 from simd.watch.scanner import Scan
@@ -51,6 +51,8 @@ class Scans:
     Args:
         roots: the watched roots.
         interval_s: seconds between two scans of a root.
+        settle: takes a file that was written to just now, and may not be complete.
+        settle_s: how many seconds ago "just now" is.
         news: called when changes were put into the backlog.
     """
 
@@ -61,13 +63,17 @@ class Scans:
         backlog: Backlog,
         ignore: Ignore,
         roots: Roots,
+        settle: Callable[[FileKey], None],
         news: Callable[[], None],
+        settle_s: float = 1.0,
         interval_s: float,
     ) -> None:
         self._catalogue = catalogue
         self._backlog = backlog
         self._ignore = ignore
         self._roots = roots
+        self._settle = settle
+        self._settle_s = settle_s
         self._news = news
         self._interval_s = interval_s
         self._requests: list[_Request] = []
@@ -169,9 +175,8 @@ class Scans:
         online, detail = True, ""
         try:
             for change in scan:
-                if not self._backlog.push(change, Urgency.SCAN):
+                if not self._offer(change):
                     break
-                self._news()
             detail = _detail(scan)
         except RootOffline as offline:
             online, detail = False, offline.reason
@@ -184,6 +189,16 @@ class Scans:
             scan.seen, scan.changed, scan.deleted,
         )  # fmt: skip
         return ScanReport(scan.seen, scan.changed, scan.deleted, () if online else (root.path,))
+
+    def _offer(self, change: Change) -> bool:
+        """Hand a change on; False at the end."""
+        if change.stamp is not None and time.time() - change.stamp.mtime_ns / 1e9 < self._settle_s:
+            self._settle(change.key)
+            return True
+        if not self._backlog.push(change, Urgency.SCAN):
+            return False
+        self._news()
+        return True
 
     def _ended(self, request: _Request, root: Root, identity: Identity | None, state: RootState) -> None:
         if identity is not None and (identity.device, identity.inode) != (root.device, root.inode):

@@ -25,18 +25,24 @@ class Nearest:
 
     def __init__(self, k: int) -> None:
         self._k = k
-        self.distances: Vector = np.empty(0, dtype=np.float32)
-        self.ids: Ids = np.empty((0, 16), dtype=np.uint8)
-
-    @property
-    def reach(self) -> float:
-        """No row further than this can get in; infinite while there is room."""
-        return float(self.distances[-1]) if len(self.distances) == self._k else np.inf
+        self._distances: list[Vector] = [np.empty(0, dtype=np.float32)]
+        self._ids: list[Ids] = [np.empty((0, 16), dtype=np.uint8)]
 
     def offer(self, query: Vector, part: Part, rows: npt.NDArray[np.intp]) -> None:
         """Consider these rows of a part; none may have been offered before."""
-        distances, ids = exact(query, part, rows)
-        distances = np.concatenate([self.distances, distances])
-        ids = np.concatenate([self.ids, ids])
-        best = top_k(distances, ids, self._k)
-        self.distances, self.ids = distances[best], ids[best]
+        if rows.size:
+            distances, ids = exact(query, part, rows)
+            self._distances.append(distances)
+            self._ids.append(ids)
+
+    def best(self) -> tuple[Vector, Ids]:
+        """Distances float32 `(n,)` and ids of the nearest, in order; `n` is `k` unless fewer were offered."""
+        distances, ids = np.concatenate(self._distances), np.concatenate(self._ids)
+        order = top_k(distances, ids, self._k)
+        self._distances, self._ids = [distances[order]], [ids[order]]
+        return self._distances[0], self._ids[0]
+
+    def reach(self) -> float:
+        """No row further than this can get in; infinite while there is room."""
+        distances, _ = self.best()
+        return float(distances[-1]) if len(distances) == self._k else np.inf

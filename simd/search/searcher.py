@@ -81,7 +81,8 @@ def search(
     for number, query in enumerate(queries):
         nearest = Nearest(k)
         proved = _search_one(query, number, targets, scans, [one[number] for one in lists], size, nearest, exact)
-        hits = [Hit(ImageId(i.tobytes()), float(d)) for i, d in zip(nearest.ids, nearest.distances, strict=True)]
+        distances, ids = nearest.best()
+        hits = [Hit(ImageId(i.tobytes()), float(d)) for i, d in zip(ids, distances, strict=True)]
         found.append(Found(hits, searched, proved))
     return found
 
@@ -105,13 +106,14 @@ def _search_one(
         # What the cut left out is further than the cut, give or take the error of this part.
         outside.append(shortlist.outside if chosen.all() else min(shortlist.outside, cut - scan.error))
         nearest.offer(query, target.part, offered[-1])
-    proved = True
+    proved, reach = True, nearest.reach()
     for target, scan, rows, bound in zip(targets, scans, offered, outside, strict=True):
-        if bound > nearest.reach or bound == np.inf:
+        if bound > reach or bound == np.inf:
             continue
         if exact or target.part.coded is None:
-            more = scan.within(number, nearest.reach).rows
+            more = scan.within(number, reach).rows
             nearest.offer(query, target.part, np.setdiff1d(more, rows, assume_unique=True))
+            reach = nearest.reach()
         else:
             proved = False
     return proved

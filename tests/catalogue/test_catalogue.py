@@ -210,6 +210,17 @@ class TestRecord:
         catalogue.record([], [rejected(root, b"a", Rejection(Reason.EMPTY, ""))])
         assert catalogue.counts().failed_by_reason == {"empty": 1}
 
+    def test_ledger_lines_are_struck_out_for_another_try_or_to_take_back_a_removal(
+        self, catalogue: Catalogue, root: Root
+    ) -> None:
+        removed = Rejection(Reason.REMOVED, "")
+        lines = [rejected(root, b"a/bad"), rejected(root, b"a/out", removed), rejected(root, b"a-b/bad")]
+        catalogue.record([], lines)
+        catalogue.forget_rejected(root.root_id, b"a")
+        assert [line.path for line in catalogue.rejections()] == [b"/p/a-b/bad", b"/p/a/out"]
+        catalogue.forget_rejected(root.root_id, b"", removed=True)
+        assert catalogue.counts().failed_by_reason == {"corrupt": 1}
+
 
 class TestDirectories:
     NAMES = (b"a_b/1", b"aXb/2", b"a%/3", b"a", b"a-b", b"a/4", b"a/b/5", b"a0/6", b"\xff\xfe/7", b"\xff\xfe0")

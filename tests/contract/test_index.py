@@ -127,9 +127,7 @@ def test_a_filtered_search_still_gives_k_answers(subject: Subject) -> None:
     (answer,) = subject.index.search(unit(5)[None], 15, among=among, exact=True)
     assert len(answer.hits) == 15
     assert answer.searched == 20
-    expected = sorted(
-        (float(np.linalg.norm(unit(5) - unit(n))), image_id(n)) for n in range(100, 120)
-    )
+    expected = sorted((float(np.linalg.norm(unit(5) - unit(n))), image_id(n)) for n in range(100, 120))
     assert [hit.image_id for hit in answer.hits] == [i for _, i in expected[:15]]
     assert search(subject.index, unit(5), 5, among=[]) == []
     assert search(subject.index, unit(5), 5, among=[image_id(999)]) == []

@@ -28,7 +28,7 @@ def clustered(seed: int, count: int, spread: float = 0.4) -> Vector:
     return half(normalise(centres[random.integers(0, len(centres), count)] + noise))
 
 
-def part_of(vectors: Vector, name: str, first: int, coded: bool, mask: np.ndarray | None = None) -> Part:  # type: ignore[type-arg]
+def part_of(vectors: Vector, name: str, first: int, coded: bool, mask: np.ndarray | None = None) -> Part:
     ids = pack_ids(sorted(image_id(first + n) for n in range(len(vectors))))
     codes = None
     if coded:
@@ -75,7 +75,8 @@ def test_a_search_that_says_it_is_exact_is() -> None:
     for one, other in zip(plain, exact, strict=True):
         if one.exact:
             assert one.hits == other.hits
-    same = np.mean([len({h.image_id for h in a.hits} & {h.image_id for h in b.hits}) for a, b in zip(plain, exact)])
+    pairs = zip(plain, exact, strict=True)
+    same = np.mean([len({h.image_id for h in a.hits} & {h.image_id for h in b.hits}) for a, b in pairs])
     assert same >= 9.9
 
 

@@ -29,9 +29,7 @@ PUT = record_length(Kind.PUT, DIM)
 def append(log: Log, count: int) -> list[int]:
     first = log.next_seq
     vectors = np.random.default_rng(first).normal(size=(count, DIM)).astype(np.float16)
-    log.append(
-        [Record(Kind.PUT, first + i, i, 0, image_id_of(b"%d" % (first + i)), vectors[i]) for i in range(count)]
-    )
+    log.append([Record(Kind.PUT, first + i, i, 0, image_id_of(b"%d" % (first + i)), vectors[i]) for i in range(count)])
     return list(range(first, first + count))
 
 

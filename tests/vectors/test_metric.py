@@ -59,7 +59,7 @@ def test_distances_leave_their_arguments_alone() -> None:
     ],
     ids=["zero", "nan", "inf", "not normalised", "wrong dimension", "one-dimensional", "integers"],
 )
-def test_what_is_not_a_vector_is_refused(vectors: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_what_is_not_a_vector_is_refused(vectors: np.ndarray) -> None:
     with pytest.raises(InvalidRequest):
         check_vectors(vectors, 4)
 

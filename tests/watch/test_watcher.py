@@ -313,7 +313,7 @@ OVERFLOWING = """
     logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stdout, level=logging.WARNING)
     logging.getLogger("watchdog").propagate = False
     sys.stdin.readline()
-    print(overflow.wait(20), flush=True)
+    print(overflow.wait(25), flush=True)
     deadline = time.monotonic() + 20
     while not late.is_set() and time.monotonic() < deadline:
         open(top + b"/fresh/late", "wb").close()

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from simd.storage import FAILPOINTS
+from tests.crash.workload import Journal, run, verify
+from tests.disks import Crash, CrashingDisk, LossyDisk
+
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_the_workload_passes_every_failpoint_and_no_other(tmp_path: Path) -> None:
+    disk = CrashingDisk()
+    run(tmp_path / "store", disk, Journal(tmp_path / "journal"))
+    assert set(disk.passed) == set(FAILPOINTS)
+    verify(tmp_path / "store", Journal.read(tmp_path / "journal"))
+
+
+@pytest.mark.parametrize("nth", [1, 2, 4])
+@pytest.mark.parametrize("name", FAILPOINTS)
+def test_an_exception_at_a_failpoint_loses_nothing(tmp_path: Path, name: str, nth: int) -> None:
+    try:
+        run(tmp_path / "store", CrashingDisk(name, nth), Journal(tmp_path / "journal"))
+    except Crash:
+        pass
+    verify(tmp_path / "store", Journal.read(tmp_path / "journal"))
+
+
+@pytest.mark.parametrize("name", FAILPOINTS)
+def test_sigkill_at_a_failpoint_loses_nothing(tmp_path: Path, name: str) -> None:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            run(tmp_path / "store", CrashingDisk(name, 1, _kill), Journal(tmp_path / "journal"))
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    verify(tmp_path / "store", Journal.read(tmp_path / "journal"))
+
+
+@pytest.mark.parametrize("keep_names", [False, True], ids=["names lost", "names kept"])
+@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize("name", FAILPOINTS)
+def test_power_loss_at_a_failpoint_loses_nothing(tmp_path: Path, name: str, nth: int, keep_names: bool) -> None:
+    disk = LossyDisk(name, nth)
+    (tmp_path / "disk").mkdir()
+    disk.sync_dir(tmp_path / "disk")
+    try:
+        run(tmp_path / "disk" / "store", disk, Journal(tmp_path / "journal"))
+    except Crash:
+        pass
+    disk.power_cut(tmp_path / "disk", tmp_path / "after", keep_names=keep_names)
+    disk.release()
+    verify(tmp_path / "after" / "store", Journal.read(tmp_path / "journal"))

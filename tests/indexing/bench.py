@@ -1,0 +1,185 @@
+"""The indexing room on real files, with a decoder and a backbone that take no time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from simd.catalogue.catalogue import Catalogue
+from simd.errors import ImageRejected, Reason, StoreFull
+from simd.featurize.workers import Decoded, FileChanged
+from simd.index.brute import BruteIndex
+from simd.indexing.backlog import Backlog
+from simd.indexing.indexer import Indexer
+from simd.indexing.ingest import Ingest
+from simd.indexing.pipeline import Pipeline
+from simd.indexing.roots import Roots
+from simd.indexing.scans import Scans
+from simd.types import Embedding, ImageFacts, ImageId, Pixels, Stamp, Vector, image_id_of
+from simd.vectors.metric import half, normalise
+from simd.watch.ignore import Ignore
+from simd.watch.settle import Settler
+
+DIMENSION = 16
+
+
+class Decoder:
+    """Every file is an image unless it begins with `bad`; `torn` files change while they are read, once each."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(2)
+        self._torn: set[bytes] = set()
+        self.decoded = 0
+
+    def submit_file(self, path: bytes, wanted: Callable[[ImageId], bool]) -> Future[Decoded]:
+        """As `DecodePool.submit_file`."""
+        return self._pool.submit(self._decode, path, wanted)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _decode(self, path: bytes, wanted: Callable[[ImageId], bool]) -> Decoded:
+        info = os.stat(path)
+        data = Path(os.fsdecode(path)).read_bytes()
+        if data.startswith(b"bug"):
+            raise RuntimeError("a bug of ours")
+        if data.startswith(b"torn") and path not in self._torn:
+            self._torn.add(path)
+            raise FileChanged
+        image_id = image_id_of(data)
+        if not wanted(image_id):
+            return Decoded(image_id, Stamp.of(info), None, None)
+        if data.startswith(b"bad"):
+            raise ImageRejected(Reason.NOT_AN_IMAGE, "it begins with `bad`")
+        self.decoded += 1
+        return Decoded(image_id, Stamp.of(info), picture(data), ImageFacts(4, 3, "PNG"))
+
+
+class Backbone:
+    """Counts what it embeds."""
+
+    def __init__(self) -> None:
+        self.embedded = 0
+
+    def embed(self, pixels: Pixels) -> Vector:
+        """As `Featurizer.embed`."""
+        self.embedded += len(pixels)
+        return half(normalise(pixels.reshape(len(pixels), -1).astype(np.float32)[:, :DIMENSION] + 1.0))
+
+
+class FillingIndex(BruteIndex):
+    """An index whose disk is full while `full` is set."""
+
+    full = False
+    refused = 0
+
+    def put(self, embeddings: Sequence[Embedding]) -> None:
+        """Refuse, or put."""
+        if self.full:
+            self.refused += 1
+            raise StoreFull("no room")
+        super().put(embeddings)
+
+
+def picture(data: bytes) -> Pixels:
+    """Pixels that differ where the data does."""
+    seed = int.from_bytes(image_id_of(data)[:4], "big")
+    return np.random.default_rng(seed).integers(0, 255, (4, 4, 3), dtype=np.uint8)
+
+
+class Bench:
+    """Everything between a folder and an index, started by `start`."""
+
+    def __init__(self, work: Path) -> None:
+        self.root = work / "root"
+        self.root.mkdir(exist_ok=True)
+        self.catalogue = Catalogue.open(work / "catalogue.sqlite")
+        self.index = FillingIndex(DIMENSION)
+        self.decoder = Decoder()
+        self.backbone = Backbone()
+        self.catalogue.sync_roots([os.fsencode(self.root)])
+        roots, ignore, backlog, settler = Roots(self.catalogue.roots()), Ignore(), Backlog(), Settler(0.05)
+        self.indexer = Indexer(
+            backlog=backlog,
+            settler=settler,
+            make_pipeline=lambda wake: Pipeline(
+                pool=self.decoder,
+                featurizer=self.backbone,
+                index=self.index,
+                catalogue=self.catalogue,
+                window=12,
+                wake=wake,
+            ),
+            roots=roots,
+            known=self.catalogue.known,
+            scan=lambda root_id: scans.hint(root_id),
+            batch_size=4,
+            full_disk_retry_s=0.01,
+            young_s=0.0,
+        )
+        scans = Scans(
+            catalogue=self.catalogue,
+            backlog=backlog,
+            ignore=ignore,
+            roots=roots,
+            settle=self.indexer.settle,
+            news=self.indexer.wake,
+            interval_s=3600,
+        )
+        self.ingest = Ingest(
+            catalogue=self.catalogue,
+            index=self.index,
+            roots=roots,
+            indexer=self.indexer,
+            scans=scans,
+            backlog=backlog,
+            settler=settler,
+            ignore=ignore,
+            configured=[os.fsencode(self.root)],
+        )
+
+    def start(self) -> Bench:
+        """Begin."""
+        self.ingest.start()
+        return self
+
+    def write(self, name: str, data: bytes) -> Path:
+        """A file under the root."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    def settle(self) -> Bench:
+        """Wait until the index agrees with the folder and nothing is pending."""
+        self.ingest.scan([], retry_rejected=False)
+        self.until(lambda: self.ingest.progress().pending == 0)
+        return self
+
+    def files(self) -> dict[str, bytes]:
+        """What is searchable: name under the root -> image id."""
+        found = self.catalogue.files_of(list(self.index.ids()))
+        return {
+            os.path.relpath(os.fsdecode(path), self.root): image_id
+            for image_id, paths in found.items()
+            for path in paths
+        }
+
+    def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+        """Wait for a condition."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.002)
+
+    def close(self) -> None:
+        """End everything."""
+        self.ingest.stop()
+        self.decoder.close()
+        self.catalogue.close()

@@ -1,0 +1,270 @@
+"""From a folder to the index: what lands is found, what goes is gone, and nothing is computed twice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simd.errors import InvalidRequest, Reason
+from simd.indexing.pipeline import reconcile
+from simd.types import ImageId, image_id_of
+from tests.indexing.bench import Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """The room, not started yet."""
+    made = Bench(tmp_path)
+    yield made
+    made.close()
+
+
+def ids(*contents: bytes) -> set[ImageId]:
+    """The identities of contents."""
+    return {image_id_of(data) for data in contents}
+
+
+def test_files_that_are_there_and_files_that_come_are_found(bench: Bench) -> None:
+    for number in range(10):
+        bench.write(f"{number}.png", b"picture %d" % number)
+    bench.start().settle()
+    assert set(bench.index.ids()) == ids(*(b"picture %d" % n for n in range(10)))
+    path = bench.write("folder/new.png", b"a new one")
+    bench.until(lambda: bench.index.contains(image_id_of(b"a new one")))
+    path.unlink()
+    bench.until(lambda: not bench.index.contains(image_id_of(b"a new one")))
+
+
+def test_copies_are_one_image_that_is_embedded_once(bench: Bench) -> None:
+    for number in range(10):
+        bench.write(f"{number}.png", b"the same picture")
+    bench.start().settle()
+    assert bench.backbone.embedded == 1
+    assert len(bench.files()) == 10 and len(bench.index) == 1
+    (bench.root / "0.png").unlink()
+    bench.settle()
+    assert len(bench.files()) == 9 and len(bench.index) == 1
+
+
+def test_a_picture_that_returns_costs_no_inference(bench: Bench) -> None:
+    path = bench.write("a.png", b"a picture")
+    bench.start().settle()
+    path.unlink()
+    bench.settle()
+    assert len(bench.index) == 0
+    bench.write("b.png", b"a picture")
+    bench.settle()
+    assert bench.files() == {"b.png": image_id_of(b"a picture")}
+    assert (bench.backbone.embedded, bench.decoder.decoded) == (1, 1)
+
+
+def test_renaming_a_folder_costs_no_inference(bench: Bench) -> None:
+    for number in range(5):
+        bench.write(f"one/{number}.png", b"picture %d" % number)
+    bench.start().settle()
+    (bench.root / "one").rename(bench.root / "two")
+    bench.until(lambda: sorted(bench.files()) == [f"two/{n}.png" for n in range(5)])
+    assert bench.settle().backbone.embedded == 5
+
+
+def test_new_content_under_an_old_name_replaces_the_image(bench: Bench) -> None:
+    bench.write("a.png", b"before")
+    bench.start().settle()
+    bench.write("a.png", b"after!")
+    bench.until(lambda: set(bench.index.ids()) == ids(b"after!"))
+    assert bench.files() == {"a.png": image_id_of(b"after!")}
+
+
+def test_a_bad_file_is_a_ledger_line_until_it_changes(bench: Bench) -> None:
+    bench.write("bad.png", b"bad picture")
+    bench.write("good.png", b"good picture")
+    bench.start().settle()
+    assert list(bench.files()) == ["good.png"]
+    [line] = bench.catalogue.rejections()
+    assert (line.path, line.rejection.reason) == (os.fsencode(bench.root / "bad.png"), Reason.NOT_AN_IMAGE)
+    bench.write("bad.png", b"better picture")
+    bench.until(lambda: "bad.png" in bench.files())
+    assert bench.catalogue.rejections() == []
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(bench: Bench) -> None:
+    bench.write("a.png", b"torn at first")
+    bench.start()
+    bench.until(lambda: "a.png" in bench.files())
+
+
+def test_a_bug_with_one_file_does_not_stop_the_others(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.write("a.png", b"bug")
+    bench.write("b.png", b"picture")
+    bench.start().settle()
+    assert list(bench.files()) == ["b.png"]
+    assert "a bug of ours" in caplog.text and "Traceback" in caplog.text
+
+
+def test_indexing_waits_for_room_on_the_disk_and_loses_nothing(bench: Bench) -> None:
+    bench.index.full = True
+    for number in range(6):
+        bench.write(f"{number}.png", b"picture %d" % number)
+    bench.start()
+    bench.until(lambda: bench.index.refused >= 3)
+    assert "no room" in bench.ingest.roots()[0].detail and bench.ingest.progress().pending > 0
+    bench.index.full = False
+    bench.settle()
+    assert len(bench.files()) == 6 and bench.backbone.embedded == 6
+    assert bench.ingest.roots()[0].detail == ""
+
+
+def test_what_is_removed_stays_removed_until_it_is_added_or_changes(bench: Bench) -> None:
+    for name in ("a", "b", "c"):
+        bench.write(f"{name}.png", b"picture " + name.encode())
+    bench.start().settle()
+    paths = [os.fsencode(bench.root / f"{name}.png") for name in ("a", "b")]
+    report = bench.ingest.remove([*paths, b"/nowhere"], [image_id_of(b"picture c"), image_id_of(b"unknown")])
+    assert (report.files, report.images) == (3, 3)
+    assert report.missing == (b"/nowhere", image_id_of(b"unknown"))
+    assert bench.settle().files() == {}
+    assert bench.ingest.add(paths[:1]).added == 1
+    assert bench.ingest.add(paths[:1]).unchanged == 1
+    bench.write("b.png", b"something else")
+    bench.until(lambda: sorted(bench.files()) == ["a.png", "b.png"])
+    assert bench.backbone.embedded == 4
+
+
+def test_adding_what_cannot_be_indexed_says_why(bench: Bench) -> None:
+    bench.start().settle()
+    report = bench.ingest.add([os.fsencode(bench.write("bad.png", b"bad one"))])
+    [(path, why)] = report.rejected
+    assert path.endswith(b"bad.png") and why.reason is Reason.NOT_AN_IMAGE
+    for wrong, word in (
+        (bench.root / "missing.png", "no file"),
+        (bench.root.parent / "catalogue.sqlite", "not inside"),
+        (bench.write(".hidden.png", b"hidden"), "ignored"),
+    ):
+        with pytest.raises(InvalidRequest, match=word):
+            bench.ingest.add([os.fsencode(wrong)])
+
+
+def test_a_folder_can_be_added_and_removed_as_a_root_but_not_one_of_the_configuration(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.write("a.png", b"in the first root")
+    bench.start().settle()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "b.png").write_bytes(b"in the other root")
+    assert bench.ingest.add([os.fsencode(other)]).queued == 1
+    bench.settle()
+    assert set(bench.index.ids()) == ids(b"in the first root", b"in the other root")
+    (other / "c.png").write_bytes(b"it is watched")
+    bench.until(lambda: bench.index.contains(image_id_of(b"it is watched")))
+    report = bench.ingest.remove([os.fsencode(other)], [])
+    assert (report.files, report.images) == (2, 2)
+    assert [status.root.path for status in bench.ingest.roots()] == [os.fsencode(bench.root)]
+    with pytest.raises(InvalidRequest, match="configuration"):
+        bench.ingest.remove([os.fsencode(bench.root)], [])
+    assert set(bench.settle().index.ids()) == ids(b"in the first root")
+
+
+def test_a_root_that_loses_most_of_its_files_keeps_them_until_somebody_confirms(bench: Bench) -> None:
+    for number in range(150):
+        bench.write(f"{number}.png", b"picture %d" % number)
+    bench.start().settle()
+    bench.close()
+    for number in range(1, 150):
+        (bench.root / f"{number}.png").unlink()
+    again = Bench(bench.root.parent)
+    again.index = bench.index
+    again.start().settle()
+    try:
+        assert len(again.catalogue.files(limit=1000)) == 150
+        assert "149 of 150" in again.ingest.roots()[0].detail
+        again.ingest.scan([], retry_rejected=False, confirm_deletes=True)
+        again.until(lambda: again.ingest.progress().pending == 0)
+        assert len(again.catalogue.files()) == 1 and again.ingest.roots()[0].detail == ""
+    finally:
+        again.close()
+
+
+def test_a_root_that_encloses_others_takes_their_place(bench: Bench) -> None:
+    bench.write("a.png", b"a picture")
+    inner = bench.root.parent / "outer" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "b.png").write_bytes(b"another")
+    bench.start().settle()
+    bench.ingest.add([os.fsencode(inner)])
+    bench.settle()
+    bench.ingest.add([os.fsencode(inner.parent)])
+    bench.settle()
+    assert [s.root.path for s in bench.ingest.roots()] == [os.fsencode(bench.root), os.fsencode(inner.parent)]
+    assert set(bench.index.ids()) == ids(b"a picture", b"another")
+    assert bench.backbone.embedded == 2
+    (inner / "c.png").write_bytes(b"still watched")
+    bench.until(lambda: bench.index.contains(image_id_of(b"still watched")))
+
+
+def test_after_a_crash_index_and_catalogue_agree_again(bench: Bench) -> None:
+    for name in ("a", "b"):
+        bench.write(f"{name}.png", b"picture " + name.encode())
+    bench.start().settle()
+    vector = bench.index.vector(image_id_of(b"picture a"))
+    assert vector is not None
+    bench.index.delete([image_id_of(b"picture a")])
+    bench.catalogue.record([], [], [file.key for file in bench.catalogue.files() if file.path.endswith(b"b.png")])
+    assert reconcile(bench.index, bench.catalogue) == (1, 1)
+    bench.settle()
+    assert sorted(bench.files()) == ["a.png", "b.png"]
+
+
+names = st.sampled_from(["a.png", "b.png", "d/a.png", "d/b.png", "e/f/a.png"])
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), names, st.integers(0, 3)),
+        st.tuples(st.just("unlink"), names, st.just(0)),
+        st.tuples(st.just("rename"), names, st.integers(0, 4)),
+        st.tuples(st.just("rmtree"), st.sampled_from(["d", "e"]), st.just(0)),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=steps)
+def test_whatever_happens_in_the_folder_the_answers_are_what_is_on_the_disk(
+    steps: list[tuple[str, str, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    bench = Bench(tmp_path_factory.mktemp("bench")).start()
+    try:
+        for step, name, number in steps:
+            act(bench, step, name, number)
+        bench.settle()
+        on_disk = {
+            str(path.relative_to(bench.root)): image_id_of(path.read_bytes())
+            for path in bench.root.rglob("*")
+            if path.is_file()
+        }
+        assert bench.files() == on_disk
+        assert set(bench.index.ids()) == set(on_disk.values())
+        assert bench.backbone.embedded <= 4, "there are four contents in all"
+    finally:
+        bench.close()
+
+
+def act(bench: Bench, step: str, name: str, number: int) -> None:
+    """Do one thing to the folder."""
+    path = bench.root / name
+    if step == "write":
+        bench.write(name, b"content %d" % number)
+    elif step == "unlink":
+        path.unlink(missing_ok=True)
+    elif step == "rmtree":
+        shutil.rmtree(path, ignore_errors=True)
+    elif path.exists():
+        target = bench.root / ["a.png", "b.png", "d/a.png", "x.png", "e/f/a.png"][number]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)

@@ -1,0 +1,96 @@
+"""Settings: where they come from, which wins, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from simd import config
+from simd.errors import ConfigError
+
+EMPTY = {"HOME": "/nowhere", "XDG_CONFIG_HOME": "/nowhere", "XDG_RUNTIME_DIR": "/run/user/7"}
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    """A configuration file."""
+    path = tmp_path / "simd.toml"
+    path.write_text(text)
+    return path
+
+
+def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> None:
+    file = written(tmp_path, 'device = "cpu"\nbatch_size = 8\nmax_threads = 1\n')
+    settings = config.load(
+        file=file,
+        environ={**EMPTY, "SIMD_BATCH_SIZE": "4", "SIMD_MAX_THREADS": "2"},
+        flags={"max_threads": "3", "model": None},
+    )
+    assert (settings.device, settings.batch_size, settings.max_threads) == ("cpu", 4, 3)
+    assert settings.model == "efficientnet-lite0"
+    assert settings.source["device"] == str(file)
+    assert settings.source["batch_size"] == "environment"
+    assert settings.source["max_threads"] == "flag"
+    assert settings.source["model"] == "default"
+
+
+def test_state_and_socket_are_where_systemd_or_the_session_wants_them() -> None:
+    service = {**EMPTY, "STATE_DIRECTORY": "/var/lib/simd:/other", "RUNTIME_DIRECTORY": "/run/simd"}
+    assert config.load(environ=service).state_dir == Path("/var/lib/simd")
+    assert config.load(environ=service).listen == "unix:/run/simd/simd.sock"
+    session = {**EMPTY, "XDG_STATE_HOME": "/home/me/state"}
+    assert config.load(environ=session).state_dir == Path("/home/me/state/simd")
+    assert config.load(environ=session).listen == "unix:/run/user/7/simd/simd.sock"
+
+
+def test_roots_are_absolute_and_may_be_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert config.load(environ=EMPTY, flags={"roots": ["a", "/b"]}).roots == (tmp_path / "a", Path("/b"))
+    assert config.load(environ={**EMPTY, "SIMD_ROOTS": "/a:/b"}).roots == (Path("/a"), Path("/b"))
+    file = written(tmp_path, 'roots = ["/c"]')
+    assert config.load(file=file, environ=EMPTY).roots == (Path("/c"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('model_dir = "x"', ["`model_dir`", "did you mean `models_dir`?"]),
+        ("qwertz = 1", ["`qwertz`", "known settings", "state_dir"]),
+        ("batch_size = 0", ["`batch_size`", "0", "positive"]),
+        ("batch_size = 1.5", ["`batch_size`", "1.5", "whole"]),
+        ("batch_size = true", ["`batch_size`", "number"]),
+        ("settle_s = -1", ["`settle_s`", "-1", "negative"]),
+        ("settle_s = nan", ["`settle_s`", "nan"]),
+        ('batch_size = "many"', ["`batch_size`", "many"]),
+        ('device = "tpu"', ["`device`", "tpu", "auto, cpu, gpu"]),
+        ("device = 3", ["`device`", "text"]),
+        ("roots = 3", ["`roots`", "list"]),
+        ("state_dir = 3", ["`state_dir`", "3"]),
+        ("= 3", ["not valid TOML"]),
+    ],
+)
+def test_what_cannot_be_is_refused_and_named(tmp_path: Path, text: str, named: list[str]) -> None:
+    file = written(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        config.load(file=file, environ=EMPTY)
+    for part in [*named, str(file)]:
+        assert part in str(caught.value)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nothing\.toml"):
+        config.load(file=tmp_path / "nothing.toml", environ=EMPTY)
+
+
+def test_a_misspelt_variable_is_refused_and_a_foreign_one_is_not_ours() -> None:
+    with pytest.raises(ConfigError, match="batch_sise"):
+        config.load(environ={**EMPTY, "SIMD_BATCH_SISE": "4"})
+    config.load(environ={**EMPTY, "SIMD_ADDRESS": "unix:/x", "SIMD_JPEG_EXTENSIONS": "none"})
+
+
+def test_every_setting_is_documented() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "operations.md").read_text()
+    for field in dataclasses.fields(config.Settings):
+        if field.name != "source":
+            assert f"| `{field.name}` |" in page, f"docs/operations.md says nothing of {field.name}"

@@ -1,0 +1,53 @@
+"""Every error can be sent, ends a command with a documented code, and is explained to the people who meet it."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simd import errors
+from simd.errors import CorruptStore, ImageRejected, Reason, SimdError
+
+PAGE = (Path(__file__).parent.parent / "docs" / "errors.md").read_text()
+
+
+def tree(base: type[SimdError]) -> Iterator[type[SimdError]]:
+    """An error class and all that derive from it."""
+    yield base
+    for derived in base.__subclasses__():
+        yield from tree(derived)
+
+
+@pytest.mark.parametrize("error", [e for e in tree(SimdError) if e.__module__ == "simd.errors"])
+def test_every_error_is_drawn_in_the_tree_and_documented_with_its_status_and_exit_code(
+    error: type[SimdError],
+) -> None:
+    assert errors.__doc__ is not None
+    line = next(line for line in errors.__doc__.splitlines() if line.strip(" |-`").split(" ")[0] == error.__name__)
+    assert line.split()[-3:] == [error.status, "exit", str(error.exit_code)]
+    row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{error.__name__}` |"))
+    assert f"| {error.status} | {error.exit_code} |" in row
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_is_documented(reason: Reason) -> None:
+    assert f"| `{reason}` |" in PAGE
+
+
+def test_a_message_carries_its_remedy() -> None:
+    error = SimdError("the disk is full", field="state_dir", remedy="free some space")
+    assert str(error) == "the disk is full; free some space"
+    assert error.field == "state_dir"
+
+
+def test_a_rejection_survives_the_way_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(ImageRejected(Reason.TRUNCATED, "it ends after 10 bytes")))
+    assert isinstance(error, ImageRejected)
+    assert (error.reason, error.detail) == (Reason.TRUNCATED, "it ends after 10 bytes")
+
+
+def test_damage_is_named_with_file_and_offset() -> None:
+    assert "/store/x.log: damaged at byte 42: bad checksum" in str(CorruptStore("/store/x.log", 42, "bad checksum"))
