@@ -132,13 +132,29 @@ class Client:
         return reports.remove_result(self._call(self._index_stub().Remove, request, timeout))
 
     def scan(
-        self, paths: Iterable[Path] = (), *, retry_rejected: bool = False, timeout: float | None = None
+        self,
+        paths: Iterable[Path] = (),
+        *,
+        retry_rejected: bool = False,
+        confirm_deletes: bool = False,
+        timeout: float | None = None,
     ) -> reports.ScanResult:
-        """Compare directories with what is known of them; no path means every root."""
+        """Compare directories with what is known of them; no path means every root.
+
+        Args:
+            paths: roots, or directories in them.
+            retry_rejected: try again what could not be indexed.
+            confirm_deletes: what is gone from these paths is meant to be gone, however much it is.
+            timeout: seconds.
+        """
         from simctl import reports
         from simd.v1 import index_service_pb2 as wire
 
-        request = wire.ScanRequest(paths_bytes=[_absolute(path) for path in paths], retry_rejected=retry_rejected)
+        request = wire.ScanRequest(
+            paths_bytes=[_absolute(path) for path in paths],
+            retry_rejected=retry_rejected,
+            confirm_deletes=confirm_deletes,
+        )
         return reports.scan_result(self._call(self._index_stub().Scan, request, timeout))
 
     def status(self, *, timeout: float | None = None) -> reports.Status:

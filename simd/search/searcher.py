@@ -75,8 +75,8 @@ def search(
     k = min(k, searched)
     projections = Projections(queries)
     size = max(_MIN_SHORTLIST, _SHORTLIST_PER_HIT * k)
-    scans = [Scan(target.part, target.allowed, projections) for target in targets]
-    lists = [scan.nearest(min(size, target.count)) for scan, target in zip(scans, targets, strict=True)]
+    scans = [Scan(target.part, target.allowed, target.count, projections) for target in targets]
+    lists = [scan.nearest(size) for scan in scans]
     found = []
     for number, query in enumerate(queries):
         nearest = Nearest(k)

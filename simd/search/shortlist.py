@@ -63,10 +63,11 @@ class Scan:
     Args:
         part: what to scan.
         allowed: which rows count; None for all.
+        count: how many those are.
         projections: the queries.
     """
 
-    def __init__(self, part: Part, allowed: Bitmap | None, projections: Projections) -> None:
+    def __init__(self, part: Part, allowed: Bitmap | None, count: int, projections: Projections) -> None:
         faiss = self._faiss = load_kernel()
         codes: npt.NDArray[Any]
         if part.coded is None:
@@ -81,6 +82,7 @@ class Scan:
         # The index borrows these arrays; they live as long as it does.
         self._codes = codes
         self._allowed = allowed
+        self._count = count
         self._index = faiss.IndexScalarQuantizer(self._queries.shape[1], kind)
         self._index.codes = _borrow(faiss, codes)
         self._index.ntotal = part.rows
@@ -89,12 +91,13 @@ class Scan:
             self._selector = faiss.IDSelectorBitmap(part.rows, faiss.swig_ptr(allowed))
             self._parameters = faiss.SearchParameters(sel=self._selector)
 
-    def nearest(self, count: int) -> list[Shortlist]:
-        """For each query the `count` rows of the smallest estimates."""
+    def nearest(self, size: int) -> list[Shortlist]:
+        """For each query the `size` rows of the smallest estimates, or all that count if those are fewer."""
         # Per thread, and so also for those that this library did not start. One query gains nothing from a second.
         self._faiss.omp_set_num_threads(1)
-        squares, rows = self._index.search(self._queries, count, params=self._parameters)
-        return [self._shortlist(row, square, count) for row, square in zip(rows, squares, strict=True)]
+        squares, rows = self._index.search(self._queries, min(size, self._count), params=self._parameters)
+        complete = size >= self._count
+        return [self._shortlist(row, square, complete) for row, square in zip(rows, squares, strict=True)]
 
     def within(self, query: int, radius: float) -> Shortlist:
         """For one query every row whose true distance can be at most `radius`."""
@@ -105,11 +108,9 @@ class Scan:
         _, squares, rows = self._index.range_search(self._queries[query : query + 1], square, params=self._parameters)
         return Shortlist(rows.astype(np.intp), self._unscaled(squares), np.inf)
 
-    def _shortlist(self, rows: npt.NDArray[np.int64], squares: Vector, count: int) -> Shortlist:
-        found = rows >= 0
-        complete = bool(self._index.ntotal < count) or not bool(found.all())
-        rows, estimates = rows[found], self._unscaled(squares[found])
-        outside = np.inf if complete or not rows.size else float(estimates.max()) - self.error
+    def _shortlist(self, rows: npt.NDArray[np.int64], squares: Vector, complete: bool) -> Shortlist:
+        estimates = self._unscaled(squares)
+        outside = np.inf if complete else float(estimates.max()) - self.error
         return Shortlist(rows.astype(np.intp), estimates, outside)
 
     def _unscaled(self, squares: Vector) -> Vector:

@@ -54,7 +54,12 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         """Compare directories with the catalogue."""
         ingest = self._readiness.services().ingest
         paths = convert.paths_of(request.paths, request.paths_bytes)
-        return convert.scanned_to(ingest.scan(paths, retry_rejected=request.retry_rejected))
+        report = ingest.scan(
+            _some(paths) if request.confirm_deletes else paths,
+            retry_rejected=request.retry_rejected,
+            confirm_deletes=request.confirm_deletes,
+        )
+        return convert.scanned_to(report)
 
     def Status(
         self, request: index_service_pb2.StatusRequest, context: grpc.ServicerContext

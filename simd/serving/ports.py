@@ -108,7 +108,7 @@ class Ingest(Protocol):
         """Take files and images out of the answers."""
         ...
 
-    def scan(self, paths: Sequence[bytes], /, *, retry_rejected: bool) -> ScanReport:
+    def scan(self, paths: Sequence[bytes], /, *, retry_rejected: bool, confirm_deletes: bool = False) -> ScanReport:
         """Compare roots, or directories in them, with the catalogue; no path means every root."""
         ...
 

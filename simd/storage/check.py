@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from simd.errors import StoreError
+from simd.storage.live import Live
 from simd.storage.log_reader import read_logs
 from simd.storage.manifest import Manifest
-from simd.storage.recovery import LOG, SEGMENTS
+from simd.storage.recovery import LOG, SEGMENTS, assemble
 from simd.storage.segment import Segment, open_segment
 from simd.storage.segment_writer import CHUNK_ROWS
 from simd.storage.snapshot import Snapshot
@@ -58,7 +59,7 @@ def check_segments(directory: Path, manifest: Manifest) -> list[str]:
 
 
 def check_logs(directory: Path, manifest: Manifest) -> list[str]:
-    """Of the log files."""
+    """Of the log files of a store that nobody has open."""
     try:
         logs = read_logs(directory / LOG, manifest.checkpoint, manifest.dimension, bytes.fromhex(manifest.fingerprint))
     except StoreError as error:
@@ -68,6 +69,23 @@ def check_logs(directory: Path, manifest: Manifest) -> list[str]:
         for log in logs
         if log.torn
     ]
+
+
+def check_open(live: Live, directory: Path) -> list[str]:
+    """Of the store that `live` has open; flush and compaction are held back by the caller, changes are not."""
+    with live.lock:
+        manifest, segments, snapshot = live.manifest, live.segments, live.snapshot
+        fingerprint = bytes.fromhex(manifest.fingerprint)
+        try:
+            logs = read_logs(directory / LOG, manifest.checkpoint, manifest.dimension, fingerprint)
+        except StoreError as error:
+            logs, problems = [], [str(error)]
+        else:
+            problems = []
+    if logs:
+        _, expected = assemble(manifest, segments, logs, capacity=1)
+        problems += check_snapshot(snapshot, expected)
+    return problems + check_segments(directory, manifest)
 
 
 def check_segment(segment: Segment) -> list[str]:

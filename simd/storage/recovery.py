@@ -62,13 +62,21 @@ def rebuild(directory: Path, dimension: int, fingerprint: bytes, verify_bytes: i
         open_segment(directory / SEGMENTS / name, dimension, fingerprint, verify_bytes) for name in manifest.segments
     )
     logs = tuple(read_logs(directory / LOG, manifest.checkpoint, dimension, fingerprint))
+    memtable, snapshot = assemble(manifest, segments, logs, capacity)
+    return Rebuilt(manifest, segments, logs, memtable, snapshot)
+
+
+def assemble(
+    manifest: Manifest, segments: Sequence[Segment], logs: Sequence[LogFile], capacity: int
+) -> tuple[Memtable, Snapshot]:
+    """The memtable that the logs make, and the snapshot of it and the segments."""
     records = [r for log in logs for r in log.records if r.seq > manifest.checkpoint]
-    memtable = Memtable(manifest.checkpoint + 1, dimension, capacity)
+    memtable = Memtable(manifest.checkpoint + 1, manifest.dimension, capacity)
     memtable.reserve(len(records))
     for record in records:
         memtable.apply(record)
     parts = kill(live_parts(segments), list(dict.fromkeys(r.image_id for r in records)))
-    return Rebuilt(manifest, segments, logs, memtable, Snapshot((*parts, memtable.view())))
+    return memtable, Snapshot((*parts, memtable.view()))
 
 
 def live_parts(segments: Sequence[Segment]) -> list[Part]:

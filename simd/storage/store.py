@@ -25,7 +25,7 @@ from simd.storage import check
 from simd.storage.compaction import Policy
 from simd.storage.maintenance import Maintenance
 from simd.storage.record import FINGERPRINT_BYTES
-from simd.storage.recovery import SEGMENTS, rebuild, recover
+from simd.storage.recovery import SEGMENTS, recover
 from simd.storage.segment_writer import SegmentWriter
 from simd.storage.snapshot import Snapshot
 from simd.storage.writer import Writer
@@ -92,11 +92,11 @@ class Store:
             raise ValueError(f"a fingerprint has {FINGERPRINT_BYTES} bytes, not {len(fingerprint)}")
         self.directory = directory
         self.dimension = dimension
-        self._fingerprint = fingerprint
         self._disk = disk or Disk()
         options = options or StoreOptions()
         self._disk.make_dir(directory)
         self._lock = DirectoryLock(directory)
+        self._closed = False
         try:
             recovered = recover(
                 directory,
@@ -199,14 +199,7 @@ class Store:
     def check(self) -> list[str]:
         """Every broken invariant found by reading all of the data, one sentence each; changes nothing."""
         with self._maintenance.held_back():
-            with self._live.lock:
-                manifest, snapshot = self._live.manifest, self._live.snapshot
-                problems = check.check_logs(self.directory, manifest)
-                if not problems:
-                    expected = rebuild(self.directory, self.dimension, self._fingerprint, verify_bytes=0).snapshot
-            if not problems:
-                problems += check.check_snapshot(snapshot, expected)
-            return problems + check.check_segments(self.directory, manifest)
+            return check.check_open(self._live, self.directory)
 
     def disk_bytes(self) -> int:
         """Bytes of segments and of the current log file."""
@@ -220,7 +213,9 @@ class Store:
         """Stop maintenance and release files and the lock; everything acknowledged is durable already."""
         self._maintenance.stop()
         self._live.close()
-        self._lock.release()
+        if not self._closed:
+            self._closed = True
+            self._lock.release()
 
 
 def _check_id(image_id: bytes) -> None:

@@ -64,14 +64,16 @@ class RemoveResponse(_message.Message):
     def __init__(self, files: _Optional[int] = ..., images: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ..., missing_bytes: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class ScanRequest(_message.Message):
-    __slots__ = ("paths", "paths_bytes", "retry_rejected")
+    __slots__ = ("paths", "paths_bytes", "retry_rejected", "confirm_deletes")
     PATHS_FIELD_NUMBER: _ClassVar[int]
     PATHS_BYTES_FIELD_NUMBER: _ClassVar[int]
     RETRY_REJECTED_FIELD_NUMBER: _ClassVar[int]
+    CONFIRM_DELETES_FIELD_NUMBER: _ClassVar[int]
     paths: _containers.RepeatedScalarFieldContainer[str]
     paths_bytes: _containers.RepeatedScalarFieldContainer[bytes]
     retry_rejected: bool
-    def __init__(self, paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., retry_rejected: _Optional[bool] = ...) -> None: ...
+    confirm_deletes: bool
+    def __init__(self, paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., retry_rejected: _Optional[bool] = ..., confirm_deletes: _Optional[bool] = ...) -> None: ...
 
 class ScanResponse(_message.Message):
     __slots__ = ("seen", "changed", "deleted", "offline", "offline_bytes")

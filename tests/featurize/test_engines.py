@@ -19,7 +19,6 @@ from simd.featurize.engines.child import ChildEngine
 from simd.featurize.engines.choose import choose, open_engine
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
-from simd.featurize.golden import pictures
 from simd.featurize.models import Model, describe, load
 
 DAISY = 985

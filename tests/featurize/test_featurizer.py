@@ -30,7 +30,7 @@ class Means:
         out = (half - 100.0) * self._scale + self._offset
         if self._broken is not None:
             out[-1, 3] = self._broken
-        return out.astype(np.float32)
+        return np.asarray(out, np.float32)
 
     def close(self) -> None:
         self.closed = True
@@ -67,7 +67,7 @@ def test_pictures_of_another_size_or_type_are_refused() -> None:
     with pytest.raises(ModelError):
         featurizer.embed(np.zeros((1, 24, 16, 3), np.uint8))
     with pytest.raises(ModelError):
-        featurizer.embed(np.zeros((1, 16, 24, 3), np.float32))  # type: ignore[arg-type]
+        featurizer.embed(np.zeros((1, 16, 24, 3), np.float32))
 
 
 def test_an_engine_of_another_dimension_is_refused() -> None:

@@ -84,7 +84,7 @@ def test_the_scan_reads_codes_where_they_lie() -> None:
     vectors = clustered(2, 500)
     part = part_of(vectors, "a", 0, True)
     assert part.coded is not None
-    scan = Scan(part, None, Projections(vectors[:1]))
+    scan = Scan(part, None, 500, Projections(vectors[:1]))
     before = scan.nearest(1)[0].rows.tolist()
     part.coded.codes[:] = part.coded.codes[::-1].copy()
     assert before == [0] and scan.nearest(1)[0].rows.tolist() == [499]
@@ -95,7 +95,7 @@ def test_what_is_outside_a_shortlist_is_no_nearer_than_it_says(coded: bool) -> N
     vectors = clustered(3, 1500)
     part = part_of(vectors, "a", 0, coded)
     queries = vectors[:40]
-    scan = Scan(part, None, Projections(queries))
+    scan = Scan(part, None, 1500, Projections(queries))
     for query, shortlist in zip(queries, scan.nearest(50), strict=True):
         others = np.setdiff1d(np.arange(1500), shortlist.rows)
         assert distances(query, vectors[others]).min() >= shortlist.outside

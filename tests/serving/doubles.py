@@ -218,8 +218,8 @@ class MemoryIngest:
         self.calls.append(("remove", *paths, *image_ids))
         return self.remove_report
 
-    def scan(self, paths: Sequence[bytes], *, retry_rejected: bool) -> ScanReport:
-        self.calls.append(("scan", *paths, retry_rejected))
+    def scan(self, paths: Sequence[bytes], *, retry_rejected: bool, confirm_deletes: bool = False) -> ScanReport:
+        self.calls.append(("scan", *paths, retry_rejected, confirm_deletes))
         return self.scan_report
 
     def progress(self) -> Progress:

@@ -221,7 +221,7 @@ def test_remove_passes_paths_and_ids_on_and_tells_what_is_missing(bench: Bench, 
 def test_scan_passes_paths_on_and_tells_what_is_offline(bench: Bench, channel: grpc.Channel) -> None:
     bench.ingest.scan_report = ScanReport(10, 2, 1, (b"/mnt/usb",))
     response = index(channel).Scan(index_service_pb2.ScanRequest(retry_rejected=True))
-    assert bench.ingest.calls == [("scan", True)]
+    assert bench.ingest.calls == [("scan", True, False)]
     assert (response.seen, response.changed, response.deleted, list(response.offline)) == (10, 2, 1, ["/mnt/usb"])
 
 

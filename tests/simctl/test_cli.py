@@ -373,13 +373,20 @@ def test_remove_of_nothing_is_an_error(bench: Bench) -> None:
 
 
 def test_scan_tells_what_it_found_and_ends_with_5_if_a_root_is_offline(bench: Bench) -> None:
-    done = simctl(bench.listen, "scan", "--retry-rejected")
+    done = simctl(bench.listen, "scan", "--retry")
     assert (done.returncode, done.stdout) == (0, b"3 files seen, 1 new or changed, 0 gone\n")
-    assert bench.ingest.calls == [("scan", True)]
+    assert bench.ingest.calls == [("scan", True, False)]
     bench.ingest.scan_report = ScanReport(3, 1, 0, (b"/mnt/usb",))
     done = simctl(bench.listen, "scan", "--json", "/mnt/usb")
     assert done.returncode == 5
     assert document(done) == {"seen": 3, "changed": 1, "deleted": 0, "offline": ["/mnt/usb"]}
+
+
+def test_deletions_are_confirmed_for_a_root_that_is_named(bench: Bench) -> None:
+    assert simctl(bench.listen, "scan", "--confirm-deletes", "/mnt/usb").returncode == 0
+    assert bench.ingest.calls == [("scan", b"/mnt/usb", False, True)]
+    done = simctl(bench.listen, "scan", "--confirm-deletes")
+    assert done.returncode == 2 and b"ROOT" in done.stderr
 
 
 def test_errors_lists_every_page(bench: Bench) -> None:

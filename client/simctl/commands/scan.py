@@ -5,19 +5,27 @@ from __future__ import annotations
 import argparse
 
 from simctl.client import Client
-from simctl.errors import EXIT_PARTLY_FAILED
+from simctl.errors import EXIT_PARTLY_FAILED, EXIT_USAGE
 from simctl.output import Output, counted, json_paths, printable
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("paths", nargs="*", metavar="DIR", help="a root or a folder inside one; every root if none")
-    parser.add_argument("--retry-rejected", action="store_true", help="try again what could not be indexed")
+    parser.add_argument("--retry", action="store_true", help="try again what could not be indexed")
+    parser.add_argument(
+        "--confirm-deletes",
+        action="store_true",
+        help="what is gone from the named ROOT is meant to be gone, even if it is most of it",
+    )
 
 
 def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     """Scan, and say what was found."""
-    result = client.scan(args.paths, retry_rejected=args.retry_rejected)
+    if args.confirm_deletes and not args.paths:
+        output.error("usage: simctl scan --confirm-deletes ROOT")
+        return EXIT_USAGE
+    result = client.scan(args.paths, retry_rejected=args.retry, confirm_deletes=args.confirm_deletes)
     if args.json:
         counts = {"seen": result.seen, "changed": result.changed, "deleted": result.deleted}
         output.json({**counts, **json_paths(result.offline, "offline")})

@@ -38,33 +38,35 @@ class OpenVinoEngine:
         self._spec = model.spec
         self._lock = threading.Lock()
         streams = max(1, threads) if throughput else 1
-        self._compiled = _compile(model.spec, model.directory, max(1, threads), streams)
-        import openvino
-
-        self._queue = openvino.AsyncInferQueue(self._compiled, streams)
+        compiled = _compile(model.spec, model.directory, max(1, threads), streams)
+        self._requests = [compiled.create_infer_request() for _ in range(streams)]
 
     def run(self, pixels: Batch) -> Raw:
         """The backbone's output for each picture, in their order; calls take turns."""
-        out = np.empty((len(pixels), self._spec.dimension), np.float32)
-
-        def store(request: Any, row: int) -> None:
-            out[row] = request.get_output_tensor(0).data[0]
-
+        count = len(pixels)
+        out = np.empty((count, self._spec.dimension), np.float32)
         with self._lock:
-            if self._compiled is None:
+            if not self._requests:
                 raise ModelError("the engine is closed")
-            self._queue.set_callback(store)
+            streams = len(self._requests)
+            # Each request takes every so-many-th picture: it gives its last result, then starts on its next. There are
+            # no callbacks, because one that is still ending waits for the GIL, which whoever frees the model holds.
             try:
-                for row in range(len(pixels)):
-                    self._queue.start_async({0: pixels[row : row + 1]}, userdata=row, share_inputs=True)
-            finally:
-                self._queue.wait_all()
+                for row in range(count + streams):
+                    request = self._requests[row % streams]
+                    if row >= streams:
+                        request.wait()
+                        out[row - streams] = request.get_output_tensor(0).data[0]
+                    if row < count:
+                        request.start_async({0: pixels[row : row + 1]}, share_inputs=True)
+            except RuntimeError as error:
+                raise ModelError(f"OpenVINO failed on the model {self._spec.name}: {error}") from error
         return out
 
     def close(self) -> None:
         """Free the compiled model."""
         with self._lock:
-            self._queue = self._compiled = None
+            self._requests = []
 
 
 def _compile(spec: ModelSpec, directory: Path, threads: int, streams: int) -> Any:
