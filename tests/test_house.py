@@ -50,4 +50,3 @@ def test_version_and_changelog_agree() -> None:
     changelog = (REPOSITORY / "CHANGELOG.md").read_text()
     versions = re.findall(r"^## \[?(\d+\.\d+\.\d+)", changelog, re.MULTILINE)
     assert versions and versions[0] == simd.__version__
-

@@ -39,10 +39,10 @@ from PIL import (
 )
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize.formats import READ_FORMATS, ends_early, sniff
+from simd.featurize.formats import READ_FORMATS, ends_early, sniff, webp_size
 from simd.types import ImageFacts, Pixels
 
-DECODER_VERSION = "1: stretch, bicubic, jpeg draft 2x, exif turn, ground 127, 16-bit >> 8, float by range"
+DECODER_VERSION = "1: stretch, bicubic, jpeg draft 2x, exif turn, ground 240, 16-bit >> 8, float by range"
 """What decides the pixels. It is part of the model fingerprint: change it whenever they change."""
 
 # Image.open knows a format once its plugin is imported; nothing is then imported while a hostile file is open.
@@ -58,7 +58,11 @@ _PLUGINS = (
     TiffImagePlugin,
     WebPImagePlugin,
 )
-_GROUND = (127, 127, 127)
+_GROUND = (240, 240, 240)
+"""What shows through where a picture is transparent. Nearly white, because that is what other programs flatten on (the
+mean cosine of 400 cliparts to copies flattened on white is 0.90 with it and 0.79 with a medium grey), and not quite
+white, so that a white logo does not vanish."""
+
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -135,6 +139,8 @@ def _pillow_without_limits() -> Iterator[None]:
 
 def _decode(data: bytes, size: tuple[int, int], limits: DecodeLimits) -> Picture:
     height, width = size
+    if declared := webp_size(data):
+        _check_pixels(*declared, limits)
     with Image.open(io.BytesIO(data), formats=READ_FORMATS) as image:
         format_name = "JPEG" if image.format == "MPO" else str(image.format)
         full_width, full_height = image.size
@@ -210,10 +216,7 @@ def _on_ground(image: Image.Image) -> Image.Image:
 def _broken(data: bytes, error: Exception) -> ImageRejected:
     """The rejection that an exception of Pillow stands for."""
     if isinstance(error, MemoryError):
-        return ImageRejected(
-            Reason.OUT_OF_MEMORY,
-            "decoding needs more memory than one image may use; raise `decode_memory_bytes` to admit it",
-        )
+        return _out_of_memory()
     found = sniff(data)
     if found is None:
         return ImageRejected(Reason.NOT_AN_IMAGE, f"the content ({len(data):,} bytes) is no image format that is known")
@@ -227,4 +230,14 @@ def _broken(data: bytes, error: Exception) -> ImageRejected:
         return ImageRejected(
             Reason.TRUNCATED, f"the {found.name} file stops before its picture does, after {len(data):,} bytes ({why})"
         )
+    if "memory" in why.lower():
+        # Python says it with a class, the C libraries behind Pillow with words.
+        return _out_of_memory()
     return ImageRejected(Reason.CORRUPT, f"the {found.name} file is damaged ({why})")
+
+
+def _out_of_memory() -> ImageRejected:
+    return ImageRejected(
+        Reason.OUT_OF_MEMORY,
+        "decoding needs more memory than one image may use; raise `decode_memory_bytes` to admit it",
+    )

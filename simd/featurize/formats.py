@@ -126,3 +126,21 @@ def _boxes_end(data: bytes | memoryview) -> int:
             return len(data)
         at += size
     return at
+
+
+def webp_size(data: bytes | memoryview) -> tuple[int, int] | None:
+    """Width and height of a WebP, from its first chunk; None for anything else.
+
+    Pillow allocates the whole picture when it opens a WebP, which is too late to look at its size.
+    """
+    if data[8:12] != b"WEBP" or len(data) < 30:
+        return None
+    match bytes(data[12:16]):
+        case b"VP8X":
+            return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+        case b"VP8L":
+            bits = int.from_bytes(data[21:25], "little")
+            return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+        case b"VP8 ":
+            return (int.from_bytes(data[26:28], "little") & 0x3FFF), (int.from_bytes(data[28:30], "little") & 0x3FFF)
+    return None

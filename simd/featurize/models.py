@@ -11,6 +11,7 @@ these, not from the SavedModel, whose bytes differ from one conversion to the ne
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 import logging
@@ -20,6 +21,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,7 @@ def resolve(name_or_path: str, cache: Path, disk: Disk | None = None) -> Model:
 
     Raises:
         ModelError: unknown, damaged, or the conversion failed.
+        StoreError: the cache cannot be created.
     """
     if spec := KNOWN.get(name_or_path):
         return _embedded(spec, cache, disk or Disk())
@@ -136,7 +139,10 @@ def load(directory: Path) -> Model:
         ) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{sidecar} is not a model's description: {error!r}", field="model") from error
-    found = _checksums(directory)
+    try:
+        found = _checksums(directory)
+    except OSError as error:
+        raise ModelError(f"the model in {directory} cannot be read: {error}") from error
     if wrong := sorted(path for path in {*listed, *found} if listed.get(path) != found.get(path)):
         raise ModelError(f"the model in {directory} is damaged: {', '.join(wrong)} not as {SIDECAR} says")
     return Model(spec, directory, fingerprint(spec, listed))
@@ -182,19 +188,26 @@ def _convert(spec: ModelSpec, target: Path, disk: Disk) -> None:
     disk.make_dir(cache)
     _sweep(cache)
     _log.info("converting the model %s into %s", spec.name, target)
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".new-") as scratch:
-        fresh = Path(scratch) / "model"
-        _export(fresh)
-        describe(spec, fresh)
-        if target.exists():
-            os.rename(target, Path(scratch) / "old")
-        try:
-            os.rename(fresh, target)
-        except OSError as error:
-            # Another process was faster; what it put there is loaded, and verified, like any other.
-            if not target.is_dir():
-                raise ModelError(f"cannot put the model at {target}: {error.strerror}") from error
+    try:
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".new-") as scratch:
+            fresh = Path(scratch) / "model"
+            _export(fresh)
+            describe(spec, fresh)
+            with suppress(FileNotFoundError):
+                os.rename(target, Path(scratch) / "old")
+            _put(fresh, target)
+    except OSError as error:
+        raise ModelError(f"the model cannot be written into {cache}: {error.strerror or error}") from error
     disk.sync_dir(cache)
+
+
+def _put(fresh: Path, target: Path) -> None:
+    try:
+        os.rename(fresh, target)
+    except OSError as error:
+        # Another process was faster; what it put there is loaded, and verified, like any other.
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 def _export(directory: Path) -> None:
@@ -219,8 +232,9 @@ def _export(directory: Path) -> None:
 def _sweep(cache: Path) -> None:
     """Remove what conversions that were killed left behind."""
     for left in cache.glob(".new-*"):
-        if time.time() - left.stat().st_mtime > _ABANDONED_AFTER_S:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _ABANDONED_AFTER_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _checksums(directory: Path) -> dict[str, str]:

@@ -194,6 +194,8 @@ class _Handler:
 
     def blob(self, data: bytes) -> Decoded:
         """See `DecodePool.submit_bytes`."""
+        if len(data) > self._settings.limits.max_bytes:
+            raise real.too_many_bytes(len(data), self._settings.limits)
         picture = self._ask({"do": "bytes"}, data, self._picture)
         return Decoded(image_id_of(data), None, picture.pixels, picture.facts)
 

@@ -79,6 +79,8 @@ class Indexer:
         self._ready: list[Job] = []
         self._ready_since = 0.0
         self._committing = 0
+        self._busy = False
+        self._turns = 0
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
         self.outcomes = Outcomes()
         self.rate = Rate()
@@ -102,9 +104,14 @@ class Indexer:
 
     @property
     def pending(self) -> int:
-        """Files not yet decided."""
+        """Files not yet decided; at least 1 while the loop is at work, and 0 only when there is nothing to do."""
+        turns = self._turns
         waiting = len(self._backlog) + len(self._settler) + len(self._commands)
-        return waiting + len(self._pipeline) + len(self._ready) + len(self._deleted) + self._committing
+        waiting += len(self._pipeline) + len(self._ready) + len(self._deleted) + self._committing
+        # A file on its way from one of these to another may be in none of them for a moment, or was missed by counting
+        # them one by one: both only while the loop turns.
+        moved = self._busy or self._turns != turns
+        return max(waiting, int(moved))
 
     def run(self, command: Callable[[], T]) -> Future[T]:
         """Run something between two batches, in the loop's thread.
@@ -143,6 +150,8 @@ class Indexer:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            self._busy = True
+            self._turns += 1
             try:
                 self._turn()
             except Exception:
@@ -169,6 +178,7 @@ class Indexer:
             self._wait(self._settler.next_due())
 
     def _wait(self, seconds: float | None) -> None:
+        self._busy = False
         if not self._stopping.is_set() and (seconds is None or seconds > 0):
             self._wake.wait(seconds)
 

@@ -155,9 +155,12 @@ class Ingest:
 
     def progress(self) -> Progress:
         """Where indexing stands."""
-        scans = self._scans.pending
+        # Scans give files to the loop and the loop asks for scans: what moves is seen on one side or the other.
+        before = self._scans.pending
+        files = self._indexer.pending
+        scans = max(before, self._scans.pending)
         return Progress(
-            pending=self._indexer.pending + scans,
+            pending=files + scans,
             paused=False,
             scanning=scans > 0,
             images_per_s=self._indexer.rate.per_second(),

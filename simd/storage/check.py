@@ -16,7 +16,7 @@ from simd.storage.manifest import Manifest
 from simd.storage.recovery import LOG, SEGMENTS, assemble
 from simd.storage.segment import Segment, open_segment
 from simd.storage.segment_writer import CHUNK_ROWS
-from simd.storage.snapshot import Snapshot
+from simd.storage.snapshot import Keys, Snapshot
 from simd.vectors.metric import NORM_TOLERANCE, widen
 from simd.vectors.quantizer import LIMIT, OFFSET, SLACK
 from simd.vectors.topk import Ids, keys
@@ -79,13 +79,9 @@ def check_open(live: Live, directory: Path) -> list[str]:
         try:
             logs = read_logs(directory / LOG, manifest.checkpoint, manifest.dimension, fingerprint)
         except StoreError as error:
-            logs, problems = [], [str(error)]
-        else:
-            problems = []
-    if logs:
-        _, expected = assemble(manifest, segments, logs, capacity=1)
-        problems += check_snapshot(snapshot, expected)
-    return problems + check_segments(directory, manifest)
+            return [str(error), *check_segments(directory, manifest)]
+    _, expected = assemble(manifest, segments, logs, capacity=1)
+    return check_snapshot(snapshot, expected) + check_segments(directory, manifest)
 
 
 def check_segment(segment: Segment) -> list[str]:
@@ -120,11 +116,16 @@ def check_snapshot(snapshot: Snapshot, expected: Snapshot) -> list[str]:
     for part in snapshot.parts:
         if part.dead != part.rows - int(np.count_nonzero(part.mask())):
             problems.append(f"{part.name}: {part.dead} rows are said to be dead, which is not what its bitmap says")
-    if len(set(snapshot.ids())) != len(snapshot):
+    live = _live_ids(snapshot)
+    if (live[1:] == live[:-1]).any():
         problems.append("an image has two live rows")
-    if set(snapshot.ids()) != set(expected.ids()):
+    if not np.array_equal(live, _live_ids(expected)):
         problems.append("the live images in memory are not those on disk")
     return problems
+
+
+def _live_ids(snapshot: Snapshot) -> Keys:
+    return np.sort(np.concatenate([keys(part.ids[part.mask()]) for part in snapshot.parts]))
 
 
 def _ascending(ids: Ids) -> bool:

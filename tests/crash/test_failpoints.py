@@ -22,7 +22,7 @@ def test_the_workload_passes_every_failpoint_and_no_other(tmp_path: Path) -> Non
     verify(tmp_path / "store", Journal.read(tmp_path / "journal"))
 
 
-@pytest.mark.parametrize("nth", [1, 2, 4])
+@pytest.mark.parametrize("nth", [1, 3])
 @pytest.mark.parametrize("name", FAILPOINTS)
 def test_an_exception_at_a_failpoint_loses_nothing(tmp_path: Path, name: str, nth: int) -> None:
     try:

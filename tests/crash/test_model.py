@@ -6,9 +6,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from simd.search.searcher import search
 from simd.storage.store import Store
@@ -115,4 +116,10 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 TestStore = StoreMachine.TestCase
-TestStore.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
+TestStore.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_long_random_lives() -> None:
+    run_state_machine_as_test(StoreMachine, settings=settings(max_examples=500, stateful_step_count=60, deadline=None))

@@ -13,6 +13,7 @@ from pathlib import Path
 from simd.durable import Disk
 from simd.storage.store import Store
 from simd.types import ImageId
+from tests.disks import UnsyncedDisk
 from tests.stores import Clock, embedding, image_id, open_store, opened, unit
 
 Change = tuple[str, tuple[int, ...], int]
@@ -107,7 +108,7 @@ def verify(directory: Path, journal: Journal) -> None:
     for change in journal.acknowledged:
         certain.update(_effect(change))
     possible = _effect(journal.in_flight) if journal.in_flight else {}
-    with opened(directory) as store:
+    with opened(directory, disk=UnsyncedDisk()) as store:
         found = set(store.ids())
         for one in found | set(certain) | set(possible):
             allowed = {certain.get(one)} | ({possible[one]} if one in possible else set())
@@ -116,7 +117,7 @@ def verify(directory: Path, journal: Journal) -> None:
         store.compact()
         assert len(store.snapshot) == len(found) + 40
         after = found | {image_id(n) for n in range(1000, 1040)}
-    with opened(directory) as store:
+    with opened(directory, disk=UnsyncedDisk()) as store:
         assert set(store.ids()) == after
         assert store.recovery_notes == ()
 

@@ -15,7 +15,7 @@ from simd.featurize.decode import DecodeLimits, Picture, decode
 from simd.types import ImageFacts
 from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
 
-GROUND = 127
+GROUND = 240
 _INVERSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -274,3 +274,9 @@ def test_an_exotic_mode_of_pillow_is_not_reachable() -> None:
 def test_equal_bytes_give_equal_pixels(photos: Path) -> None:
     data: Any = (photos / "china.jpg").read_bytes()
     assert np.array_equal(read(data).pixels, read(data).pixels)
+
+
+@pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 5}, {"save_all": True, "quality": 5}])
+def test_a_webp_with_too_many_pixels_is_refused_from_its_header(options: dict[str, Any]) -> None:
+    error = refused(encoded(Image.new("RGB", (1200, 1000)), "WEBP", **options))
+    assert error.reason is Reason.TOO_MANY_PIXELS and "1200 x 1000" in error.detail

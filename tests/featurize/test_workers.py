@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from simd.errors import ImageRejected, Reason, SimdError
-from simd.featurize.decode import decode
+from simd.featurize.decode import DecodeLimits, decode
 from simd.featurize.workers import Decoded, DecodePool, FileChanged, WorkerSettings
 from simd.types import ImageId, Stamp, image_id_of
 from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
@@ -144,6 +145,7 @@ def test_a_file_that_is_too_large_is_refused_unread(pool: DecodePool, tmp_path: 
         stream.truncate(1 << 40)
     error = rejection(pool.submit_file(os.fsencode(path), always))
     assert error.reason is Reason.TOO_MANY_BYTES and "max_image_bytes" in error.detail
+    assert rejection(pool.submit_bytes(bytes(LIMITS.max_bytes + 1))).reason is Reason.TOO_MANY_BYTES
 
 
 def test_a_file_written_to_all_the_time_is_never_half_read(pool: DecodePool, tmp_path: Path) -> None:
@@ -201,6 +203,20 @@ def test_what_an_image_does_to_a_worker_is_that_images_alone(
     assert rough.submit_bytes(PICTURE).result(PATIENCE_S).pixels is not None
 
 
+@pytest.mark.parametrize("name", ["PNG", "AVIF", "TIFF", "JPEG2000"])
+def test_a_picture_larger_than_its_memory_is_out_of_memory(name: str) -> None:
+    settings = WorkerSettings(SIZE, DecodeLimits(1 << 24, 1 << 30), memory_bytes=40 << 20)
+    options = {"compression": "tiff_adobe_deflate"} if name == "TIFF" else {}
+    data = encoded(Image.new("RGB", (4000, 4000)), name, **options)
+    pool = DecodePool(1, settings)
+    try:
+        error = rejection(pool.submit_bytes(data))
+        assert error.reason is Reason.OUT_OF_MEMORY and "decode_memory_bytes" in error.detail, error.detail
+        assert pool.submit_bytes(PICTURE).result(PATIENCE_S).pixels is not None
+    finally:
+        pool.close()
+
+
 def test_a_worker_writes_no_file_and_steps_back(rough: DecodePool, tmp_path: Path) -> None:
     path = tmp_path / "written"
     assert "kept from writing" in rejection(rough.submit_bytes(b"write " + os.fsencode(path))).detail
@@ -223,11 +239,19 @@ def test_stop_signals_leave_workers_to_their_parent(rough: DecodePool) -> None:
     assert os.getsid(pid) == pid
 
 
-def test_many_files_go_over_all_workers(tmp_path: Path) -> None:
-    pool = DecodePool(2, WorkerSettings(SIZE, LIMITS, timeout_s=20.0), hostile)
+def test_workers_work_at_the_same_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(PICTURE)
+    meeting = threading.Barrier(2)
+
+    def wanted(_: ImageId) -> bool:
+        meeting.wait(PATIENCE_S)
+        return True
+
+    pool = DecodePool(2, SETTINGS)
     try:
-        pids = {rejection(future).detail for future in [pool.submit_bytes(b"pid") for _ in range(200)]}
-        assert len(pids) == 2
+        for future in [pool.submit_file(os.fsencode(path), wanted) for _ in range(6)]:
+            assert future.result(PATIENCE_S).pixels is not None
     finally:
         pool.close()
 

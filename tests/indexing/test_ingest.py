@@ -53,15 +53,16 @@ def test_copies_are_one_image_that_is_embedded_once(bench: Bench) -> None:
 
 
 def test_a_picture_that_returns_costs_no_inference(bench: Bench) -> None:
+    bench.write("other.png", b"another picture, since an empty root would be taken for an unmounted disk")
     path = bench.write("a.png", b"a picture")
     bench.start().settle()
     path.unlink()
     bench.settle()
-    assert len(bench.index) == 0
+    assert list(bench.files()) == ["other.png"]
     bench.write("b.png", b"a picture")
     bench.settle()
-    assert bench.files() == {"b.png": image_id_of(b"a picture")}
-    assert (bench.backbone.embedded, bench.decoder.decoded) == (1, 1)
+    assert bench.files()["b.png"] == image_id_of(b"a picture")
+    assert (bench.backbone.embedded, bench.decoder.decoded) == (2, 2)
 
 
 def test_renaming_a_folder_costs_no_inference(bench: Bench) -> None:
@@ -239,6 +240,7 @@ def test_whatever_happens_in_the_folder_the_answers_are_what_is_on_the_disk(
     steps: list[tuple[str, str, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     bench = Bench(tmp_path_factory.mktemp("bench")).start()
+    bench.write("keep.png", b"an empty root would be taken for an unmounted disk")
     try:
         for step, name, number in steps:
             act(bench, step, name, number)
@@ -250,7 +252,7 @@ def test_whatever_happens_in_the_folder_the_answers_are_what_is_on_the_disk(
         }
         assert bench.files() == on_disk
         assert set(bench.index.ids()) == set(on_disk.values())
-        assert bench.backbone.embedded <= 4, "there are four contents in all"
+        assert bench.backbone.embedded <= 5, "there are five contents in all"
     finally:
         bench.close()
 

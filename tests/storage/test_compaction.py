@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simd.storage.compaction import Policy, pick_run
-from tests.stores import OPTIONS, Clock, contents, embeddings, image_id, opened
+from tests.stores import OPTIONS, Clock, contents, embeddings, image_id, opened, unit
 
 _policy = Policy(grace_ms=0, max_rows=1000)
 
@@ -110,3 +110,15 @@ def test_changes_made_while_a_segment_is_written_are_not_lost(tmp_path: Path) ->
             after = contents(store)
         with opened(directory) as store:
             assert contents(store) == after
+
+
+def test_rows_that_a_newer_segment_supersedes_are_purged_where_they_lie(tmp_path: Path) -> None:
+    with opened(tmp_path, max_segment_rows=40) as store:
+        store.put(embeddings(*range(40)))
+        store.flush()
+        store.put(embeddings(*range(20), version=1))
+        store.compact()
+        assert sum(part.rows for part in store.snapshot.parts) == 40
+        assert np.array_equal(store.vector(image_id(3)), unit(3, 1))  # type: ignore[arg-type]
+    with opened(tmp_path) as store:
+        assert len(store.snapshot) == 40

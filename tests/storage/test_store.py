@@ -324,3 +324,20 @@ def test_large_files_are_verified_in_the_background_and_damage_stops_searches(tm
             pytest.fail("the damage was not found")
     finally:
         store.close()
+
+
+def test_check_sees_what_is_in_memory_too(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.put(embeddings(*range(30)))
+    store.flush()
+    (log,) = (tmp_path / "log").glob("*.log")
+    whole = log.read_bytes()
+    store.put(embeddings(50))
+    assert store.check() == []
+    log.write_bytes(whole)
+    assert store.check() == ["the live images in memory are not those on disk"]
+    (ids,) = tmp_path.glob("segments/*/ids.npy")
+    ids.rename(tmp_path / "elsewhere")
+    assert any(str(ids) in problem and "missing" in problem for problem in store.check())
+    store.close()
+    store.close()

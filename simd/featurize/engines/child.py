@@ -85,11 +85,11 @@ class ChildEngine:
         header = {"shape": list(pixels.shape)}
         with self._lock:
             try:
-                self._ready().channel.send(header, pixels.data, self._timeout_s)
+                self._send(self._ready(), header, pixels)
             except ChannelClosed:
                 # It ended itself, being idle, between the look and the sending.
                 self._discard()
-                self._ready().channel.send(header, pixels.data, self._timeout_s)
+                self._send(self._ready(), header, pixels)
             answer = self._answer()
         return np.frombuffer(answer.body, np.float32).reshape(answer.header["shape"])
 
@@ -99,6 +99,16 @@ class ChildEngine:
             self._closed = True
             self._discard()
 
+    def _send(self, child: Child, header: dict[str, Any], pixels: Batch) -> None:
+        try:
+            child.channel.send(header, pixels.data, self._timeout_s)
+        except TimeoutError as error:
+            self._discard()
+            raise self._silent() from error
+
+    def _silent(self) -> ModelError:
+        return ModelError(f"the {self.device} engine did not answer for {self._timeout_s:.0f} s")
+
     def _ready(self) -> Child:
         if self._closed:
             raise ModelError("the engine is closed")
@@ -106,18 +116,21 @@ class ChildEngine:
             return self._child
         self._discard()
         self._stderr = tempfile.TemporaryFile()
-        spec = dataclasses.asdict(self._model.spec)
         self._child = spawn("simd.featurize.engines.child", extra={"TF_CPP_MIN_LOG_LEVEL": "2"}, stderr=self._stderr)
         self._child.channel.send(
             {
-                "spec": spec,
+                "spec": dataclasses.asdict(self._model.spec),
                 "directory": str(self._model.directory),
                 "device": self.device,
                 "signature": self._signature,
                 "idle_s": self._idle_s,
             }
         )
-        self._answer()
+        try:
+            self._answer()
+        except ModelError:
+            self._discard()
+            raise
         return self._child
 
     def _answer(self) -> Message:
@@ -128,7 +141,7 @@ class ChildEngine:
             answer = self._child.channel.receive(self._timeout_s)
         except TimeoutError as error:
             self._discard()
-            raise ModelError(f"the {self.device} engine did not answer for {self._timeout_s:.0f} s") from error
+            raise self._silent() from error
         except ChannelClosed as error:
             status = self._child.kill()
             said = self._last_words()
