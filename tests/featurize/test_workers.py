@@ -131,14 +131,6 @@ def test_a_link_that_turns_in_a_circle_is_unreadable_with_the_systems_words(pool
     assert error.reason is Reason.UNREADABLE and os.strerror(40) in error.detail
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_without_permission_is_unreadable(pool: DecodePool, tmp_path: Path) -> None:
-    path = tmp_path / "secret.png"
-    path.write_bytes(PICTURE)
-    path.chmod(0)
-    assert rejection(pool.submit_file(os.fsencode(path), always)).reason is Reason.UNREADABLE
-
-
 def test_a_file_that_is_too_large_is_refused_unread(pool: DecodePool, tmp_path: Path) -> None:
     path = tmp_path / "large.png"
     with path.open("wb") as stream:
