@@ -106,8 +106,8 @@ def verify(directory: Path, journal: Journal) -> None:
     """That reopening finds all that was acknowledged, nothing that was not asked for, and a store to go on with."""
     certain: dict[ImageId, tuple[int, int] | None] = {}
     for change in journal.acknowledged:
-        certain.update(_effect(change))
-    possible = _effect(journal.in_flight) if journal.in_flight else {}
+        certain.update(effect(change))
+    possible = effect(journal.in_flight) if journal.in_flight else {}
     with opened(directory, disk=UnsyncedDisk()) as store:
         found = set(store.ids())
         for one in found | set(certain) | set(possible):
@@ -122,7 +122,8 @@ def verify(directory: Path, journal: Journal) -> None:
         assert store.recovery_notes == ()
 
 
-def _effect(change: Change) -> dict[ImageId, tuple[int, int] | None]:
+def effect(change: Change) -> dict[ImageId, tuple[int, int] | None]:
+    """What a change makes of its images: number and version, or None for a deleted one."""
     kind, numbers, version = change
     return {image_id(n): (n, version) if kind == "put" else None for n in numbers}
 
