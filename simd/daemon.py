@@ -220,7 +220,7 @@ def open_index(settings: Settings, model: Model) -> LocalIndex:
     """The index of this model; every model has its own directory, so vectors of two are never mixed."""
     directory = settings.state_dir / "index" / model.fingerprint.hex()[:16]
     options = StoreOptions(flush_rows=settings.flush_rows, grace_ms=int(settings.grace_period_s * 1000))
-    return LocalIndex.open(directory, model.spec.dimension, model.fingerprint, options=options)
+    return LocalIndex.open(directory, model.spec.dimension, model.fingerprint, options=options, cores=settings.threads)
 
 
 def check(settings: Settings) -> list[str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from simd.durable import Disk
 from simd.index.base import Answer, IndexStats
 from simd.search.searcher import search
-from simd.search.shortlist import load_kernel
+from simd.search.shortlist import Scan, Shortlist, load_kernel
 from simd.storage.store import Store, StoreOptions, wall_clock
 from simd.types import Embedding, ImageId, Vector
+
+_WORTH_SHARING = 1_000_000
+"""Fewer rows are scanned by one core in less time than it takes to hand them out."""
 
 
 class LocalIndex:
@@ -18,10 +22,12 @@ class LocalIndex:
 
     Args:
         store: an open store; closed by `close`.
+        cores: so many scan one query together when the index is large.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, cores: int = 1) -> None:
         self._store = store
+        self._scanners = ThreadPoolExecutor(cores, thread_name_prefix="scan") if cores > 1 else None
         load_kernel()
 
     @classmethod
@@ -34,9 +40,10 @@ class LocalIndex:
         disk: Disk | None = None,
         options: StoreOptions | None = None,
         clock: Callable[[], int] = wall_clock,
+        cores: int = 1,
     ) -> LocalIndex:
         """Open the index in `directory`, made if missing. Arguments and errors as `Store`."""
-        return cls(Store(directory, dimension, fingerprint, disk=disk, options=options, clock=clock))
+        return cls(Store(directory, dimension, fingerprint, disk=disk, options=options, clock=clock), cores)
 
     @property
     def recovery_notes(self) -> tuple[str, ...]:
@@ -68,7 +75,7 @@ class LocalIndex:
         self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
     ) -> list[Answer]:
         """The `k` nearest of each query, nearest first."""
-        found = search(self._store.snapshot, queries, k, among=among, exact=exact)
+        found = search(self._store.snapshot, queries, k, among=among, exact=exact, spread=self._spread)
         return [Answer(one.hits, one.searched, one.exact) for one in found]
 
     def ids(self) -> Iterator[ImageId]:
@@ -103,4 +110,11 @@ class LocalIndex:
 
     def close(self) -> None:
         """Release files and locks; everything acknowledged is already durable."""
+        if self._scanners is not None:
+            self._scanners.shutdown()
         self._store.close()
+
+    def _spread(self, act: Callable[[Scan], list[Shortlist]], scans: Sequence[Scan]) -> Iterable[list[Shortlist]]:
+        if self._scanners is None or sum(scan.rows for scan in scans) < _WORTH_SHARING:
+            return map(act, scans)
+        return self._scanners.map(act, scans)

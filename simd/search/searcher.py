@@ -8,7 +8,7 @@ vectors come out in the order of their ids whatever part they are in.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,10 @@ from simd.vectors.topk import keys, pack_ids
 
 _MIN_SHORTLIST = 200
 _SHORTLIST_PER_HIT = 4
+
+
+Spread = Callable[[Callable[[Scan], list[Shortlist]], Sequence[Scan]], Iterable[list[Shortlist]]]
+"""Calls a function for each scan and gives the results in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ def search(
     *,
     among: Collection[ImageId] | None = None,
     exact: bool = False,
+    spread: Spread = map,
 ) -> list[Found]:
     """The `k` nearest live images of each query, sorted by distance, then image_id.
 
@@ -60,6 +65,7 @@ def search(
         k: at most so many hits a query.
         among: consider only these images.
         exact: prove that nothing was missed.
+        spread: calls a function for each scan, as `map` does; the way to use several cores.
 
     Raises:
         InvalidRequest: negative k, or queries that are not normalised.
@@ -76,7 +82,7 @@ def search(
     projections = Projections(queries)
     size = max(_MIN_SHORTLIST, _SHORTLIST_PER_HIT * k)
     scans = [Scan(target.part, target.allowed, target.count, projections) for target in targets]
-    lists = [scan.nearest(size) for scan in scans]
+    lists = list(spread(lambda scan: scan.nearest(size), scans))
     found = []
     for number, query in enumerate(queries):
         nearest = Nearest(k)

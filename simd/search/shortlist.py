@@ -91,6 +91,11 @@ class Scan:
             self._selector = faiss.IDSelectorBitmap(part.rows, faiss.swig_ptr(allowed))
             self._parameters = faiss.SearchParameters(sel=self._selector)
 
+    @property
+    def rows(self) -> int:
+        """How many rows are scanned."""
+        return int(self._index.ntotal)
+
     def nearest(self, size: int) -> list[Shortlist]:
         """For each query the `size` rows of the smallest estimates, or all that count if those are fewer."""
         # Per thread, and so also for those that this library did not start. One query gains nothing from a second.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,13 @@ def test_an_exact_search_is_the_full_scan(seed: int, sizes: list[tuple[int, bool
         assert [hit.image_id for hit in found.hits] == [names[i].tobytes() for i in best]
         assert [hit.distance for hit in found.hits] == apart[best].tolist()
         assert found.exact and found.searched == len(everything)
+
+
+def test_several_cores_find_what_one_finds() -> None:
+    parts = tuple(part_of(clustered(n, 900), str(n), 1000 * n, coded=n > 0) for n in range(4))
+    queries = clustered(9, 20)
+    with ThreadPoolExecutor(3) as pool:
+        assert search(Snapshot(parts), queries, 10, spread=pool.map) == search(Snapshot(parts), queries, 10)
 
 
 def test_a_search_that_says_it_is_exact_is() -> None:
