@@ -66,9 +66,13 @@ def _log_to_stderr(level: str) -> None:
         stream=sys.stderr, level=level.upper(), format=stamp + "%(levelname)s %(name)s: %(message)s", force=True
     )
     logging.captureWarnings(True)
+    # It says at length which of its builds it did not find.
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)
 
 
 def _serve(settings: config.Settings) -> int:
+    # Children are fresh interpreters, so gRPC need not prepare for a fork, nor say that it did not.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from simd.daemon import Daemon
 
     return Daemon(settings).run()

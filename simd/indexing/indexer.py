@@ -8,6 +8,7 @@ what is recorded.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -281,7 +282,8 @@ class Indexer:
         for file in batch.indexed:
             self.outcomes.tell(file.key, Outcome(file.image_id, None))
         for item in batch.rejected:
-            log.info("not indexed: %r: %s: %s", item.key.path, item.rejection.reason, item.rejection.detail)
+            name, why = os.fsdecode(item.key.path), item.rejection
+            log.info("not indexed: %r: %s: %s", name, why.reason, why.detail)
             self.outcomes.tell(item.key, Outcome(None, item.rejection))
         for key in batch.deleted + batch.failed:
             self.outcomes.tell(key, Outcome(None, None))

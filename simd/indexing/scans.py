@@ -185,7 +185,7 @@ class Scans:
         self._ended(request, root, scan.identity, RootState(online, time.time(), detail))
         log.info(
             "scanned %s in %.2f s: %d files, %d new or changed, %d gone",
-            os.fsdecode(os.path.join(root.path, request.under)), time.monotonic() - began,
+            os.fsdecode(os.path.join(root.path, request.under).rstrip(b"/")), time.monotonic() - began,
             scan.seen, scan.changed, scan.deleted,
         )  # fmt: skip
         return ScanReport(scan.seen, scan.changed, scan.deleted, () if online else (root.path,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
 
 from simctl.client import Client
 from simctl.output import Output, counted, duration, json_path, printable, size
@@ -85,7 +86,7 @@ def _print(status: Status, output: Output) -> None:
         "pending": output.style(pending, "yellow") if status.pending else pending,
         "failed": failed,
         "model": f"{model['name']}, dimension {model['dimension']}, {model['licence']}",
-        "device": ", ".join(part for part in (status.device[k] for k in ("device", "engine", "reason")) if part),
+        "device": _device(status.device),
         "index": f"{index['kind']}, {index['vectors']:,} vectors, {index['dead']:,} dead, {size(_number(index))}",
     }
     for name, text in rows.items():
@@ -93,6 +94,12 @@ def _print(status: Status, output: Output) -> None:
     output.line("  roots" if status.roots else "  roots    none; `simctl add DIR` adds one")
     for root in status.roots:
         _print_root(root, output)
+
+
+def _device(device: Mapping[str, str]) -> str:
+    """Such as `cpu, openvino (no NVIDIA device found)`."""
+    reason = device["reason"].removeprefix(f"{device['device']}: ")
+    return f"{device['device']}, {device['engine']}" + (f" ({reason})" if reason else "")
 
 
 def _number(index: dict[str, object]) -> float:
