@@ -88,7 +88,7 @@ class Daemon:
         )
         server.start()
         stack.callback(server.stop)
-        self._readiness.doing("loading the model; the first start converts it, which takes half a minute")
+        self._readiness.doing("loading the model; the first start converts it, which takes some seconds")
         model = models.resolve(settings.model, settings.model_cache)
         query_pool = self._pool(stack, model, 1, 0)
         indexing_pool = self._pool(stack, model, settings.threads, 10)
