@@ -122,3 +122,19 @@ def test_rows_that_a_newer_segment_supersedes_are_purged_where_they_lie(tmp_path
         assert np.array_equal(store.vector(image_id(3)), unit(3, 1))  # type: ignore[arg-type]
     with opened(tmp_path) as store:
         assert len(store.snapshot) == 40
+
+
+def test_a_merge_keeps_an_image_put_again_alive_though_an_elder_still_has_its_old_row(tmp_path: Path) -> None:
+    clock = Clock()
+    with opened(tmp_path, clock=clock, max_segment_rows=40) as store:
+        store.put(embeddings(*range(40)))
+        store.flush()
+        store.delete([image_id(0)])
+        store.flush()
+        store.put(embeddings(0, version=1))
+        # The elder is full, so the delete and the put after it are merged without it.
+        store.compact()
+        assert np.array_equal(store.vector(image_id(0)), unit(0, 1))  # type: ignore[arg-type]
+    with opened(tmp_path, clock=clock, max_segment_rows=40) as store:
+        assert np.array_equal(store.vector(image_id(0)), unit(0, 1))  # type: ignore[arg-type]
+        assert len(store.snapshot) == 40
