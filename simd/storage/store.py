@@ -48,7 +48,7 @@ class StoreOptions:
     """
 
     flush_rows: int = 4096
-    code_dims: int = 192
+    code_dims: int = 128
     min_coded_rows: int = 1024
     grace_ms: int = 7 * 86_400_000
     max_segment_rows: int = 1_000_000
