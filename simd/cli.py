@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         flags = {key: getattr(arguments, key, None) for key in _FLAGS}
         settings = config.load(file=arguments.config, flags=flags)
         _log_to_stderr(settings.log_level)
-        return int(arguments.run(settings))
+        return int(arguments.run(settings, arguments))
     except SimdError as error:
         print(f"simd: {error}", file=sys.stderr)
         return error.exit_code
@@ -52,6 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.set_defaults(run=run)
+        if run is _check:
+            command.add_argument(
+                "--repair", action="store_true", help="save what is sound, set the damaged index aside"
+            )
         command.add_argument("--config", type=Path, metavar="FILE", help="a TOML file of settings")
         for key, (flag, meaning) in _FLAGS.items():
             action = "append" if key == "roots" else "store"
@@ -70,7 +74,7 @@ def _log_to_stderr(level: str) -> None:
     logging.getLogger("faiss.loader").setLevel(logging.WARNING)
 
 
-def _serve(settings: config.Settings) -> int:
+def _serve(settings: config.Settings, arguments: argparse.Namespace) -> int:
     # Children are fresh interpreters, so gRPC need not prepare for a fork, nor say that it did not.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from simd.daemon import Daemon
@@ -78,17 +82,17 @@ def _serve(settings: config.Settings) -> int:
     return Daemon(settings).run()
 
 
-def _check(settings: config.Settings) -> int:
+def _check(settings: config.Settings, arguments: argparse.Namespace) -> int:
     from simd.daemon import check
 
-    problems = check(settings)
+    problems = check(settings, repair=arguments.repair)
     for problem in problems:
         print(problem)
     print(f"{len(problems)} problems" if problems else "the index is whole")
     return 1 if problems else 0
 
 
-def _doctor(settings: config.Settings) -> int:
+def _doctor(settings: config.Settings, arguments: argparse.Namespace) -> int:
     from simd.doctor import examine
 
     findings = examine(settings)

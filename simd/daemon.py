@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 
 from simd import __version__, sdnotify
@@ -40,6 +41,7 @@ from simd.serving.queries import Queries
 from simd.serving.readiness import Readiness, Services
 from simd.serving.rootfiles import RootFiles
 from simd.serving.server import Server
+from simd.storage.check import check_directory
 from simd.storage.store import StoreOptions
 from simd.watch.ignore import Ignore
 from simd.watch.settle import Settler
@@ -218,21 +220,45 @@ def prepare_state_dir(settings: Settings) -> None:
 
 def open_index(settings: Settings, model: Model) -> LocalIndex:
     """The index of this model; every model has its own directory, so vectors of two are never mixed."""
-    directory = settings.state_dir / "index" / model.fingerprint.hex()[:16]
-    options = StoreOptions(flush_rows=settings.flush_rows, grace_ms=int(settings.grace_period_s * 1000))
-    return LocalIndex.open(directory, model.spec.dimension, model.fingerprint, options=options, cores=settings.threads)
+    return LocalIndex.open(
+        index_directory(settings, model),
+        model.spec.dimension,
+        model.fingerprint,
+        options=store_options(settings),
+        cores=settings.threads,
+    )
 
 
-def check(settings: Settings) -> list[str]:
-    """Read the whole index and the catalogue; every problem found, one sentence each."""
+def index_directory(settings: Settings, model: Model) -> Path:
+    """Where a model's index is."""
+    return settings.state_dir / "index" / model.fingerprint.hex()[:16]
+
+
+def store_options(settings: Settings) -> StoreOptions:
+    """How the store keeps itself."""
+    return StoreOptions(flush_rows=settings.flush_rows, grace_ms=int(settings.grace_period_s * 1000))
+
+
+def check(settings: Settings, *, repair: bool = False) -> list[str]:
+    """Read the whole index; every problem found, one sentence each.
+
+    Args:
+        repair: put an index of everything that is sound in its place if there are problems. What is lost is embedded
+            again by the next start, and nothing else is.
+
+    Raises:
+        StoreLocked: the daemon is running.
+    """
     prepare_state_dir(settings)
     lock = DirectoryLock(settings.state_dir)
     try:
         model = models.resolve(settings.model, settings.model_cache)
-        index = open_index(settings, model)
-        try:
-            return index.check()
-        finally:
-            index.close()
+        directory = index_directory(settings, model)
+        problems = check_directory(directory) if directory.exists() else []
+        if problems and repair:
+            options = store_options(settings)
+            saved = LocalIndex.repair(directory, model.spec.dimension, model.fingerprint, options=options)
+            problems += [f"repaired: {saved.images} images saved", *saved.losses]
+        return problems
     finally:
         lock.release()

@@ -154,7 +154,10 @@ class CorruptStore(StoreError):
     status = "DATA_LOSS"
 
     def __init__(self, path: object, offset: int, what: str) -> None:
-        super().__init__(f"{path}: damaged at byte {offset}: {what}; run `simd check` to see what is affected")
+        super().__init__(
+            f"{path}: damaged at byte {offset}: {what}",
+            remedy="`simd check` says what is affected, `simd check --repair` saves the rest",
+        )
         self.path = path
         self.offset = offset
         self.what = what

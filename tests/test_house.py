@@ -28,7 +28,9 @@ def test_a_module_has_a_docstring_and_at_most_400_lines(module: Path) -> None:
     assert text.count("\n") <= 400
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if m != Path("simd/durable.py")], ids=str)
+@pytest.mark.parametrize(
+    "module", [m for m in MODULES if m.parts[0] == "simd" and m != Path("simd/durable.py")], ids=str
+)
 def test_only_durable_syncs_replaces_and_locks(module: Path) -> None:
     calls = r"\bos\.(fsync|fdatasync|replace)\b|\bflock\b"
     assert not re.search(calls, (REPOSITORY / module).read_text())

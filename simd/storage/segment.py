@@ -148,7 +148,7 @@ def open_segment(directory: Path, dimension: int, fingerprint: bytes, verify_byt
     small = [name for name in arrays if meta.files[name].bytes <= verify_bytes]
     for name in arrays:
         verify_file(directory / name, meta.files[name], content=name in small)
-    loaded = {name: _load(directory / name, np.dtype(kind), shape) for name, (kind, shape) in arrays.items()}
+    loaded = {name: load_array(directory / name, np.dtype(kind), shape) for name, (kind, shape) in arrays.items()}
     coded = None
     if meta.quantizer_id:
         # The quantizer is copied: it is small and every query reads all of it.
@@ -176,7 +176,12 @@ def verify_file(path: Path, facts: FileFacts, *, content: bool = True, pause: Ca
         raise CorruptStore(path, 0, "the checksum does not match")
 
 
-def _load(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+def load_array(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Map an array that must have this type and shape; read-only.
+
+    Raises:
+        CorruptStore: it is missing, no NumPy file, or of another type or shape.
+    """
     with reading(path):
         try:
             # An empty file body cannot be mapped.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.e2e.daemon import PHOTOS, Daemon
+from tests.e2e.daemon import MODELS, PHOTOS, Daemon, run_simd
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
@@ -113,6 +113,31 @@ def test_kill_9_while_indexing_loses_nothing_and_repeats_at_most_a_batch(daemon:
     for name in names[::23]:
         assert daemon.names(daemon.root / name, "--limit", "1") == [name]
     assert daemon.stop() == 0
+
+
+def test_after_damage_only_the_lost_pictures_are_embedded_again(daemon: Daemon) -> None:
+    names = fill(daemon, 60)
+    daemon.start("--flush-rows", "16").wait()
+    embedded = daemon.embedded()
+    daemon.stop()
+    smallest = min(daemon.state.glob("index/*/segments/*/vectors.npy"), key=lambda path: path.stat().st_size)
+    lost = (smallest.stat().st_size - 128) // 2560
+    data = bytearray(smallest.read_bytes())
+    data[-100] ^= 1
+    smallest.write_bytes(data)
+
+    refused = run_simd(*daemon.command()[3:], cwd=daemon.work)
+    assert refused.returncode == 1 and str(smallest) in refused.stderr and "--repair" in refused.stderr
+    where = ("--state-dir", daemon.state, "--models-dir", MODELS)
+    checked = run_simd("check", *where, cwd=daemon.work)
+    assert checked.returncode == 1 and str(smallest) in checked.stdout
+    repaired = run_simd("check", "--repair", *where, cwd=daemon.work)
+    assert f"{len(names) - lost} images saved" in repaired.stdout
+    assert run_simd("check", *where, cwd=daemon.work).returncode == 0
+
+    status = daemon.start("--flush-rows", "16").wait()
+    assert (status["images"], daemon.embedded()) == (len(names), embedded + lost)
+    assert 0 < lost < len(names)
 
 
 def test_a_root_that_is_gone_keeps_its_vectors_and_is_shown_as_offline(daemon: Daemon) -> None:
