@@ -10,7 +10,7 @@ from pathlib import Path
 
 from simd.durable import DirectoryLock, Disk
 from simd.index.base import Answer, IndexStats
-from simd.search.searcher import search
+from simd.search.searcher import search, shortlist_size
 from simd.search.shortlist import Scan, Shortlist, load_kernel
 from simd.storage.salvage import Salvaged, salvage
 from simd.storage.store import Store, StoreOptions, wall_clock
@@ -18,6 +18,11 @@ from simd.types import Embedding, ImageId, Vector
 
 _WORTH_SHARING = 1_000_000
 """Fewer rows are scanned by one core in less time than it takes to hand them out."""
+
+_FAULT_BYTES = 64 << 10
+"""What the kernel maps for each row that is touched: its page and those around it."""
+
+_RESIDENT_BYTES = 512 << 20
 
 
 class LocalIndex:
@@ -31,6 +36,7 @@ class LocalIndex:
     def __init__(self, store: Store, cores: int = 1) -> None:
         self._store = store
         self._scanners = ThreadPoolExecutor(cores, thread_name_prefix="scan") if cores > 1 else None
+        self._touched = 0
         load_kernel()
 
     @classmethod
@@ -110,6 +116,7 @@ class LocalIndex:
     ) -> list[Answer]:
         """The `k` nearest of each query, nearest first."""
         found = search(self._store.snapshot, queries, k, among=among, exact=exact, spread=self._spread)
+        self._trim(len(queries) * shortlist_size(k))
         return [Answer(one.hits, one.searched, one.exact) for one in found]
 
     def ids(self) -> Iterator[ImageId]:
@@ -147,6 +154,13 @@ class LocalIndex:
         if self._scanners is not None:
             self._scanners.shutdown()
         self._store.close()
+
+    def _trim(self, rows: int) -> None:
+        """Count rows that were looked at, and bound the memory that this makes resident."""
+        self._touched += rows
+        if self._touched * _FAULT_BYTES > _RESIDENT_BYTES:
+            self._touched = 0
+            self._store.let_go()
 
     def _spread(self, act: Callable[[Scan], list[Shortlist]], scans: Sequence[Scan]) -> Iterable[list[Shortlist]]:
         if self._scanners is None or sum(scan.rows for scan in scans) < _WORTH_SHARING:

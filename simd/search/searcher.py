@@ -80,7 +80,7 @@ def search(
         return [Found([], searched, True) for _ in range(len(queries))]
     k = min(k, searched)
     projections = Projections(queries)
-    size = max(_MIN_SHORTLIST, _SHORTLIST_PER_HIT * k)
+    size = shortlist_size(k)
     scans = [Scan(target.part, target.allowed, target.count, projections) for target in targets]
     lists = list(spread(lambda scan: scan.nearest(size), scans))
     found = []
@@ -91,6 +91,11 @@ def search(
         hits = [Hit(ImageId(i.tobytes()), float(d)) for i, d in zip(ids, distances, strict=True)]
         found.append(Found(hits, searched, proved))
     return found
+
+
+def shortlist_size(k: int) -> int:
+    """How many rows are looked at exactly, at least, to find the `k` nearest."""
+    return max(_MIN_SHORTLIST, _SHORTLIST_PER_HIT * k)
 
 
 def _search_one(

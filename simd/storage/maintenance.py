@@ -179,6 +179,7 @@ class Maintenance:
         merged: Segment | None = None
         if len(draft.contents.ids) or len(draft.contents.tombstones):
             merged = self._writer.write(draft.contents, None)
+            merged.let_go()
         self._disk.failpoint("compaction.before_manifest")
         self._live.install_compaction(inputs, merged, draft.origin)
         self._disk.failpoint("compaction.after_manifest")

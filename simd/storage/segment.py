@@ -15,6 +15,7 @@ open stay valid.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -126,6 +127,18 @@ class Segment:
     def disk_bytes(self) -> int:
         """Bytes of all arrays."""
         return sum(facts.bytes for facts in self.meta.files.values())
+
+    def let_go(self) -> None:
+        """Take the vectors' map out of this process's memory; what is needed again is mapped again by itself.
+
+        The kernel maps 16 pages around each one that is touched, so a re-rank here and there makes a large file
+        resident in no time, though nobody needs it to be.
+        """
+        base: object = self.vectors
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if isinstance(base, mmap.mmap):
+            base.madvise(mmap.MADV_DONTNEED)
 
     def part(self, live: Bitmap | None = None, dead: int = 0) -> Part:
         """The segment's rows as a part of a snapshot."""

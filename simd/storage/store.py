@@ -201,6 +201,11 @@ class Store:
         with self._maintenance.held_back():
             return check.check_open(self._live, self.directory)
 
+    def let_go(self) -> None:
+        """Give back the memory that reading vectors made resident."""
+        for segment in self._live.segments:
+            segment.let_go()
+
     def disk_bytes(self) -> int:
         """Bytes of segments and of the current log file."""
         return sum(segment.disk_bytes for segment in self._live.segments) + self._live.log_bytes
