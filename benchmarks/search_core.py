@@ -70,7 +70,7 @@ def build(directory: Path, rows: int, base: Vector, names: list[ImageId]) -> flo
 
 def open_index(directory: Path, rows: int) -> LocalIndex:
     """The index; large ones are flushed in large pieces."""
-    options = StoreOptions(flush_rows=min(max(4096, rows // 10), 500_000))
+    options = StoreOptions(flush_rows=min(max(4096, rows // 10), 1_000_000))
     return LocalIndex.open(directory, DIMENSION, FINGERPRINT, options=options)
 
 

@@ -1,12 +1,11 @@
 """Pictures that anybody can draw again, and what each known model is known to say about them.
 
-`python -m simd.featurize.golden CACHE` writes the golden vectors of the embedded model beside this file, from the
-model in (or converted into) the directory CACHE. They change when, and only when, its fingerprint changes.
+`scripts/golden.py` writes the golden vectors of the embedded model beside this file. They change when, and only when,
+its weights, its network or its pooling change.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +35,7 @@ def golden(name: str) -> Vector | None:
     Raises:
         ModelError: the file that should hold them does not.
     """
-    path = _path(name)
+    path = path_of(name)
     if not path.is_file():
         return None
     try:
@@ -45,21 +44,6 @@ def golden(name: str) -> Vector | None:
         raise ModelError(f"the golden vectors {path} cannot be read: {error}", remedy="reinstall simd") from error
 
 
-def _path(name: str) -> Path:
+def path_of(name: str) -> Path:
+    """Where the golden vectors of a model are, if it has any."""
     return _DIRECTORY / f"{Path(name).name}.npy"
-
-
-def main() -> None:
-    """Write the golden vectors of the embedded model."""
-    from simd.featurize.engines.openvino import OpenVinoEngine
-    from simd.featurize.featurizer import Featurizer
-    from simd.featurize.models import LITE0, resolve
-
-    model = resolve(LITE0.name, Path(sys.argv[1]))
-    featurizer = Featurizer(OpenVinoEngine(model, threads=1, throughput=False), model)
-    _DIRECTORY.mkdir(exist_ok=True)
-    np.save(_path(LITE0.name), featurizer.embed(pictures(*LITE0.size)).astype(np.float16))
-
-
-if __name__ == "__main__":
-    main()
