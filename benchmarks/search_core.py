@@ -1,6 +1,6 @@
 """The search core against a full NumPy scan, FAISS, NGT and usearch, over real embeddings, one thread each.
 
-Every query is put to ours and to the NumPy scan in turn, so that noise of the machine hits both. Memory and readiness
+Ours and the NumPy scan take turns every twenty queries, so that noise of the machine hits both. Memory and readiness
 are those of a fresh process that opens the index. Past 200,000 rows the graphs are left out (their builds take hours),
 past 2,000,000 the full scans too (they do not fit into memory): recall is then against our own exact search.
 """
@@ -214,14 +214,16 @@ def against_peers(bench: Bench, skip: list[str]) -> tuple[list[Row], Truth, floa
     ours_found: list[list[int]] = []
     scans_found: list[list[int]] = []
     search = bench.ours(10)
-    for query in bench.queries:
+    # Twenty of ours, twenty scans, and so on: noise of the machine hits both, and neither empties the other's caches
+    # at every turn.
+    for block in np.array_split(bench.queries, -(-len(bench.queries) // 20)):
         for times, answers, ask in (
             (ours, ours_found, search),
             (scans, scans_found, lambda q: _list(scan(q, 10))),
         ):
-            began = time.perf_counter()
-            answers.append(ask(query))
-            times.append((time.perf_counter() - began) * 1e3)
+            took, found = timed(ask, block)
+            times += took
+            answers += found
     hundred = [bench.ours(100)(query) for query in bench.queries]
     lines.append(row("simd", ours, hundred, truth, build_s=bench.build_s))
     lines.append(row("numpy_scan", scans, nearest, truth, rss_mb=rows.nbytes / 1e6))

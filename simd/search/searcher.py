@@ -23,7 +23,7 @@ from simd.vectors.metric import check_vectors, half
 from simd.vectors.topk import keys, pack_ids
 
 _MIN_SHORTLIST = 200
-_SHORTLIST_PER_HIT = 4
+_SHORTLIST_PER_HIT = 8
 
 
 Spread = Callable[[Callable[[Scan], list[Shortlist]], Sequence[Scan]], Iterable[list[Shortlist]]]
