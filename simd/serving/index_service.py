@@ -9,7 +9,7 @@ from collections.abc import Callable
 import grpc
 
 from simd import __version__
-from simd.errors import InvalidRequest
+from simd.errors import InvalidRequest, Reason
 from simd.serving import convert
 from simd.serving.readiness import Readiness
 from simd.types import FileKey
@@ -77,7 +77,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
             images=len(services.index),
             files=counts.files,
             pending=progress.pending,
-            failed=sum(counts.failed_by_reason.values()),
+            failed=sum(n for reason, n in counts.failed_by_reason.items() if reason != Reason.REMOVED),
             failed_by_reason=counts.failed_by_reason,
             paused=progress.paused,
             scanning=progress.scanning,

@@ -162,6 +162,8 @@ def test_add_and_remove(daemon: Daemon) -> None:
     daemon.json("scan")
     daemon.wait()
     assert daemon.names(PHOTOS / "owl.jpg") == ["coffee.jpg"], "what was removed stays removed"
+    status = daemon.status()
+    assert (status["failed"], status["failed_by_reason"]) == (0, {"removed": 1})
     assert daemon.json("add", str(owl))["added"] == 1
     assert daemon.names(PHOTOS / "owl.jpg")[0] == "owl.jpg"
     assert daemon.json("add", str(owl))["unchanged"] == 1
