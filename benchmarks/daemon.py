@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,11 +42,3 @@ def rss_mib(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     return 0.0
-
-
-def until(deadline_s: float) -> Iterator[None]:
-    """Yield again and again until the deadline, a few milliseconds apart."""
-    end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        yield
-        time.sleep(0.002)

@@ -108,6 +108,8 @@ class Daemon:
         stack.callback(catalogue.close)
         index = open_index(settings, model)
         stack.callback(index.close)
+        for note in index.recovery_notes:
+            log.warning("%s", note)
         homeless, lost = reconcile(index, catalogue)
         if homeless or lost:
             log.info("mended after a crash: %d vectors without a file, %d images without a vector", homeless, lost)
@@ -155,6 +157,7 @@ class Daemon:
         settings = self._settings
         configured = [os.fsencode(path) for path in settings.roots]
         catalogue.sync_roots(configured)
+        catalogue.purge_images(int((time.time() - settings.grace_period_s) * 1000))
         index.delete(catalogue.orphans())
         roots = Roots(catalogue.roots())
         ignore = Ignore()

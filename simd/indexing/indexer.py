@@ -246,6 +246,11 @@ class Indexer:
             self._forgive_the_young(batch)
             self._commit(batch)
             self._report(batch)
+        except Exception:
+            # Whoever waits for one of these files must not wait for ever; the next scan offers them again.
+            for key in [job.change.key for job in jobs] + deleted:
+                self.outcomes.tell(key, Outcome(None, None))
+            raise
         finally:
             self._pipeline.release(jobs)
             self._committing = 0

@@ -96,11 +96,10 @@ class Ingest:
         Raises:
             InvalidRequest: a file is not inside a root, or a path is neither file nor folder.
         """
-        keys, queued, folders = [], 0, 0
+        keys, queued = [], 0
         for path in paths:
             if os.path.isdir(path):
                 queued += self._add_folder(path)
-                folders += 1
             else:
                 keys.append(self._key_of_file(path))
         unchanged = {key for key in keys if self._is_current(key)}
@@ -116,7 +115,9 @@ class Ingest:
             if outcome.image_id is not None:
                 added += 1
             else:
-                why = outcome.rejection or Rejection(Reason.UNREADABLE, "the file is gone")
+                why = outcome.rejection or Rejection(
+                    Reason.UNREADABLE, "it is gone or could not be indexed now; the log says which"
+                )
                 rejected.append((self._roots.where(key) or key.path, why))
         return AddReport(added, len(unchanged), tuple(rejected), queued)
 

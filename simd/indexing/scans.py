@@ -79,7 +79,7 @@ class Scans:
         self._requests: list[_Request] = []
         self._running = False
         self._stopping = False
-        self._states: dict[int, RootState] = {}
+        self._states = {root_id: RootState(last_scan=at) for root_id, at in catalogue.last_scans().items()}
         self._changed = threading.Condition()
         self._jitter = random.Random()
         self._thread = threading.Thread(target=self._run, name="scans", daemon=True)
@@ -206,6 +206,8 @@ class Scans:
             self._roots.update(replace(root, device=identity.device, inode=identity.inode))
         if not request.under:
             self._states[root.root_id] = state
+            if state.online and state.last_scan is not None:
+                self._catalogue.scanned(root.root_id, state.last_scan)
             self._again_later(root.root_id)
         elif not state.online:
             self._states[root.root_id] = state

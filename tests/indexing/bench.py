@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
-from simd.errors import ImageRejected, Reason, StoreFull
+from simd.errors import ImageRejected, ModelError, Reason, StoreFull
 from simd.featurize.workers import Decoded, FileChanged
 from simd.index.brute import BruteIndex
 from simd.indexing.backlog import Backlog
@@ -66,9 +66,12 @@ class Backbone:
 
     def __init__(self) -> None:
         self.embedded = 0
+        self.broken = False
 
     def embed(self, pixels: Pixels) -> Vector:
         """As `Featurizer.embed`."""
+        if self.broken:
+            raise ModelError("the engine failed")
         self.embedded += len(pixels)
         return half(normalise(pixels.reshape(len(pixels), -1).astype(np.float32)[:, :DIMENSION] + 1.0))
 

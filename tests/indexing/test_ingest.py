@@ -108,6 +108,17 @@ def test_a_bug_with_one_file_does_not_stop_the_others(bench: Bench, caplog: pyte
     assert "a bug of ours" in caplog.text and "Traceback" in caplog.text
 
 
+def test_a_backbone_that_fails_keeps_nobody_waiting_and_the_next_scan_tries_again(bench: Bench) -> None:
+    bench.start().settle()
+    bench.backbone.broken = True
+    path = bench.write("a.png", b"a picture")
+    report = bench.ingest.add([os.fsencode(path)])
+    assert report.added == 0 and len(report.rejected) == 1
+    bench.backbone.broken = False
+    bench.settle()
+    assert list(bench.files()) == ["a.png"]
+
+
 def test_indexing_waits_for_room_on_the_disk_and_loses_nothing(bench: Bench) -> None:
     bench.index.full = True
     for number in range(6):
