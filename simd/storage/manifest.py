@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from simd.durable import Disk
-from simd.errors import CorruptStore, ModelMismatch, StoreVersion
+from simd.errors import ModelMismatch, StoreVersion
+from simd.storage.fields import build
 from simd.storage.files import seal, unseal
 
 MANIFEST_VERSION = 1
@@ -54,10 +55,7 @@ class Manifest:
         content = unseal(path)
         if content.get("version") != MANIFEST_VERSION:
             raise StoreVersion(f"{path} has format {content.get('version')}; this version reads {MANIFEST_VERSION}")
-        try:
-            return cls(**{**content, "segments": tuple(content["segments"])})
-        except (KeyError, TypeError) as error:
-            raise CorruptStore(path, 0, f"a field is missing or unknown ({error})") from error
+        return build(cls, content, path)
 
     def write(self, directory: Path, disk: Disk) -> None:
         """Put this manifest in force; durable on return."""

@@ -16,16 +16,18 @@ from pathlib import Path
 
 import numpy as np
 
-from simd.errors import CorruptStore
+from simd.errors import CorruptStore, InvalidRequest, StoreError
+from simd.storage.arrays import load_array
+from simd.storage.fields import SEGMENT_NAME
 from simd.storage.files import read_bytes
 from simd.storage.log_reader import log_paths
-from simd.storage.record import HEADER_BYTES, Kind, Record, find_record, record_length
+from simd.storage.record import HEADER_BYTES, find_record, record_length
 from simd.storage.recovery import LOG, SEGMENTS, live_parts
-from simd.storage.segment import META, TOMBSTONE, Segment, SegmentMeta, load_array, verify_file
+from simd.storage.segment import META, TOMBSTONE, Segment, SegmentMeta, verify_file
 from simd.storage.snapshot import Part
 from simd.storage.store import Store
-from simd.types import Embedding, ImageId
-from simd.vectors.metric import widen
+from simd.types import Embedding, ImageId, Vector
+from simd.vectors.metric import check_vectors, widen
 
 _BATCH = 4096
 _NEEDED = ("ids.npy", "vectors.npy", "tombstones.npy")
@@ -47,11 +49,13 @@ def salvage(damaged: Path, store: Store) -> Salvaged:
     """
     losses: list[str] = []
     segments = _sound_segments(damaged / SEGMENTS, store.dimension, losses)
+    replay = _Replay(store, losses)
     for part in live_parts(segments):
-        for batch in _live_rows(part):
-            store.put(batch)
+        for image_id, vector in _live_rows(part):
+            replay.put(image_id, vector)
     for path in log_paths(damaged / LOG):
-        _replay(path, store, losses)
+        replay.log(path)
+    replay.flush()
     store.compact()
     return Salvaged(len(store.snapshot), tuple(losses))
 
@@ -60,8 +64,8 @@ def _sound_segments(directory: Path, dimension: int, losses: list[str]) -> list[
     """In age order. Names are `number-first_seq-last_seq`; an older one that a merge has replaced is passed over."""
     spans = sorted(
         (int(first), -int(last), path)
-        for path in directory.iterdir()
-        if path.suffix != ".tmp"
+        for path in (directory.iterdir() if directory.is_dir() else ())
+        if SEGMENT_NAME.fullmatch(path.name)
         for _, first, last in [path.name.split("-")]
     )
     found: list[Segment] = []
@@ -72,8 +76,8 @@ def _sound_segments(directory: Path, dimension: int, losses: list[str]) -> list[
         try:
             found.append(_sound(path, dimension))
             covered = -last
-        except CorruptStore as error:
-            losses.append(f"{error.path}: {error.what}; the images of this segment are lost")
+        except StoreError as error:
+            losses.append(f"{path}: {error}; the images of this segment are lost")
     return found
 
 
@@ -93,37 +97,55 @@ def _sound(directory: Path, dimension: int) -> Segment:
     return Segment(directory, meta, ids, vectors, tombstones)
 
 
-def _live_rows(part: Part) -> Iterator[list[Embedding]]:
+def _live_rows(part: Part) -> Iterator[tuple[ImageId, Vector]]:
     rows = np.flatnonzero(part.mask())
     for start in range(0, len(rows), _BATCH):
         chosen = rows[start : start + _BATCH]
         vectors = widen(part.vectors[chosen])
-        yield [Embedding(ImageId(part.ids[r].tobytes()), v) for r, v in zip(chosen, vectors, strict=True)]
+        for row, vector in zip(chosen, vectors, strict=True):
+            yield ImageId(part.ids[row].tobytes()), vector
 
 
-def _replay(path: Path, store: Store, losses: list[str]) -> None:
-    """Apply every sound record of a log file, in order."""
-    data = memoryview(read_bytes(path))
-    at = HEADER_BYTES
-    puts: list[Embedding] = []
-    while (found := find_record(data, at, store.dimension)) is not None:
-        position, record = found
-        if position > at:
-            losses.append(f"{path}: {position - at} bytes from byte {at} on are damaged; their records are lost")
-        puts = _apply(record, store, puts)
-        at = position + record_length(record.kind, store.dimension)
-    if at < len(data):
-        losses.append(f"{path}: {len(data) - at} bytes from byte {at} on are no record")
-    store.put(puts)
+class _Replay:
+    """Puts and deletes in order, gathered into batches; what is no embedding is a loss."""
 
+    def __init__(self, store: Store, losses: list[str]) -> None:
+        self._store = store
+        self._losses = losses
+        self._puts: list[Embedding] = []
 
-def _apply(record: Record, store: Store, puts: list[Embedding]) -> list[Embedding]:
-    """Gather puts and hand them over when they are many or a delete comes between."""
-    if record.kind is Kind.PUT and record.vector is not None:
-        puts.append(Embedding(record.image_id, widen(record.vector)))
-        if len(puts) < _BATCH:
-            return puts
-    store.put(puts)
-    if record.kind is Kind.DELETE:
-        store.delete([record.image_id])
-    return []
+    def log(self, path: Path) -> None:
+        """Apply every sound record of a log file, in order."""
+        dimension = self._store.dimension
+        data = memoryview(read_bytes(path))
+        at = HEADER_BYTES
+        while (found := find_record(data, at, dimension)) is not None:
+            position, record = found
+            if position > at:
+                self._losses.append(
+                    f"{path}: {position - at} bytes from byte {at} on are damaged; their records are lost"
+                )
+            if record.vector is not None:
+                self.put(record.image_id, widen(record.vector))
+            else:
+                self.flush()
+                self._store.delete([record.image_id])
+            at = position + record_length(record.kind, dimension)
+        if at < len(data):
+            self._losses.append(f"{path}: {len(data) - at} bytes from byte {at} on are no record")
+
+    def put(self, image_id: ImageId, vector: Vector) -> None:
+        """Save one embedding."""
+        try:
+            check_vectors(vector[np.newaxis], self._store.dimension)
+        except InvalidRequest as error:
+            self._losses.append(f"image {image_id.hex()}: {error}; it is lost")
+            return
+        self._puts.append(Embedding(image_id, vector))
+        if len(self._puts) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Put what was gathered."""
+        self._store.put(self._puts)
+        self._puts = []

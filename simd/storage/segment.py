@@ -15,7 +15,6 @@ open stay valid.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from simd.errors import CorruptStore, ModelMismatch, StoreVersion
-from simd.storage.files import checksum, reading, size, unseal
+from simd.storage.arrays import let_go, load_array
+from simd.storage.fields import build
+from simd.storage.files import checksum, size, unseal
 from simd.storage.snapshot import Bitmap, Coded, Part
 from simd.types import ID_BYTES
 from simd.vectors.metric import Half
@@ -78,11 +79,7 @@ class SegmentMeta:
         content = unseal(path)
         if content.get("version") != SEGMENT_VERSION:
             raise StoreVersion(f"{path} has format {content.get('version')}; this version reads {SEGMENT_VERSION}")
-        try:
-            files = {name: FileFacts(**facts) for name, facts in content.pop("files").items()}
-            meta = cls(files=files, **content)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise CorruptStore(path, 0, f"a field is missing or unknown ({error})") from error
+        meta = build(cls, content, path)
         if meta.name != directory.name:
             raise CorruptStore(path, 0, f"it describes the segment {meta.name}")
         return meta
@@ -134,11 +131,7 @@ class Segment:
         The kernel maps 16 pages around each one that is touched, so a re-rank here and there makes a large file
         resident in no time, though nobody needs it to be.
         """
-        base: object = self.vectors
-        while isinstance(base, np.ndarray):
-            base = base.base
-        if isinstance(base, mmap.mmap):
-            base.madvise(mmap.MADV_DONTNEED)
+        let_go(self.vectors)
 
     def part(self, live: Bitmap | None = None, dead: int = 0) -> Part:
         """The segment's rows as a part of a snapshot."""
@@ -187,22 +180,3 @@ def verify_file(path: Path, facts: FileFacts, *, content: bool = True, pause: Ca
         raise CorruptStore(path, min(actual, facts.bytes), f"it has {actual} bytes, where {facts.bytes} must be")
     if content and f"{checksum(path, pause):08x}" != facts.crc32c:
         raise CorruptStore(path, 0, "the checksum does not match")
-
-
-def load_array(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Map an array that must have this type and shape; read-only.
-
-    Raises:
-        CorruptStore: it is missing, no NumPy file, or of another type or shape.
-    """
-    with reading(path):
-        try:
-            # An empty file body cannot be mapped.
-            array = np.load(path, mmap_mode="r" if 0 not in shape else None, allow_pickle=False)
-        except ValueError as error:
-            raise CorruptStore(path, 0, f"not a NumPy array file ({error})") from error
-    if array.dtype != dtype or array.shape != shape:
-        raise CorruptStore(path, 0, f"{array.dtype} {array.shape}, where {dtype} {shape} must be")
-    plain = np.asarray(array)
-    plain.flags.writeable = False
-    return plain
