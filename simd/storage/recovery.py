@@ -58,12 +58,13 @@ def rebuild(directory: Path, dimension: int, fingerprint: bytes, verify_bytes: i
         StoreVersion, ModelMismatch: written by another version, or for another model.
     """
     manifest = Manifest.read(directory, dimension, fingerprint)
-    segments = tuple(
-        open_segment(directory / SEGMENTS / name, dimension, fingerprint, verify_bytes) for name in manifest.segments
-    )
+    segments: list[Segment] = []
+    for name in manifest.segments:
+        left = verify_bytes - sum(segment.verified_bytes for segment in segments)
+        segments.append(open_segment(directory / SEGMENTS / name, dimension, fingerprint, left))
     logs = tuple(read_logs(directory / LOG, manifest.checkpoint, dimension, fingerprint))
     memtable, snapshot = assemble(manifest, segments, logs, capacity)
-    return Rebuilt(manifest, segments, logs, memtable, snapshot)
+    return Rebuilt(manifest, tuple(segments), logs, memtable, snapshot)
 
 
 def assemble(

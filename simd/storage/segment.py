@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,11 @@ class Segment:
         return self.meta.rows + self.meta.tombstones
 
     @property
+    def verified_bytes(self) -> int:
+        """Bytes of the arrays whose checksums were compared when it was opened."""
+        return sum(facts.bytes for name, facts in self.meta.files.items() if name not in self.unverified)
+
+    @property
     def disk_bytes(self) -> int:
         """Bytes of all arrays."""
         return sum(facts.bytes for facts in self.meta.files.values())
@@ -139,7 +145,7 @@ class Segment:
 
 
 def open_segment(directory: Path, dimension: int, fingerprint: bytes, verify_bytes: int) -> Segment:
-    """Open and map a segment; files of up to `verify_bytes` have their checksums compared.
+    """Open and map a segment; its smallest files, up to `verify_bytes` together, have their checksums compared.
 
     Raises:
         CorruptStore: a file is missing, of another length, or damaged.
@@ -151,9 +157,11 @@ def open_segment(directory: Path, dimension: int, fingerprint: bytes, verify_byt
     arrays = meta.arrays()
     if set(meta.files) != set(arrays):
         raise CorruptStore(directory / META, 0, f"it lists {sorted(meta.files)}, where {sorted(arrays)} must be")
-    small = [name for name in arrays if meta.files[name].bytes <= verify_bytes]
+    by_size = sorted(arrays, key=lambda name: meta.files[name].bytes)
+    totals = accumulate(meta.files[name].bytes for name in by_size)
+    verified = [name for name, total in zip(by_size, totals, strict=True) if total <= verify_bytes]
     for name in arrays:
-        verify_file(directory / name, meta.files[name], content=name in small)
+        verify_file(directory / name, meta.files[name], content=name in verified)
     loaded = {name: load_array(directory / name, np.dtype(kind), shape) for name, (kind, shape) in arrays.items()}
     coded = None
     if meta.quantizer_id:
@@ -163,7 +171,7 @@ def open_segment(directory: Path, dimension: int, fingerprint: bytes, verify_byt
         if quantizer.quantizer_id != meta.quantizer_id:
             raise CorruptStore(directory / META, 0, "the quantizer's arrays are not those of its id")
         coded = Coded(loaded["codes.npy"], quantizer, meta.quantizer_id, meta.max_error)
-    unverified = tuple(name for name in arrays if name not in small)
+    unverified = tuple(name for name in arrays if name not in verified)
     return Segment(
         directory, meta, loaded["ids.npy"], loaded["vectors.npy"], loaded["tombstones.npy"], coded, unverified
     )
