@@ -74,7 +74,7 @@ class Channel:
         body = self._read(body_length, deadline)
         try:
             header = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ChannelGarbled("the header is not JSON") from error
         if not isinstance(header, dict):
             raise ChannelGarbled("the header is not a JSON object")

@@ -1,146 +1,184 @@
 """What a file is, by its first bytes: the formats that are read, and those that are known but not read.
 
-Content decides, never the name. Knowing the formats that are not read is what lets a ledger line say "this is a HEIC
-file" in place of "not an image".
+Content decides, never the name. Knowing the formats that are not read is what lets a ledger line say "it is a PDF
+document" in place of "not an image".
 """
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
-
-READ_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "JPEG2000", "PPM")
-"""Pillow's names of what is decoded. Everything else Pillow could open (EPS runs a program, for one) is not."""
+from enum import Enum, auto
 
 SNIFF_BYTES = 1024
+"""So much of a file's start tells its format. The directory that tells raw photographs from TIFF may be anywhere."""
 
-_AVIF_BRANDS = {b"avif", b"avis"}
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 
-# (offset, bytes, name); the first that fits wins.
-_MAGIC: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\xff\xd8\xff", "JPEG"),
-    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
-    (0, b"GIF87a", "GIF"),
-    (0, b"GIF89a", "GIF"),
-    (8, b"WEBP", "WEBP"),
-    (8, b"CR\x02", "Canon CR2 raw"),
-    (0, b"II*\0", "TIFF"),
-    (0, b"MM\0*", "TIFF"),
-    (0, b"II+\0", "TIFF"),
-    (0, b"MM\0+", "TIFF"),
-    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
-    (0, b"\xff\x4f\xff\x51", "JPEG2000"),
-    (0, b"\xff\x0a", "JPEG XL"),
-    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
-    (0, b"8BPS", "Photoshop (PSD)"),
-    (0, b"gimp xcf", "GIMP (XCF)"),
-    (0, b"%PDF", "PDF"),
-    (0, b"%!PS", "PostScript"),
-    (0, b"\xc5\xd0\xd3\xc6", "PostScript"),
-    (0, b"\0\0\x01\0", "icon (ICO)"),
-    (0, b"\x76\x2f\x31\x01", "OpenEXR"),
-    (0, b"#?RADIANCE", "Radiance HDR"),
-    (0, b"DDS ", "DirectDraw (DDS)"),
-    (0, b"qoif", "QOI"),
-    (0, b"AT&TFORM", "DjVu"),
-    (0, b"SIMPLE  =", "FITS"),
-    (0, b"FUJIFILMCCD-RAW", "Fujifilm RAF raw"),
-    (0, b"IIU\0", "Panasonic RW2 raw"),
-    (0, b"IIRO", "Olympus ORF raw"),
-    (0, b"\x1aE\xdf\xa3", "Matroska or WebM video"),
-    (8, b"AVI ", "AVI video"),
-    (0, b"FLV\x01", "Flash video"),
-    (0, b"\0\0\x01\xba", "MPEG video"),
-    (0, b"\0\0\x01\xb3", "MPEG video"),
-    (0, b"0&\xb2u\x8ef\xcf\x11", "Windows Media video"),
-    (0, b"BM", "BMP"),
-)
+class Reader(Enum):
+    """What decodes a format."""
+
+    PILLOW = auto()
+    HEIF = auto()
+    JPEG_XL = auto()
+    RAW = auto()
+    NONE = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A recognised format. `read` is whether simd decodes it."""
+    """A recognised format.
+
+    Attributes:
+        name: short; Pillow's name for what Pillow reads.
+        described: with an article, to complete "it is ...".
+        reader: what decodes it.
+    """
 
     name: str
+    described: str
+    reader: Reader
 
-    @property
-    def read(self) -> bool:
-        """Whether simd decodes it."""
-        return self.name in READ_FORMATS
+
+def _picture(name: str) -> Format:
+    return Format(name, f"{'an' if name == 'AVIF' else 'a'} {name} picture", Reader.PILLOW)
+
+
+def _raw(maker: str) -> Format:
+    return Format("RAW", f"a raw photograph ({maker})", Reader.RAW)
+
+
+def _other(described: str) -> Format:
+    return Format(described.partition(" ")[2], described, Reader.NONE)
+
+
+JPEG = _picture("JPEG")
+PNG = _picture("PNG")
+GIF = _picture("GIF")
+WEBP = _picture("WEBP")
+TIFF = _picture("TIFF")
+BMP = _picture("BMP")
+AVIF = _picture("AVIF")
+JPEG_2000 = _picture("JPEG2000")
+PNM = _picture("PPM")
+HEIF = Format("HEIF", "a HEIC picture", Reader.HEIF)
+JPEG_XL = Format("JXL", "a JPEG XL picture", Reader.JPEG_XL)
+
+READ = (JPEG, PNG, GIF, WEBP, TIFF, BMP, AVIF, JPEG_2000, PNM)
+"""What is decoded without an extra. Everything else Pillow could open (EPS runs a program, for one) is not."""
+
+_VIDEO = _other("an MP4 or QuickTime video")
+_MPEG = _other("an MPEG video")
+_POSTSCRIPT = _other("a PostScript document")
+
+# (offset, bytes, format); the first that fits wins.
+_MAGIC: tuple[tuple[int, bytes, Format], ...] = (
+    (0, b"\xff\xd8\xff", JPEG),
+    (0, b"\x89PNG\r\n\x1a\n", PNG),
+    (0, b"GIF87a", GIF),
+    (0, b"GIF89a", GIF),
+    (8, b"WEBP", WEBP),
+    (8, b"CR\x02", _raw("Canon CR2")),
+    (0, b"II*\0", TIFF),
+    (0, b"MM\0*", TIFF),
+    (0, b"II+\0", TIFF),
+    (0, b"MM\0+", TIFF),
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", JPEG_2000),
+    (0, b"\xff\x4f\xff\x51", JPEG_2000),
+    (0, b"\xff\x0a", JPEG_XL),
+    (0, b"\0\0\0\x0cJXL \r\n\x87\n", JPEG_XL),
+    (0, b"FUJIFILMCCD-RAW", _raw("Fujifilm RAF")),
+    (0, b"IIU\0", _raw("Panasonic RW2")),
+    (0, b"IIRO", _raw("Olympus ORF")),
+    (0, b"IIRS", _raw("Olympus ORF")),
+    (0, b"MMOR", _raw("Olympus ORF")),
+    (0, b"\0MRM", _raw("Minolta MRW")),
+    (0, b"FOVb", _raw("Sigma X3F")),
+    (0, b"II\xbc\x01", _other("a JPEG XR picture")),
+    (0, b"8BPS", _other("a Photoshop document (PSD)")),
+    (0, b"gimp xcf", _other("a GIMP document (XCF)")),
+    (0, b"%PDF", _other("a PDF document")),
+    (0, b"%!PS", _POSTSCRIPT),
+    (0, b"\xc5\xd0\xd3\xc6", _POSTSCRIPT),
+    (0, b"\0\0\x01\0", _other("an icon (ICO)")),
+    (0, b"icns", _other("an icon (ICNS)")),
+    (0, b"\x76\x2f\x31\x01", _other("an OpenEXR picture")),
+    (0, b"#?RADIANCE", _other("a Radiance HDR picture")),
+    (0, b"DDS ", _other("a DirectDraw surface (DDS)")),
+    (0, b"qoif", _other("a QOI picture")),
+    (0, b"AT&TFORM", _other("a DjVu document")),
+    (0, b"SIMPLE  =", _other("a FITS picture")),
+    (0, b"\x1aE\xdf\xa3", _other("a Matroska or WebM video")),
+    (8, b"AVI ", _other("an AVI video")),
+    (0, b"FLV\x01", _other("a Flash video")),
+    (0, b"OggS", _other("an Ogg video or sound")),
+    (0, b"\0\0\x01\xba", _MPEG),
+    (0, b"\0\0\x01\xb3", _MPEG),
+    (0, b"0&\xb2u\x8ef\xcf\x11", _other("a Windows Media video")),
+)
+_SVG = _other("an SVG drawing")
+
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+
+_DIB_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
+"""Sizes of the second header of a BMP. Two letters alone would make a picture of any text that begins with them."""
+
+# Tags of a TIFF directory, and the values that only raw photographs have.
+_NEW_SUBFILE_TYPE, _COMPRESSION, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 254, 259, 262, 330, 50706
+_RAW_COMPRESSIONS = {32767, 32770, 34713, 65535}
+_RAW_PHOTOMETRICS = {32803, 34892}
+_MAX_ENTRIES = 256
 
 
 def sniff(data: bytes | memoryview) -> Format | None:
-    """The format of a file that starts with `data` (1 KiB is enough), or None."""
+    """The format of a file that starts with `data`, or None. The whole file tells raw photographs from TIFF."""
     start = bytes(data[:SNIFF_BYTES])
-    for offset, magic, name in _MAGIC:
+    for offset, magic, found in _MAGIC:
         if start[offset : offset + len(magic)] == magic:
-            return Format(name)
+            return _raw("in a TIFF container, as DNG, NEF or ARW") if found is TIFF and _is_raw(data) else found
     if start[4:8] == b"ftyp":
-        return Format(_iso_media(start))
-    if start[:1] == b"P" and start[1:2] in b"1234567fF" and start[2:3].isspace():
-        return Format("PPM")
+        return _iso_media(start)
+    if start[:2] == b"BM" and int.from_bytes(start[14:18], "little") in _DIB_HEADERS:
+        return BMP
+    if start[:1] == b"P" and start[1:2] in b"123456f" and start[2:3].isspace():
+        return PNM
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<svg", b"<?xml", b"<!doctype svg")) and b"<svg" in text:
-        return Format("SVG")
+    if text.startswith((b"<svg", b"<?xml", b"<!--", b"<!doctype svg")) and b"<svg" in text:
+        return _SVG
     return None
 
 
-def _iso_media(start: bytes) -> str:
+def _iso_media(start: bytes) -> Format:
     """AVIF, HEIC and MP4 share one container; its brands tell which it is."""
     size = min(int.from_bytes(start[:4], "big"), len(start))
     brands = {start[8:12], *(start[at : at + 4] for at in range(16, size - 3, 4))}
     if brands & _AVIF_BRANDS:
-        return "AVIF"
+        return AVIF
     if brands & _HEIC_BRANDS:
-        return "HEIC"
-    return "Canon CR3 raw" if start[8:12] == b"crx " else "MP4 or QuickTime video"
+        return HEIF
+    return _raw("Canon CR3") if start[8:12] == b"crx " else _VIDEO
 
 
-def ends_early(name: str, data: bytes | memoryview) -> bool:
-    """Whether a file of a read format stops before its own end mark or its declared size."""
-    tail = bytes(data[-64:])
-    match name:
-        case "JPEG":
-            return b"\xff\xd9" not in tail
-        case "PNG":
-            return b"IEND" not in tail
-        case "GIF":
-            return not tail.rstrip(b"\0").endswith(b";")
-        case "WEBP":
-            return int.from_bytes(data[4:8], "little") + 8 > len(data)
-        case "BMP":
-            return int.from_bytes(data[2:6], "little") > len(data)
-        case "AVIF" | "JPEG2000":
-            return _boxes_end(data) > len(data)
-    return False
+def _is_raw(data: bytes | memoryview) -> bool:
+    """Whether a TIFF is a raw photograph: what its first directory shows would be its tiny thumbnail."""
+    tags = _first_directory(data)
+    return (
+        _DNG_VERSION in tags
+        or tags.get(_COMPRESSION) in _RAW_COMPRESSIONS
+        or tags.get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS
+        or (_SUB_DIRECTORIES in tags and bool(tags.get(_NEW_SUBFILE_TYPE, 0) & 1))
+    )
 
 
-def _boxes_end(data: bytes | memoryview) -> int:
-    """Where the last box of an ISO container says that it ends."""
-    at = 0
-    while at + 8 <= len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        if size == 1:
-            size = int.from_bytes(data[at + 8 : at + 16], "big")
-        if size < 8:
-            return len(data)
-        at += size
-    return at
-
-
-def webp_size(data: bytes | memoryview) -> tuple[int, int] | None:
-    """Width and height of a WebP, from its first chunk; None for anything else.
-
-    Pillow allocates the whole picture when it opens a WebP, which is too late to look at its size.
-    """
-    if data[8:12] != b"WEBP" or len(data) < 30:
-        return None
-    match bytes(data[12:16]):
-        case b"VP8X":
-            return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-        case b"VP8L":
-            bits = int.from_bytes(data[21:25], "little")
-            return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-        case b"VP8 ":
-            return (int.from_bytes(data[26:28], "little") & 0x3FFF), (int.from_bytes(data[28:30], "little") & 0x3FFF)
-    return None
+def _first_directory(data: bytes | memoryview) -> dict[int, int]:
+    """The tags of a classic TIFF's first directory, each with its value if that is one small number."""
+    order = "<" if data[:1] == b"I" else ">"
+    if int.from_bytes(data[2:4], "little" if order == "<" else "big") != 42:
+        return {}
+    try:
+        (at,) = struct.unpack_from(order + "I", data, 4)
+        (count,) = struct.unpack_from(order + "H", data, at)
+        entries = [struct.unpack_from(order + "HHI4s", data, at + 2 + 12 * n) for n in range(min(count, _MAX_ENTRIES))]
+    except struct.error:
+        return {}
+    return {tag: struct.unpack(order + ("H2x" if kind == 3 else "I"), value)[0] for tag, kind, _, value in entries}

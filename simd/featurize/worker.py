@@ -3,9 +3,10 @@
 Opens, reads, hashes and decodes one image at a time, within limits that the kernel enforces, and says what it found.
 It holds nothing that its death would lose: it may crash, hang or be killed at any instruction.
 
-A file, message by message: `{"do": "file"}` + path; `{"image_id", "stamp"}` back; `{"do": "decode"}` or
-`{"do": "skip"}`; the picture back. Bytes: `{"do": "bytes"}` + the bytes; the picture back. In place of any answer:
-`{"rejected": [reason, detail]}`, `{"gone": true}`, `{"changed": true}`.
+A file, message by message: `{"do": "file"}` + path; `{"image_id", "stamp"}` back; `{"do": "decode", "sizes"}` or
+`{"do": "skip"}`; the picture in each of the sizes back. Bytes: `{"do": "bytes", "sizes"}` + the bytes; the same back.
+Before a large image is decoded: `{"needs": bytes of memory}`; `{"do": "decode"}` or `{"do": "skip"}` back. In place of
+any answer: `{"rejected": [reason, detail]}`, `{"gone": true}`, `{"changed": true}`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from simd.featurize.process import die_with_parent, inherited
 from simd.types import Stamp, image_id_of
 
 _OPEN_FILES = 64
+_SMALL_BYTES = 32 << 20
+"""An image that takes no more memory than this is decoded without asking."""
 
 
 class FileGone(Exception):
@@ -35,6 +38,10 @@ class FileGone(Exception):
 
 class FileInFlux(Exception):
     """The file was written to while it was read."""
+
+
+class Skipped(Exception):
+    """There is no memory for a large image now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +103,12 @@ class Worker:
     Args:
         channel: to the parent.
         decode: `decode.decode`, or what a test puts in its place.
-        size: height and width of the model's input.
         limits: what one image may cost.
     """
 
-    def __init__(self, channel: Channel, decode: Any, size: tuple[int, int], limits: DecodeLimits) -> None:
+    def __init__(self, channel: Channel, decode: Any, limits: DecodeLimits) -> None:
         self._channel = channel
         self._decode = decode
-        self._size = size
         self._limits = limits
 
     def run(self) -> None:
@@ -114,13 +119,15 @@ class Worker:
                 if job.header["do"] == "file":
                     self._file(bytes(job.body))
                 else:
-                    self._picture(bytes(job.body))
+                    self._pictures(bytes(job.body), job.header["sizes"])
             except ImageRejected as rejected:
                 self._channel.send({"rejected": [rejected.reason, rejected.detail]})
             except FileGone:
                 self._channel.send({"gone": True})
             except FileInFlux:
                 self._channel.send({"changed": True})
+            except Skipped:
+                continue
             except MemoryError:
                 self._channel.send({"rejected": [Reason.OUT_OF_MEMORY, "the file does not fit in memory"]})
 
@@ -130,13 +137,36 @@ class Worker:
         self._channel.send(
             {"image_id": image_id_of(content.data).hex(), "stamp": [stamp.size, stamp.mtime_ns, stamp.inode]}
         )
-        if self._channel.receive().header["do"] == "decode":
-            self._picture(content.data)
+        answer = self._channel.receive().header
+        if answer["do"] == "decode":
+            self._pictures(content.data, answer["sizes"])
 
-    def _picture(self, data: bytes) -> None:
-        picture: Picture = self._decode(data, self._size, self._limits)
-        facts = picture.facts
-        self._channel.send({"facts": [facts.width, facts.height, facts.format]}, picture.pixels.data)
+    def _pictures(self, data: bytes, sizes: list[list[int]]) -> None:
+        admit = _Leave(self._channel)
+        pictures: list[Picture] = [self._decode(data, (height, width), self._limits, admit) for height, width in sizes]
+        facts = pictures[0].facts
+        body = b"".join(picture.pixels.data for picture in pictures)
+        self._channel.send({"facts": [facts.width, facts.height, facts.format]}, body)
+
+
+class _Leave:
+    """Asks the parent for leave to decode a large image: once for it, in whatever sizes."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._granted = _SMALL_BYTES
+
+    def __call__(self, memory: int) -> None:
+        """Return if so many bytes may be taken.
+
+        Raises:
+            Skipped: they may not.
+        """
+        if memory > self._granted:
+            self._channel.send({"needs": memory})
+            if self._channel.receive().header["do"] != "decode":
+                raise Skipped
+            self._granted = 1 << 62
 
 
 def confine(memory_bytes: int, niceness: int) -> None:
@@ -167,7 +197,7 @@ def main() -> None:
         # The pool has a worker for each core already.
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1
         confine(setup["memory_bytes"], setup["niceness"])
-        worker = Worker(channel, decode, tuple(setup["size"]), DecodeLimits(**setup["limits"]))
+        worker = Worker(channel, decode, DecodeLimits(**setup["limits"]))
         channel.send({"ready": True})
         # From here on, what the C libraries say about hostile files is noise that anybody could write into the log.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -1,83 +1,29 @@
 """A pool of decode workers that can be killed.
 
-Each worker is a process; each has a thread here that hands it one image at a time from a common queue, watches the
-clock, and replaces it when it crashed or was too slow. What an image does to a worker ends up as that image's
-`ImageRejected`; nothing reaches this process but checked messages. A worker whose parent dies, even by SIGKILL, is
-killed by the kernel.
+Each worker is a process; each has a thread here that hands it one image at a time. What an image does to a worker ends
+up as that image's `ImageRejected`; nothing reaches this process but checked messages. A worker whose parent dies, even
+by SIGKILL, is killed by the kernel.
+
+* Work goes to the worker that was busy last. The others end after a while; that one stays for the next image.
+* A large image waits while others of its kind take the memory, or all workers but one: small images go on meanwhile.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import queue
-import signal
-import subprocess
 import threading
-import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
-import numpy as np
-
-from simd.errors import ImageRejected, Reason, SimdError
 from simd.featurize import decode as real
-from simd.featurize.channel import ChannelClosed, ChannelGarbled, Message
-from simd.featurize.process import Child, spawn
-from simd.types import ID_BYTES, ImageFacts, ImageId, Pixels, Stamp, image_id_of
+from simd.featurize.answers import FileChanged
+from simd.featurize.budget import MemoryBudget
+from simd.featurize.handler import Admit, Decoded, Decoder, Handler, Postponed, Wanted, WorkerSettings
+from simd.types import ImageId, Size
 
-Decoder = Callable[[bytes, tuple[int, int], real.DecodeLimits], real.Picture]
-Wanted = Callable[[ImageId], bool]
-T = TypeVar("T")
-
-_START_TIMEOUT_S = 60.0
-_ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "1",
-    "PYTHONDONTWRITEBYTECODE": "1",
-}
-
-
-class FileChanged(Exception):
-    """A file was written to while it was read: what was read is nobody's picture. Try again when it has settled."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a worker found.
-
-    Attributes:
-        image_id: the content's identity.
-        stamp: the file as it was read; None for bytes.
-        pixels: the model's input, uint8 `(height, width, 3)`; None when the image was not wanted.
-        facts: about the original; None when the image was not wanted.
-    """
-
-    image_id: ImageId
-    stamp: Stamp | None
-    pixels: Pixels | None
-    facts: ImageFacts | None
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSettings:
-    """How workers are set up.
-
-    Attributes:
-        size: height and width of the model's input.
-        limits: what one image may cost.
-        timeout_s: how long reading, and how long decoding one image may take.
-        memory_bytes: what decoding one image may take.
-        niceness: how far workers step back for other processes, 0 to 19.
-    """
-
-    size: tuple[int, int]
-    limits: real.DecodeLimits
-    timeout_s: float = 30.0
-    memory_bytes: int = 2 << 30
-    niceness: int = 0
+__all__ = ["DecodePool", "Decoded", "FileChanged", "WorkerSettings"]
 
 
 class DecodePool:
@@ -92,241 +38,191 @@ class DecodePool:
     """
 
     def __init__(self, count: int, settings: WorkerSettings, decode: Decoder = real.decode) -> None:
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._closed = False
+        self._idle_s = settings.idle_s
         self._lock = threading.Lock()
-        self._handlers = [_Handler(settings, decode) for _ in range(count)]
+        self._closed = False
+        self._jobs: deque[_Job] = deque()
+        self._postponed: deque[_Job] = deque()
+        self._idle: list[_Inbox] = []
+        self._budget = MemoryBudget(settings.memory_bytes, max(1, count - 1))
+        self._handlers = [Handler(settings, decode) for _ in range(count)]
         self._threads = [
-            threading.Thread(target=self._dispatch, args=(handler,), name=f"decode-{number}", daemon=True)
+            threading.Thread(target=self._run, args=(handler,), name=f"decode-{number}", daemon=True)
             for number, handler in enumerate(self._handlers)
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def lost(self) -> int:
+        """Workers that crashed or were killed for a limit, since the start; another one took the place of each."""
+        return sum(handler.lost for handler in self._handlers)
 
     def submit_file(self, path: bytes, wanted: Wanted) -> Future[Decoded]:
         """Read, identify and, if wanted, decode a file.
 
         Args:
             path: absolute.
-            wanted: called on a thread of the pool with the content's id; False spares the decoding.
+            wanted: called on a thread of the pool with the content's id: the sizes to decode it to; none spares the
+                decoding.
 
         The future ends with `ImageRejected`, `FileNotFoundError` (nothing is there), `FileChanged` (written to
         meanwhile), whatever `wanted` raised, or `SimdError` when no worker can be started.
         """
-        return self._submit(lambda handler: handler.file(path, wanted))
+        once = _AskedOnce(wanted)
+        return self._submit(lambda handler, admit: handler.file(path, once, admit))
 
-    def submit_bytes(self, data: bytes) -> Future[Decoded]:
-        """Decode bytes. The future ends like one of `submit_file`."""
-        return self._submit(lambda handler: handler.blob(data))
+    def submit_bytes(self, data: bytes, size: Size) -> Future[Decoded]:
+        """Decode bytes to one size. The future ends like one of `submit_file`."""
+        return self._submit(lambda handler, admit: handler.blob(data, size, admit))
 
     def close(self) -> None:
         """End the workers now. Futures that are not done are cancelled, or end with `CancelledError`."""
         with self._lock:
             self._closed = True
-        for _ in self._threads:
-            self._jobs.put(None)
+            left = [*self._jobs, *self._postponed]
+            self._jobs.clear()
+            self._postponed.clear()
+            for inbox in self._idle:
+                inbox.put(None)
+            self._idle.clear()
+        for job in left:
+            job.cancel()
         for handler in self._handlers:
             handler.close()
         for thread in self._threads:
             thread.join()
 
-    def _submit(self, task: Callable[[_Handler], Decoded]) -> Future[Decoded]:
+    def _submit(self, task: _Task) -> Future[Decoded]:
         job = _Job(Future(), task)
         with self._lock:
-            if self._closed:
-                job.cancel()
-            else:
-                self._jobs.put(job)
+            closed = self._closed
+            if not closed:
+                self._hand_over(job)
+        if closed:
+            job.cancel()
         return job.future
 
-    def _dispatch(self, handler: _Handler) -> None:
-        handler.warm_up()
-        while (job := self._jobs.get()) is not None:
-            if self._closed:
-                job.cancel()
-            elif job.future.set_running_or_notify_cancel():
-                job.run(handler)
+    def _hand_over(self, job: _Job) -> None:
+        """To the worker that became idle last, or to the one that is done first. With the lock."""
+        if self._idle:
+            self._idle.pop().put(job)
+        elif job.granted:
+            self._jobs.appendleft(job)
+        else:
+            self._jobs.append(job)
+
+    def _run(self, handler: Handler) -> None:
+        """A worker's thread."""
+        inbox: _Inbox = queue.SimpleQueue()
+        if handler is self._handlers[0]:
+            handler.warm_up()
+        while (job := self._next(handler, inbox)) is not None:
+            if job.begin():
+                self._work(handler, job)
         handler.kill()
 
+    def _next(self, handler: Handler, inbox: _Inbox) -> _Job | None:
+        """The next job, or None at the end."""
+        with self._lock:
+            if self._closed:
+                return None
+            if self._jobs:
+                return self._jobs.popleft()
+            self._idle.append(inbox)
+        while True:
+            try:
+                return inbox.get(timeout=self._idle_s)
+            except queue.Empty:
+                with self._lock:
+                    is_next = bool(self._idle) and self._idle[-1] is inbox
+                if not is_next:
+                    handler.kill()
 
-@dataclass(frozen=True, slots=True)
+    def _work(self, handler: Handler, job: _Job) -> None:
+        try:
+            result = job.task(handler, lambda memory: self._admit(job, memory))
+        except Postponed:
+            self._postpone(job)
+        except BaseException as error:  # noqa: BLE001 - the future carries it to whoever waits
+            self._give_back(job)
+            job.future.set_exception(error)
+        else:
+            self._give_back(job)
+            job.future.set_result(result)
+
+    def _admit(self, job: _Job, memory: int) -> bool:
+        """Whether a job may take so much memory now; it keeps what it is granted until it is done."""
+        with self._lock:
+            if memory <= job.granted:
+                return True
+            if job.granted:
+                self._budget.give_back(job.granted)
+            job.needs, job.granted = memory, memory if self._budget.take(memory) else 0
+            return bool(job.granted)
+
+    def _postpone(self, job: _Job) -> None:
+        with self._lock:
+            closed = self._closed
+            if not closed:
+                self._postponed.append(job)
+                self._resume()
+        if closed:
+            job.cancel()
+
+    def _give_back(self, job: _Job) -> None:
+        with self._lock:
+            if job.granted:
+                self._budget.give_back(job.granted)
+                job.granted = 0
+                self._resume()
+
+    def _resume(self) -> None:
+        """Hand over what was postponed and fits now, in its order. With the lock."""
+        while self._postponed and self._budget.take(self._postponed[0].needs):
+            job = self._postponed.popleft()
+            job.granted = job.needs
+            self._hand_over(job)
+
+
+@dataclass(eq=False, slots=True)
 class _Job:
+    """One image on its way; `needs` and `granted` are bytes of memory, if it is large."""
+
     future: Future[Decoded]
-    task: Callable[[_Handler], Decoded]
+    task: _Task
+    needs: int = 0
+    granted: int = 0
+    begun: bool = False
+
+    def begin(self) -> bool:
+        """Whether to work on it: false if it was cancelled. It may begin again, after it was postponed."""
+        self.begun = self.begun or self.future.set_running_or_notify_cancel()
+        return self.begun
 
     def cancel(self) -> None:
         """Cancel, and tell those who wait for it: `Future.cancel` alone does not end a `concurrent.futures.wait`."""
-        self.future.cancel()
-        self.future.set_running_or_notify_cancel()
-
-    def run(self, handler: _Handler) -> None:
-        try:
-            result = self.task(handler)
-        except BaseException as error:  # noqa: BLE001 - the future carries it to whoever waits
-            self.future.set_exception(error)
-        else:
-            self.future.set_result(result)
+        if self.begun:
+            self.future.set_exception(CancelledError())
+        elif self.future.cancel():
+            self.future.set_running_or_notify_cancel()
 
 
-class _Handler:
-    """One worker process, seen from its thread; `close` may come from another."""
+class _AskedOnce:
+    """Asks only once in which sizes a file is wanted: whoever answers may count on its being decoded then."""
 
-    def __init__(self, settings: WorkerSettings, decode: Decoder) -> None:
-        self._settings = settings
-        self._decode = decode
-        self._lock = threading.Lock()
-        self._child: Child | None = None
-        self._closed = False
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._asked: ImageId | None = None
+        self._answer: Collection[Size] = ()
 
-    def file(self, path: bytes, wanted: Wanted) -> Decoded:
-        """See `DecodePool.submit_file`."""
-        image_id, stamp = self._ask({"do": "file"}, path, _identity)
-        try:
-            go_on = wanted(image_id)
-        except BaseException:
-            self._tell({"do": "skip"})
-            raise
-        if not go_on:
-            self._tell({"do": "skip"})
-            return Decoded(image_id, stamp, None, None)
-        picture = self._ask({"do": "decode"}, b"", self._picture)
-        return Decoded(image_id, stamp, picture.pixels, picture.facts)
-
-    def blob(self, data: bytes) -> Decoded:
-        """See `DecodePool.submit_bytes`."""
-        if len(data) > self._settings.limits.max_bytes:
-            raise real.too_many_bytes(len(data), self._settings.limits)
-        picture = self._ask({"do": "bytes"}, data, self._picture)
-        return Decoded(image_id_of(data), None, picture.pixels, picture.facts)
-
-    def warm_up(self) -> None:
-        """Start the worker before the first image comes. A failure is reported by that image."""
-        try:
-            self._ready()
-        except (SimdError, CancelledError):
-            self.kill()
-
-    def close(self) -> None:
-        """End the worker, whatever it does, for good."""
-        with self._lock:
-            self._closed = True
-            if self._child is not None:
-                self._child.process.kill()
-
-    def _ask(self, header: dict[str, Any], body: bytes, parse: Callable[[Message], T]) -> T:
-        """Send, and wait for the answer within the time limit; a worker that does not answer well is replaced."""
-        child = self._child if header["do"] == "decode" else self._ready()
-        if child is None:
-            raise CancelledError
-        deadline = time.monotonic() + self._settings.timeout_s
-        try:
-            child.channel.send(header, body, self._settings.timeout_s)
-            answer = child.channel.receive(max(0.0, deadline - time.monotonic()), self._picture_bytes)
-            _raise_refusal(answer)
-            return parse(answer)
-        except TimeoutError as error:
-            self.kill()
-            raise ImageRejected(
-                Reason.TIMEOUT,
-                f"it was not done after {self._settings.timeout_s:g} s; raise `decode_timeout_s` to allow more",
-            ) from error
-        except ChannelClosed as error:
-            raise self._crashed() from error
-        except (ChannelGarbled, ValueError, TypeError, KeyError) as error:
-            self.kill()
-            raise ImageRejected(Reason.CRASHED, f"the decoder gave an answer that makes no sense: {error}") from error
-
-    def _tell(self, header: dict[str, Any]) -> None:
-        if self._child is not None:
-            try:
-                self._child.channel.send(header, timeout=self._settings.timeout_s)
-            except (ChannelClosed, TimeoutError):
-                self.kill()
-
-    def _crashed(self) -> ImageRejected | CancelledError:
-        if self._closed:
-            self.kill()
-            return CancelledError()
-        status = self._wait()
-        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        return ImageRejected(Reason.CRASHED, f"the decoder crashed on this file ({how})")
-
-    def _wait(self) -> int:
-        """The exit status of a worker that closed its channel."""
-        child = self._child
-        if child is None:
-            return 0
-        try:
-            status = child.process.wait(timeout=1.0)
-        except subprocess.TimeoutExpired:
-            status = child.kill()
-        child.channel.close()
-        self._child = None
-        return status
-
-    def kill(self) -> None:
-        """End the worker; the next image gets a new one. Called by its own thread only."""
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
-
-    def _ready(self) -> Child:
-        """The worker, started if there is none."""
-        if self._child is not None and self._child.alive():
-            return self._child
-        self.kill()
-        with self._lock:
-            if self._closed:
-                raise CancelledError
-            try:
-                self._child = spawn("simd.featurize.worker", extra=_ENVIRONMENT)
-            except OSError as error:
-                raise SimdError(f"no decode worker can be started: {error.strerror}") from error
-        settings = self._settings
-        try:
-            self._child.channel.send(
-                {
-                    "decode": f"{self._decode.__module__}:{self._decode.__qualname__}",
-                    "size": settings.size,
-                    "limits": dataclasses.asdict(settings.limits),
-                    "memory_bytes": settings.memory_bytes,
-                    "niceness": settings.niceness,
-                }
-            )
-            self._child.channel.receive(_START_TIMEOUT_S, 0)
-        except (ChannelClosed, ChannelGarbled, TimeoutError) as error:
-            self.kill()
-            if self._closed:
-                raise CancelledError from error
-            raise SimdError("a decode worker did not start; what it said is on the daemon's standard error") from error
-        return self._child
-
-    @property
-    def _picture_bytes(self) -> int:
-        height, width = self._settings.size
-        return height * width * 3
-
-    def _picture(self, answer: Message) -> real.Picture:
-        width, height, name = answer.header["facts"]
-        pixels = np.frombuffer(answer.body, np.uint8).reshape(*self._settings.size, 3)
-        return real.Picture(pixels, ImageFacts(int(width), int(height), str(name)))
+    def __call__(self, image_id: ImageId) -> Collection[Size]:
+        if self._asked is None:
+            self._asked, self._answer = image_id, self._wanted(image_id)
+        elif image_id != self._asked:
+            raise FileChanged("the file was written to while it waited for memory")
+        return self._answer
 
 
-def _raise_refusal(answer: Message) -> None:
-    """Raise what a worker's answer says in place of a result."""
-    header = answer.header
-    if "rejected" in header:
-        reason, detail = header["rejected"]
-        raise ImageRejected(Reason(reason), str(detail))
-    if "gone" in header:
-        raise FileNotFoundError("the file is gone")
-    if "changed" in header:
-        raise FileChanged("the file was written to while it was read")
-
-
-def _identity(answer: Message) -> tuple[ImageId, Stamp]:
-    image_id = bytes.fromhex(answer.header["image_id"])
-    if len(image_id) != ID_BYTES:
-        raise ValueError("an image id of the wrong length")
-    size, mtime_ns, inode = (int(value) for value in answer.header["stamp"])
-    return ImageId(image_id), Stamp(size, mtime_ns, inode)
+_Task = Callable[[Handler, Admit], Decoded]
+_Inbox = queue.SimpleQueue[_Job | None]

@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import NoReturn
 
 from simd.errors import ImageRejected, Reason
@@ -43,6 +44,14 @@ def _tell_nice(_: bytes) -> NoReturn:
     raise ImageRejected(Reason.CORRUPT, str(os.nice(0)))
 
 
+def _hold(path: bytes) -> NoReturn:
+    """Show by a directory that it is at work, until there is another beside it."""
+    os.mkdir(path + b".held")
+    while not os.path.exists(path + b".free"):
+        time.sleep(0.005)
+    raise ImageRejected(Reason.CORRUPT, "let go")
+
+
 _MISDEEDS = {
     b"segv": lambda _: ctypes.string_at(0),
     b"hang": lambda _: time.sleep(3600),
@@ -54,15 +63,20 @@ _MISDEEDS = {
     b"garble": _garble,
     b"pid": _tell_pid,
     b"nice": _tell_nice,
+    b"hold": _hold,
 }
 
 
-def hostile(data: bytes, size: tuple[int, int], limits: DecodeLimits) -> Picture:
+def hostile(data: bytes, size: tuple[int, int], limits: DecodeLimits, admit: Callable[[int], None]) -> Picture:
     """Misbehave as the data say, or decode them."""
     word, _, rest = data.partition(b" ")
+    if word == b"needs":
+        memory, rest = rest.split(b" ", 1)
+        admit(int(memory))
+        word, _, rest = rest.partition(b" ")
     if misdeed := _MISDEEDS.get(word):
         misdeed(rest)
     if word == b"lie":
-        picture = decode(rest, size, limits)
+        picture = decode(rest, size, limits, admit)
         return Picture(picture.pixels[:-1], picture.facts)
-    return decode(data, size, limits)
+    return decode(data, size, limits, admit)

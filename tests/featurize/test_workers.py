@@ -17,21 +17,22 @@ from PIL import Image
 from simd.errors import ImageRejected, Reason, SimdError
 from simd.featurize.decode import DecodeLimits, decode
 from simd.featurize.workers import Decoded, DecodePool, FileChanged, WorkerSettings
-from simd.types import ImageId, Stamp, image_id_of
+from simd.types import ImageId, Size, Stamp, image_id_of
 from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
 from tests.featurize.hostile import hostile
 
-SETTINGS = WorkerSettings(SIZE, LIMITS)
+SETTINGS = WorkerSettings(LIMITS)
+SMALL = (8, 24)
 PICTURE = encoded(quadrants(), "PNG")
 PATIENCE_S = 30.0
 
 
-def always(_: ImageId) -> bool:
-    return True
+def always(_: ImageId) -> list[Size]:
+    return [SIZE]
 
 
-def never(_: ImageId) -> bool:
-    return False
+def never(_: ImageId) -> list[Size]:
+    return []
 
 
 def rejection(future: Future[Decoded]) -> ImageRejected:
@@ -64,26 +65,27 @@ def pool() -> Iterator[DecodePool]:
 @pytest.fixture(scope="module")
 def rough() -> Iterator[DecodePool]:
     """One worker that does what the data say, with little time and memory."""
-    pool = DecodePool(1, WorkerSettings(SIZE, LIMITS, timeout_s=1.0, memory_bytes=256 << 20, niceness=7), hostile)
+    pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=1.0, memory_bytes=256 << 20, niceness=7), hostile)
     yield pool
     pool.close()
 
 
-def test_a_wanted_file_is_identified_and_decoded(pool: DecodePool, tmp_path: Path) -> None:
+def test_a_wanted_file_is_identified_and_decoded_to_every_size_asked_for(pool: DecodePool, tmp_path: Path) -> None:
     path = tmp_path / "no image by its name.txt"
     path.write_bytes(PICTURE)
     asked: list[ImageId] = []
 
-    def wanted(image_id: ImageId) -> bool:
+    def wanted(image_id: ImageId) -> list[Size]:
         asked.append(image_id)
-        return True
+        return [SIZE, SMALL]
 
     decoded = pool.submit_file(os.fsencode(path), wanted).result(PATIENCE_S)
     status = path.stat()
     assert asked == [decoded.image_id] == [image_id_of(PICTURE)]
     assert decoded.stamp == Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
-    assert decoded.pixels is not None and decoded.facts is not None
-    assert np.array_equal(decoded.pixels, decode(PICTURE, SIZE, LIMITS).pixels)
+    assert set(decoded.pictures) == {SIZE, SMALL} and decoded.facts is not None
+    for size, pixels in decoded.pictures.items():
+        assert np.array_equal(pixels, decode(PICTURE, size, LIMITS).pixels)
     assert (decoded.facts.width, decoded.facts.height, decoded.facts.format) == (96, 64, "PNG")
 
 
@@ -92,23 +94,22 @@ def test_a_file_that_is_not_wanted_is_not_decoded_however_broken(pool: DecodePoo
     path.write_bytes(PICTURE[:40])
     decoded = pool.submit_file(os.fsencode(path), never).result(PATIENCE_S)
     assert decoded.image_id == image_id_of(PICTURE[:40])
-    assert decoded.pixels is None and decoded.facts is None
+    assert decoded.pictures == {} and decoded.facts is None
     assert rejection(pool.submit_file(os.fsencode(path), always)).reason is Reason.TRUNCATED
 
 
 def test_bytes_are_decoded(pool: DecodePool) -> None:
-    decoded = pool.submit_bytes(PICTURE).result(PATIENCE_S)
+    decoded = pool.submit_bytes(PICTURE, SIZE).result(PATIENCE_S)
     assert decoded.image_id == image_id_of(PICTURE) and decoded.stamp is None
-    assert decoded.pixels is not None
-    assert_upright(decoded.pixels)
-    assert rejection(pool.submit_bytes(b"")).reason is Reason.EMPTY
+    assert_upright(decoded.pictures[SIZE])
+    assert rejection(pool.submit_bytes(b"", SIZE)).reason is Reason.EMPTY
 
 
 def test_a_name_that_is_not_utf8_is_read(pool: DecodePool, tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/caf\xe9 \n.png"
     with open(path, "wb") as stream:
         stream.write(PICTURE)
-    assert pool.submit_file(path, always).result(PATIENCE_S).pixels is not None
+    assert pool.submit_file(path, always).result(PATIENCE_S).pictures
 
 
 def test_a_file_that_is_gone_is_not_found(pool: DecodePool, tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_a_file_that_is_too_large_is_refused_unread(pool: DecodePool, tmp_path: 
         stream.truncate(1 << 40)
     error = rejection(pool.submit_file(os.fsencode(path), always))
     assert error.reason is Reason.TOO_MANY_BYTES and "max_image_bytes" in error.detail
-    assert rejection(pool.submit_bytes(bytes(LIMITS.max_bytes + 1))).reason is Reason.TOO_MANY_BYTES
+    assert rejection(pool.submit_bytes(bytes(LIMITS.max_bytes + 1), SIZE)).reason is Reason.TOO_MANY_BYTES
 
 
 def test_a_file_written_to_all_the_time_is_never_half_read(pool: DecodePool, tmp_path: Path) -> None:
@@ -164,11 +165,11 @@ def test_what_the_question_raises_is_the_callers_and_the_worker_goes_on(pool: De
     path = tmp_path / "a.png"
     path.write_bytes(PICTURE)
 
-    def broken(_: ImageId) -> bool:
+    def broken(_: ImageId) -> list[Size]:
         raise LookupError("no catalogue")
 
     assert isinstance(pool.submit_file(os.fsencode(path), broken).exception(PATIENCE_S), LookupError)
-    assert pool.submit_file(os.fsencode(path), always).result(PATIENCE_S).pixels is not None
+    assert pool.submit_file(os.fsencode(path), always).result(PATIENCE_S).pictures
 
 
 @pytest.mark.parametrize(
@@ -189,46 +190,46 @@ def test_what_an_image_does_to_a_worker_is_that_images_alone(
 ) -> None:
     path = tmp_path / "hostile"
     path.write_bytes(data)
-    for future in (rough.submit_bytes(data), rough.submit_file(os.fsencode(path), always)):
+    for future in (rough.submit_bytes(data, SIZE), rough.submit_file(os.fsencode(path), always)):
         error = rejection(future)
         assert error.reason is reason and says in error.detail, error.detail
-    assert rough.submit_bytes(PICTURE).result(PATIENCE_S).pixels is not None
+    assert rough.submit_bytes(PICTURE, SIZE).result(PATIENCE_S).pictures
 
 
 @pytest.mark.parametrize("name", ["PNG", "AVIF", "TIFF", "JPEG2000"])
 def test_a_picture_larger_than_its_memory_is_out_of_memory(name: str) -> None:
-    settings = WorkerSettings(SIZE, DecodeLimits(1 << 24, 1 << 30), memory_bytes=40 << 20)
+    settings = WorkerSettings(DecodeLimits(1 << 24, 1 << 30), memory_bytes=40 << 20)
     options = {"compression": "tiff_adobe_deflate"} if name == "TIFF" else {}
     data = encoded(Image.new("RGB", (4000, 4000)), name, **options)
     pool = DecodePool(1, settings)
     try:
-        error = rejection(pool.submit_bytes(data))
+        error = rejection(pool.submit_bytes(data, SIZE))
         assert error.reason is Reason.OUT_OF_MEMORY and "decode_memory_bytes" in error.detail, error.detail
-        assert pool.submit_bytes(PICTURE).result(PATIENCE_S).pixels is not None
+        assert pool.submit_bytes(PICTURE, SIZE).result(PATIENCE_S).pictures
     finally:
         pool.close()
 
 
 def test_a_worker_writes_no_file_and_steps_back(rough: DecodePool, tmp_path: Path) -> None:
     path = tmp_path / "written"
-    assert "kept from writing" in rejection(rough.submit_bytes(b"write " + os.fsencode(path))).detail
+    assert "kept from writing" in rejection(rough.submit_bytes(b"write " + os.fsencode(path), SIZE)).detail
     assert not path.exists() or path.stat().st_size == 0
-    assert int(rejection(rough.submit_bytes(b"nice")).detail) >= 7
+    assert int(rejection(rough.submit_bytes(b"nice", SIZE)).detail) >= 7
 
 
 def test_a_worker_killed_while_idle_costs_no_image(rough: DecodePool) -> None:
-    pid = int(rejection(rough.submit_bytes(b"pid")).detail)
+    pid = int(rejection(rough.submit_bytes(b"pid", SIZE)).detail)
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: not running(pid))
-    assert rough.submit_bytes(PICTURE).result(PATIENCE_S).pixels is not None
+    assert rough.submit_bytes(PICTURE, SIZE).result(PATIENCE_S).pictures
 
 
 def test_stop_signals_leave_workers_to_their_parent(rough: DecodePool) -> None:
-    pid = int(rejection(rough.submit_bytes(b"pid")).detail)
+    pid = int(rejection(rough.submit_bytes(b"pid", SIZE)).detail)
     os.kill(pid, signal.SIGINT)
     os.kill(pid, signal.SIGTERM)
-    assert rejection(rough.submit_bytes(b"pid")).detail == str(pid)
-    assert os.getsid(pid) == pid
+    assert rejection(rough.submit_bytes(b"pid", SIZE)).detail == str(pid)
+    assert os.getpgid(pid) == pid and os.getsid(pid) == os.getsid(0)
 
 
 def test_workers_work_at_the_same_time(tmp_path: Path) -> None:
@@ -236,24 +237,24 @@ def test_workers_work_at_the_same_time(tmp_path: Path) -> None:
     path.write_bytes(PICTURE)
     meeting = threading.Barrier(2)
 
-    def wanted(_: ImageId) -> bool:
+    def wanted(_: ImageId) -> list[Size]:
         meeting.wait(PATIENCE_S)
-        return True
+        return [SIZE]
 
     pool = DecodePool(2, SETTINGS)
     try:
         for future in [pool.submit_file(os.fsencode(path), wanted) for _ in range(6)]:
-            assert future.result(PATIENCE_S).pixels is not None
+            assert future.result(PATIENCE_S).pictures
     finally:
         pool.close()
 
 
 def test_a_queued_future_that_is_cancelled_is_skipped() -> None:
-    pool = DecodePool(1, WorkerSettings(SIZE, LIMITS, timeout_s=PATIENCE_S), hostile)
+    pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=PATIENCE_S), hostile)
     try:
-        busy = pool.submit_bytes(b"hang")
+        busy = pool.submit_bytes(b"hang", SIZE)
         eventually(busy.running)
-        queued = pool.submit_bytes(PICTURE)
+        queued = pool.submit_bytes(PICTURE, SIZE)
         assert queued.cancel()
     finally:
         pool.close()
@@ -261,16 +262,16 @@ def test_a_queued_future_that_is_cancelled_is_skipped() -> None:
 
 
 def test_close_ends_everything_at_once_whatever_workers_do() -> None:
-    pool = DecodePool(2, WorkerSettings(SIZE, LIMITS, timeout_s=3600.0), hostile)
-    pids = {int(rejection(future).detail) for future in [pool.submit_bytes(b"pid") for _ in range(20)]}
-    futures = [pool.submit_bytes(b"hang") for _ in range(6)]
+    pool = DecodePool(2, WorkerSettings(LIMITS, timeout_s=3600.0), hostile)
+    pids = {int(rejection(future).detail) for future in [pool.submit_bytes(b"pid", SIZE) for _ in range(20)]}
+    futures = [pool.submit_bytes(b"hang", SIZE) for _ in range(6)]
     eventually(futures[0].running)
     pool.close()
     assert not wait(futures, PATIENCE_S).not_done
     for future in futures:
         assert future.cancelled() or isinstance(future.exception(), CancelledError)
     assert not any(running(pid) for pid in pids)
-    assert pool.submit_bytes(PICTURE).cancelled()
+    assert pool.submit_bytes(PICTURE, SIZE).cancelled()
 
 
 def test_workers_that_cannot_start_are_not_the_images_fault() -> None:
@@ -279,7 +280,7 @@ def test_workers_that_cannot_start_are_not_the_images_fault() -> None:
 
     pool = DecodePool(1, SETTINGS, local)  # type: ignore[arg-type]
     try:
-        error = pool.submit_bytes(PICTURE).exception(PATIENCE_S)
+        error = pool.submit_bytes(PICTURE, SIZE).exception(PATIENCE_S)
         assert isinstance(error, SimdError) and not isinstance(error, ImageRejected)
     finally:
         pool.close()
@@ -290,9 +291,9 @@ import sys
 from simd.featurize.workers import DecodePool, WorkerSettings
 from tests.featurize.drawings import LIMITS, SIZE
 from tests.featurize.hostile import hostile
-pool = DecodePool(1, WorkerSettings(SIZE, LIMITS, timeout_s=3600.0), hostile)
-print(pool.submit_bytes(b"pid").exception().detail, flush=True)
-pool.submit_bytes(b"spin")
+pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=3600.0), hostile)
+print(pool.submit_bytes(b"pid", SIZE).exception().detail, flush=True)
+pool.submit_bytes(b"spin", SIZE)
 sys.stdin.read()
 """
 

@@ -1,0 +1,111 @@
+"""What a decode worker's messages say, checked.
+
+A worker that decodes hostile images may be taken over: its numbers may be too large for the catalogue, its text no
+text. What makes no sense is a ValueError, TypeError, KeyError or OverflowError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simd.errors import ImageRejected, Reason
+from simd.featurize.channel import Message
+from simd.types import ID_BYTES, ImageFacts, ImageId, Pixels, Size, Stamp
+
+NONSENSE = (ValueError, TypeError, KeyError, OverflowError)
+
+_MAX_TEXT = 2000
+_MAX_NAME = 20
+_INT64 = range(-(1 << 63), 1 << 63)
+_SIDE = range(1, 1 << 31)
+
+
+class FileChanged(Exception):
+    """A file was written to while it was read: what was read is nobody's picture. Try again when it has settled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A file that was read: its content's id, and what it looked like."""
+
+    image_id: ImageId
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """A decoded image: uint8 `(height, width, 3)` at each size asked for, and what is known about the original."""
+
+    by_size: Mapping[Size, Pixels]
+    facts: ImageFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Decoding this image would take much memory, and waits for leave to."""
+
+    memory: int
+
+
+def identity(message: Message) -> Identity:
+    """The answer to `file`.
+
+    Raises:
+        ImageRejected, FileNotFoundError, FileChanged: as the worker says.
+    """
+    _raise_refusal(message)
+    image_id = bytes.fromhex(message.header["image_id"])
+    if len(image_id) != ID_BYTES:
+        raise ValueError("an image id of the wrong length")
+    size, mtime_ns, inode = (_number(value, _INT64) for value in message.header["stamp"])
+    return Identity(ImageId(image_id), Stamp(size, mtime_ns, inode))
+
+
+def pictures(message: Message, sizes: Sequence[Size]) -> Pictures | Needs:
+    """The answer to `decode` and `bytes`: pictures one after the other in the order of the sizes, or a question.
+
+    Raises:
+        ImageRejected, FileNotFoundError, FileChanged: as the worker says.
+    """
+    _raise_refusal(message)
+    if "needs" in message.header:
+        return Needs(_number(message.header["needs"], _INT64))
+    width, height, name = message.header["facts"]
+    facts = ImageFacts(_number(width, _SIDE), _number(height, _SIDE), _text(name, _MAX_NAME))
+    ends = np.cumsum([bytes_of(size) for size in sizes])
+    parts = np.split(np.frombuffer(message.body, np.uint8), ends[:-1])
+    by_size = {size: part.reshape(*size, 3) for size, part in zip(sizes, parts, strict=True)}
+    return Pictures(by_size, facts)
+
+
+def bytes_of(size: Size) -> int:
+    """Of a picture."""
+    height, width = size
+    return height * width * 3
+
+
+def _raise_refusal(message: Message) -> None:
+    header = message.header
+    if "rejected" in header:
+        reason, detail = header["rejected"]
+        raise ImageRejected(Reason(reason), _text(detail, _MAX_TEXT))
+    if "gone" in header:
+        raise FileNotFoundError("the file is gone")
+    if "changed" in header:
+        raise FileChanged("the file was written to while it was read")
+
+
+def _number(value: Any, allowed: range) -> int:
+    number = int(value)
+    if number not in allowed:
+        raise ValueError(f"{number} is not in {allowed.start}..{allowed.stop - 1}")
+    return number
+
+
+def _text(value: Any, length: int) -> str:
+    """Text that can be stored and sent: libraries quote the bytes of broken files in their messages."""
+    return str(value)[:length].encode("utf-8", "replace").decode()

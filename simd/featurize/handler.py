@@ -1,0 +1,243 @@
+"""One decode worker, seen from the thread of the pool that it works for.
+
+Starts it when it is needed, hands it one image at a time, watches the clock, and replaces it when it crashed, was too
+slow or said something that makes no sense. What an image does to its worker ends up as that image's `ImageRejected`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from simd.errors import ImageRejected, Reason, SimdError
+from simd.featurize import answers
+from simd.featurize.answers import Needs, Pictures
+from simd.featurize.channel import ChannelClosed, ChannelGarbled, Message
+from simd.featurize.decode import DecodeLimits, Picture, too_many_bytes
+from simd.featurize.process import Child, spawn, status_text
+from simd.types import ImageFacts, ImageId, Pixels, Size, Stamp, image_id_of
+
+Decoder = Callable[[bytes, Size, DecodeLimits, Callable[[int], None]], Picture]
+"""`decode.decode`, or what a test puts in its place."""
+Wanted = Callable[[ImageId], Collection[Size]]
+Admit = Callable[[int], bool]
+T = TypeVar("T")
+
+_START_TIMEOUT_S = 60.0
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+class Postponed(Exception):
+    """The image needs more memory than there is now; it has to be handed over again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a worker found.
+
+    Attributes:
+        image_id: the content's identity.
+        stamp: the file as it was read; None for bytes.
+        pictures: uint8 `(height, width, 3)` at each size it was wanted in; none when the image was not wanted.
+        facts: about the original; None when the image was not wanted.
+    """
+
+    image_id: ImageId
+    stamp: Stamp | None
+    pictures: Mapping[Size, Pixels]
+    facts: ImageFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How workers are set up.
+
+    Attributes:
+        limits: what one image may cost.
+        timeout_s: how long reading, and how long decoding one image may take.
+        memory_bytes: what decoding one image may take, and what the large images in work at once may take together.
+        niceness: how far workers step back for other processes, 0 to 19.
+        idle_s: how long a worker without work is kept; one always is.
+    """
+
+    limits: DecodeLimits
+    timeout_s: float = 30.0
+    memory_bytes: int = 2 << 30
+    niceness: int = 0
+    idle_s: float = 60.0
+
+
+class Handler:
+    """Used by one thread; only `close` may come from another.
+
+    Attributes:
+        lost: workers that crashed, or were killed for a limit or an answer that makes no sense.
+    """
+
+    def __init__(self, settings: WorkerSettings, decode: Decoder) -> None:
+        self._settings = settings
+        self._decode = decode
+        self._lock = threading.Lock()
+        self._child: Child | None = None
+        self._closed = False
+        self.lost = 0
+
+    def file(self, path: bytes, wanted: Wanted, admit: Admit) -> Decoded:
+        """See `DecodePool.submit_file`.
+
+        Args:
+            path: absolute.
+            wanted: the sizes in which to decode this content.
+            admit: whether so many bytes of memory may be taken now.
+
+        Raises:
+            Postponed: they may not.
+        """
+        found = self._ask({"do": "file"}, path, answers.identity)
+        try:
+            sizes = list(wanted(found.image_id))
+        except BaseException:
+            self._tell({"do": "skip"})
+            raise
+        if not sizes:
+            self._tell({"do": "skip"})
+            return Decoded(found.image_id, found.stamp, {}, None)
+        pictures = self._pictures({"do": "decode", "sizes": sizes}, b"", sizes, admit)
+        return Decoded(found.image_id, found.stamp, pictures.by_size, pictures.facts)
+
+    def blob(self, data: bytes, size: Size, admit: Admit) -> Decoded:
+        """See `DecodePool.submit_bytes`, and `file`."""
+        if len(data) > self._settings.limits.max_bytes:
+            raise too_many_bytes(len(data), self._settings.limits)
+        pictures = self._pictures({"do": "bytes", "sizes": [size]}, data, [size], admit)
+        return Decoded(image_id_of(data), None, pictures.by_size, pictures.facts)
+
+    def warm_up(self) -> None:
+        """Start the worker before the first image comes. A failure is reported by that image."""
+        try:
+            self._ready()
+        except (SimdError, CancelledError):
+            self.kill()
+
+    def kill(self) -> None:
+        """End the worker; the next image gets a new one."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+    def close(self) -> None:
+        """End the worker, whatever it does, for good."""
+        with self._lock:
+            self._closed = True
+            if self._child is not None:
+                self._child.process.kill()
+
+    def _pictures(self, header: dict[str, Any], data: bytes, sizes: Sequence[Size], admit: Admit) -> Pictures:
+        max_body = sum(map(answers.bytes_of, sizes))
+        answer = self._ask(header, data, lambda message: answers.pictures(message, sizes), max_body)
+        if isinstance(answer, Needs):
+            if not admit(answer.memory):
+                self._tell({"do": "skip"})
+                raise Postponed
+            answer = self._ask({"do": "decode"}, b"", lambda message: _decoded(message, sizes), max_body)
+        return answer
+
+    def _ask(self, header: dict[str, Any], body: bytes, parse: Callable[[Message], T], max_body: int = 0) -> T:
+        """Send, and wait for the answer within the time limit; a worker that does not answer well is replaced."""
+        child = self._child if header["do"] == "decode" else self._ready()
+        if child is None:
+            raise CancelledError
+        deadline = time.monotonic() + self._settings.timeout_s
+        try:
+            child.channel.send(header, body, self._settings.timeout_s)
+            return parse(child.channel.receive(max(0.0, deadline - time.monotonic()), max_body))
+        except TimeoutError as error:
+            self._lose()
+            raise ImageRejected(
+                Reason.TIMEOUT,
+                f"it was not done after {self._settings.timeout_s:g} s; raise `decode_timeout_s` to allow more",
+            ) from error
+        except ChannelClosed as error:
+            raise self._crashed() from error
+        except (ChannelGarbled, *answers.NONSENSE) as error:
+            self._lose()
+            raise ImageRejected(Reason.CRASHED, f"the decoder gave an answer that makes no sense: {error}") from error
+
+    def _lose(self) -> None:
+        self.lost += 1
+        self.kill()
+
+    def _tell(self, header: dict[str, Any]) -> None:
+        if self._child is not None:
+            try:
+                self._child.channel.send(header, timeout=self._settings.timeout_s)
+            except (ChannelClosed, TimeoutError):
+                self.kill()
+
+    def _crashed(self) -> ImageRejected | CancelledError:
+        if self._closed:
+            self.kill()
+            return CancelledError()
+        self.lost += 1
+        return ImageRejected(Reason.CRASHED, f"the decoder crashed on this file ({status_text(self._wait())})")
+
+    def _wait(self) -> int:
+        """The exit status of a worker that closed its channel."""
+        child = self._child
+        if child is None:
+            return 0
+        try:
+            status = child.process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            status = child.kill()
+        child.channel.close()
+        self._child = None
+        return status
+
+    def _ready(self) -> Child:
+        """The worker, started if there is none."""
+        if self._child is not None and self._child.alive():
+            return self._child
+        self.kill()
+        with self._lock:
+            if self._closed:
+                raise CancelledError
+            try:
+                self._child = spawn("simd.featurize.worker", extra=_ENVIRONMENT)
+            except OSError as error:
+                raise SimdError(f"no decode worker can be started: {error.strerror}") from error
+        settings = self._settings
+        try:
+            self._child.channel.send(
+                {
+                    "decode": f"{self._decode.__module__}:{self._decode.__qualname__}",
+                    "limits": dataclasses.asdict(settings.limits),
+                    "memory_bytes": settings.memory_bytes,
+                    "niceness": settings.niceness,
+                }
+            )
+            self._child.channel.receive(_START_TIMEOUT_S, 0)
+        except (ChannelClosed, ChannelGarbled, TimeoutError) as error:
+            self.kill()
+            if self._closed:
+                raise CancelledError from error
+            raise SimdError("a decode worker did not start; what it said is on the daemon's standard error") from error
+        return self._child
+
+
+def _decoded(message: Message, sizes: Sequence[Size]) -> Pictures:
+    answer = answers.pictures(message, sizes)
+    if isinstance(answer, Needs):
+        raise ValueError("it asked for memory twice")
+    return answer

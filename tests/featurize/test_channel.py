@@ -1,0 +1,138 @@
+"""Whatever arrives on a channel is a message or an error that is expected."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simd.errors import ImageRejected
+from simd.featurize import answers
+from simd.featurize.answers import FileChanged, Needs, Pictures
+from simd.featurize.channel import Channel, ChannelClosed, ChannelGarbled, Message
+
+SIZES = [(2, 3), (1, 1)]
+BODY = bytearray(range(21))
+
+
+def received(data: bytes, max_body: int = 1 << 16) -> Message:
+    """What comes out at the other end when these bytes were sent and the sender is gone."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+
+        def send() -> None:
+            theirs.sendall(data)
+            theirs.shutdown(socket.SHUT_WR)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        try:
+            return Channel(ours).receive(5.0, max_body)
+        finally:
+            sender.join()
+
+
+def frame(header: bytes, body: bytes = b"") -> bytes:
+    return struct.pack("<IQ", len(header), len(body)) + header + body
+
+
+def test_a_message_arrives_as_it_was_sent() -> None:
+    message = received(frame(b'{"a": [1, "x"]}', b"body"))
+    assert message.header == {"a": [1, "x"]} and message.body == b"body"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200))
+def test_garbled_bytes_are_told_from_messages(data: bytes) -> None:
+    with pytest.raises((ChannelClosed, ChannelGarbled)):
+        received(data)
+
+
+@settings(max_examples=200, deadline=None)
+@given(header=st.binary(max_size=60), body=st.binary(max_size=60), cut=st.integers(0, 20))
+def test_a_frame_of_any_content_is_a_message_or_garbled(header: bytes, body: bytes, cut: int) -> None:
+    data = frame(header, body)
+    try:
+        message = received(data[: len(data) - cut])
+    except (ChannelClosed, ChannelGarbled):
+        return
+    assert isinstance(message.header, dict) and message.body == body and cut == 0
+
+
+@pytest.mark.parametrize(
+    "header", [b"[" * 60_000, b'{"a":' * 10_000, b"1", b'"text"', b"\xff\xfe", b"9" * 60_000, b"{}" + b" " * 70_000]
+)
+def test_a_header_that_is_no_object_is_garbled_however_deep_or_long(header: bytes) -> None:
+    with pytest.raises(ChannelGarbled):
+        received(frame(header))
+
+
+def test_a_body_larger_than_agreed_is_refused_before_it_is_read() -> None:
+    with pytest.raises(ChannelGarbled):
+        received(struct.pack("<IQ", 2, 1 << 60) + b"{}", 100)
+
+
+def test_a_message_that_does_not_come_in_time_is_a_timeout() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(struct.pack("<IQ", 100, 0) + b"{")
+        with pytest.raises(TimeoutError):
+            Channel(ours).receive(0.05)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    header=st.dictionaries(
+        st.sampled_from(["image_id", "stamp", "facts", "rejected", "gone", "changed", "needs"]), JSON, max_size=4
+    ),
+    body=st.binary(max_size=30) | st.just(bytes(BODY)),
+)
+def test_an_answer_of_any_content_is_used_or_refused(header: dict[str, Any], body: bytes) -> None:
+    message = Message(json.loads(json.dumps(header)), bytearray(body))
+    for parse in (answers.identity, lambda m: answers.pictures(m, SIZES)):
+        try:
+            parse(message)
+        except (ImageRejected, FileNotFoundError, FileChanged, *answers.NONSENSE):
+            pass
+
+
+def test_pictures_come_in_the_order_of_the_sizes() -> None:
+    found = answers.pictures(Message({"facts": [10, 20, "PNG"]}, BODY), SIZES)
+    assert isinstance(found, Pictures)
+    assert found.by_size[(2, 3)].ravel().tolist() == list(range(18))
+    assert found.by_size[(1, 1)].ravel().tolist() == [18, 19, 20]
+    assert answers.pictures(Message({"needs": 77}, bytearray()), SIZES) == Needs(77)
+
+
+@pytest.mark.parametrize(
+    "facts", [[0, 1, "PNG"], [1 << 40, 1, "PNG"], [1, -3, "PNG"], [float("inf"), 1, "PNG"], [1, 1], "abcd"]
+)
+def test_facts_that_cannot_be_are_refused(facts: Any) -> None:
+    with pytest.raises(answers.NONSENSE):
+        answers.pictures(Message({"facts": facts}, BODY), SIZES)
+
+
+@pytest.mark.parametrize("stamp", [[1 << 63, 0, 0], [0, 0, -(1 << 64)], [0, float("nan"), 0], ["x", 0, 0], [0, 0]])
+def test_a_stamp_that_the_catalogue_cannot_hold_is_refused(stamp: Any) -> None:
+    with pytest.raises(answers.NONSENSE):
+        answers.identity(Message({"image_id": "00" * 16, "stamp": stamp}, bytearray()))
+
+
+def test_a_reason_in_words_that_cannot_be_stored_is_made_storable() -> None:
+    message = Message({"rejected": ["corrupt", "quoted \ud800 " + "x" * 100_000]}, bytearray())
+    with pytest.raises(ImageRejected) as caught:
+        answers.identity(message)
+    assert caught.value.detail.startswith("quoted ? x") and len(caught.value.detail.encode()) <= 2000
