@@ -1,26 +1,55 @@
-"""`python -m simd.featurize.export DIRECTORY`: write the embedded model as a SavedModel.
+"""`python -m simd.featurize.export COMMAND ...`: what needs TensorFlow to make models, in a process of its own.
 
-Run by `models.resolve` in a process of its own, because it imports TensorFlow.
+* `embedded DIRECTORY`: write the embedded model as a SavedModel.
+* `saved_model SOURCE DIRECTORY FACTS TOLD`: convert a SavedModel; FACTS is a file for what was found, TOLD is JSON.
+* `fetch HANDLE`: let tensorflow_hub fetch a model into its cache.
+
+On failure the last line of stderr says why.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from simd.errors import SimdError
+from simd.featurize.engines.cpu import require
 from simd.featurize.weights import lite0_file, read_weights
 
 
 def main() -> None:
-    """Export to the directory named on the command line; on failure the last line of stderr says why."""
+    """Do what the command line says."""
+    command, *arguments = sys.argv[1:]
+    commands: dict[str, Callable[..., None]] = {"embedded": _embedded, "saved_model": _saved_model, "fetch": _fetch}
     try:
-        weights = read_weights(lite0_file())
-        from simd.featurize.engines.tensorflow import export_lite0
-
-        export_lite0(weights, Path(sys.argv[1]))
+        require("tensorflow")
+        commands[command](*arguments)
     except SimdError as error:
-        sys.exit(str(error))
+        sys.exit(" ".join(str(error).split()))
+    except ModuleNotFoundError as error:
+        sys.exit(f"{error}; what makes models comes with `pip install 'simd-images[daemon]'`")
+
+
+def _embedded(directory: str) -> None:
+    weights = read_weights(lite0_file())
+    from simd.featurize.engines import tensorflow
+
+    tensorflow.export_lite0(weights, Path(directory))
+
+
+def _saved_model(source: str, directory: str, facts: str, told: str) -> None:
+    from simd.featurize.engines import tensorflow
+
+    found = tensorflow.convert(Path(source), Path(directory), json.loads(told))
+    Path(facts).write_text(json.dumps(found))
+
+
+def _fetch(handle: str) -> None:
+    from simd.featurize.engines import tensorflow
+
+    tensorflow.fetch(handle)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 from simd.errors import ModelError
 from simd.featurize.engines.base import Batch, Engine
 from simd.featurize.golden import golden, pictures
-from simd.featurize.models import Model
+from simd.featurize.spec import Model
 from simd.types import Vector
 from simd.vectors.metric import half, normalise
 

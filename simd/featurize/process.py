@@ -1,8 +1,9 @@
 """Child processes of this room: a fresh interpreter that runs one module and talks over a channel.
 
 A fresh interpreter, not a fork: the daemon has threads, gRPC and mapped files, none of which survive a fork, and the
-main program is never imported a second time. A child has its own session, so that Ctrl-C in the parent's terminal
-does not reach it.
+main program is never imported a second time. A child has its own process group, so that Ctrl-C in the parent's
+terminal does not reach it, but no session of its own: kernels that share the CPU among sessions (autogroups) would give
+each child as much of it as the daemon has, however low its priority.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -75,7 +77,7 @@ def spawn(
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             pass_fds=[theirs.fileno()],
-            start_new_session=True,
+            process_group=0,
             env=environment(extra),
         )
     except BaseException:
@@ -91,6 +93,17 @@ def inherited() -> Channel:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return Channel(socket.socket(fileno=int(sys.argv[1])))
+
+
+def status_text(status: int) -> str:
+    """How a process ended, for a person."""
+    if status >= 0:
+        return f"status {status}"
+    if -status == signal.SIGILL:
+        return "SIGILL: this CPU lacks an instruction that the library was built with"
+    with suppress(ValueError):
+        return f"killed by {signal.Signals(-status).name}"
+    return f"killed by signal {-status}"
 
 
 def die_with_parent() -> None:

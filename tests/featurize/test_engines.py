@@ -62,6 +62,15 @@ def test_a_gpu_is_seen_by_its_drivers_files(tmp_path: Path, parts: tuple[str, ..
     assert choose("cpu", system).device == "cpu"
 
 
+def test_a_model_that_runs_on_cpus_only_uses_no_gpu_and_says_so(tmp_path: Path) -> None:
+    assert choose("auto", tmp_path, onnx=True).reason == "cpu: no NVIDIA device found"
+    choice = choose("auto", device(tmp_path, "dev", "nvidia0"), onnx=True)
+    assert (choice.device, choice.engine) == ("cpu", "onnxruntime")
+    assert "nvidia0 is not used" in choice.reason
+    with pytest.raises(ConfigError, match="ONNX"):
+        choose("gpu", tmp_path, onnx=True)
+
+
 def test_a_control_node_alone_is_no_gpu(tmp_path: Path) -> None:
     assert choose("auto", device(tmp_path, "dev", "nvidiactl")).device == "cpu"
 

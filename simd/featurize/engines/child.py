@@ -22,8 +22,9 @@ import numpy as np
 from simd.errors import ModelError, SimdError
 from simd.featurize.channel import Channel, ChannelClosed, Message
 from simd.featurize.engines.base import Batch, Raw
-from simd.featurize.models import Model, ModelSpec
-from simd.featurize.process import Child, inherited, spawn
+from simd.featurize.engines.cpu import require
+from simd.featurize.process import Child, inherited, spawn, status_text
+from simd.featurize.spec import Model, spec_from
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class ChildEngine:
     Args:
         model: what to load.
         device: "gpu" or "cpu".
-        idle_s: after how many seconds without work the process ends.
+        idle_s: after how many seconds without work the process ends; None keeps it.
         signature: which of the SavedModel's functions to run.
         timeout_s: how long the start, and how long one call, may take.
     """
@@ -46,7 +47,7 @@ class ChildEngine:
         model: Model,
         *,
         device: str,
-        idle_s: float = 60.0,
+        idle_s: float | None = 60.0,
         signature: str = "serving_default",
         timeout_s: float = 300.0,
     ) -> None:
@@ -146,7 +147,7 @@ class ChildEngine:
             status = self._child.kill()
             said = self._last_words()
             self._discard()
-            raise ModelError(f"the {self.device} engine's process ended (status {status}): {said}") from error
+            raise ModelError(f"the {self.device} engine's process ended ({status_text(status)}): {said}") from error
         if "error" in answer.header:
             raise ModelError(answer.header["error"])
         return answer
@@ -178,10 +179,11 @@ def main() -> None:
 
 
 def _serve(channel: Channel, first: dict[str, Any]) -> None:
-    from simd.featurize.engines.tensorflow import TensorFlowEngine
-
-    spec = ModelSpec(**{**first["spec"], "value_range": tuple(first["spec"]["value_range"])})
+    spec = spec_from(first["spec"])
     try:
+        require("tensorflow")
+        from simd.featurize.engines.tensorflow import TensorFlowEngine
+
         engine = TensorFlowEngine(spec, Path(first["directory"]), device=first["device"], signature=first["signature"])
     except SimdError as error:
         channel.send({"error": str(error)})

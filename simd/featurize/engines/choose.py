@@ -1,6 +1,8 @@
 """Which engine runs the backbone, on what, and why.
 
-A GPU is looked for without TensorFlow, by the driver's files, so that a machine without one never imports it.
+A SavedModel is run by TensorFlow on a GPU and by OpenVINO on a CPU, or by TensorFlow where OpenVINO cannot read it; an
+ONNX file by onnxruntime, on the CPU. A GPU is looked for without TensorFlow, by the driver's files, so that a machine
+without one never imports it.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ from pathlib import Path
 from simd.errors import ConfigError, ModelError
 from simd.featurize.engines.base import Engine
 from simd.featurize.engines.child import ChildEngine
+from simd.featurize.engines.onnx import OnnxEngine
 from simd.featurize.engines.openvino import OpenVinoEngine
-from simd.featurize.models import Model
+from simd.featurize.priority import at_low_priority
+from simd.featurize.spec import Model
 
 _log = logging.getLogger(__name__)
 
@@ -35,51 +39,94 @@ class OpenedEngine:
     choice: DeviceChoice
 
 
-def choose(device: str, system: Path = Path("/")) -> DeviceChoice:
+def choose(device: str, system: Path = Path("/"), *, onnx: bool = False) -> DeviceChoice:
     """Decide by what the machine has.
 
     Args:
         device: the setting: "auto", "cpu" or "gpu".
         system: the root of the filesystem that is looked at.
+        onnx: whether the model is an ONNX file.
 
     Raises:
-        ConfigError: "gpu", and there is none.
+        ConfigError: "gpu", and there is none, or the model cannot run on it.
     """
+    engine = OnnxEngine.name if onnx else OpenVinoEngine.name
     if device == "cpu":
-        return DeviceChoice("cpu", "openvino", "cpu: the setting `device` says so")
+        return DeviceChoice("cpu", engine, "cpu: the setting `device` says so")
+    if onnx and device == "gpu":
+        raise ConfigError(
+            "the setting `device` is gpu, but ONNX models run on the CPU only",
+            field="device",
+            remedy="use a SavedModel, or set `device` to auto or cpu",
+        )
     found = _nvidia_device(system)
+    if onnx and found is not None:
+        return DeviceChoice("cpu", engine, f"cpu: ONNX models run on the CPU only, so {found} is not used")
     if found is not None:
-        return DeviceChoice("gpu", "tensorflow", f"gpu: {found}")
+        return DeviceChoice("gpu", ChildEngine.name, f"gpu: {found}")
     if device == "gpu":
         raise ConfigError(
             "the setting `device` is gpu, but no NVIDIA device was found",
             field="device",
             remedy="install the driver and let this process see /dev/nvidia*, or set `device` to auto or cpu",
         )
-    return DeviceChoice("cpu", "openvino", "cpu: no NVIDIA device found")
+    return DeviceChoice("cpu", engine, "cpu: no NVIDIA device found")
 
 
 def open_engine(model: Model, device: str, *, threads: int, system: Path = Path("/")) -> OpenedEngine:
     """The engine for indexing, ready to run. With "auto", a GPU that does not work is said and the CPU taken.
 
+    On a CPU its threads have a low priority. Whoever needs an engine for queries as well opens that one first: threads
+    that the runtime shares between engines then have the priority of queries.
+
     Raises:
-        ConfigError: "gpu", and there is none.
+        ConfigError: "gpu", and there is none, or the model cannot run on it.
         ModelError: the model does not load.
     """
-    choice = choose(device, system)
+    choice = choose(device, system, onnx=bool(model.spec.file))
+    reason = choice.reason
     if choice.device == "gpu":
-        engine = ChildEngine(model, device="gpu")
+        gpu = ChildEngine(model, device="gpu")
         try:
-            engine.start()
+            gpu.start()
         except ModelError as error:
-            engine.close()
+            gpu.close()
             if device == "gpu":
                 raise
-            choice = DeviceChoice("cpu", "openvino", f"cpu: the GPU cannot be used: {error}")
-            _log.warning("%s", choice.reason)
+            reason = f"cpu: the GPU cannot be used: {error}"
+            _log.warning("%s", reason)
         else:
-            return OpenedEngine(engine, choice)
-    return OpenedEngine(OpenVinoEngine(model, threads=threads, throughput=True), choice)
+            return OpenedEngine(gpu, choice)
+    engine = at_low_priority(lambda: _on_cpu(model, threads=threads, throughput=True))
+    if engine.name == ChildEngine.name:
+        reason += "; OpenVINO cannot run this model, so TensorFlow does"
+    return OpenedEngine(engine, DeviceChoice("cpu", engine.name, reason))
+
+
+def open_query_engine(model: Model, *, threads: int) -> Engine:
+    """The engine for queries: on the CPU, all cores to one picture, always loaded.
+
+    Raises:
+        ModelError: the model does not load.
+    """
+    return _on_cpu(model, threads=threads, throughput=False)
+
+
+def _on_cpu(model: Model, *, threads: int, throughput: bool) -> Engine:
+    if model.spec.file:
+        return OnnxEngine(model, threads=threads, throughput=throughput)
+    try:
+        return OpenVinoEngine(model, threads=threads, throughput=throughput)
+    except ModelError as error:
+        # A query must not wait for a process to start; indexing may.
+        engine = ChildEngine(model, device="cpu", idle_s=60.0 if throughput else None)
+        try:
+            engine.start()
+        except ModelError:
+            engine.close()
+            raise error from None
+        _log.warning("%s; TensorFlow runs it, which takes more time and memory", error)
+        return engine
 
 
 def _nvidia_device(system: Path) -> str | None:

@@ -7,6 +7,7 @@ streams instead.
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import numpy as np
 
 from simd.errors import ModelError
 from simd.featurize.engines.base import Batch, Raw
-from simd.featurize.models import Model, ModelSpec
+from simd.featurize.engines.cpu import require
+from simd.featurize.spec import Model, ModelSpec
 
 
 class OpenVinoEngine:
@@ -69,9 +71,21 @@ class OpenVinoEngine:
             self._requests = []
 
 
+def import_openvino() -> Any:
+    """The `openvino` package, without its telemetry.
+
+    With it, the import alone writes an identifier of the user into the home directory, and fails where there is none.
+    """
+    require("openvino")
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    import openvino
+
+    return openvino
+
+
 def _compile(spec: ModelSpec, directory: Path, threads: int, streams: int) -> Any:
     """The model with uint8 input of one picture, the value range applied inside."""
-    import openvino as ov
+    ov = import_openvino()
     from openvino.preprocess import PrePostProcessor
 
     core = ov.Core()
@@ -80,14 +94,12 @@ def _compile(spec: ModelSpec, directory: Path, threads: int, streams: int) -> An
         network = core.read_model(str(directory))
         steps = PrePostProcessor(network)
         steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-        steps.input().model().set_layout(ov.Layout("NHWC"))
-        low, high = spec.value_range
+        steps.input().model().set_layout(ov.Layout(spec.layout))
         convert = steps.input().preprocess().convert_element_type(ov.Type.f32)
-        if (low, high) != (0.0, 255.0):
-            scale = 255.0 / (high - low)
-            convert.mean(-low * scale).scale(scale)
+        if not spec.scaling.none:
+            convert.mean(list(spec.scaling.centre)).scale(list(spec.scaling.spread))
         network = steps.build()
-        network.reshape([1, spec.input_height, spec.input_width, 3])
+        network.reshape([1, *spec.size, 3])
         if len(network.outputs) > 1:
             network = ov.Model([network.output(spec.output)], network.get_parameters())
         compiled = core.compile_model(
@@ -102,7 +114,9 @@ def _compile(spec: ModelSpec, directory: Path, threads: int, streams: int) -> An
         )
         shape = list(compiled.output(0).shape)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1]
+        lines = str(error).strip().splitlines()
+        # What it could not convert is in a list; anything else is said last.
+        reason = next((line.removeprefix("-- ") for line in lines if line.startswith("-- ")), lines[-1])
         raise ModelError(f"OpenVINO cannot load the model {spec.name} from {directory}: {reason}") from error
     if shape != [1, spec.dimension]:
         raise ModelError(f"the model {spec.name} puts out {shape}, not [1, {spec.dimension}] as its specification says")

@@ -1,4 +1,4 @@
-"""The only file that imports TensorFlow: the export of the embedded model, and the engine for GPUs.
+"""The only file that imports TensorFlow: making SavedModels, and the engine for GPUs.
 
 The import takes seconds and hundreds of megabytes, and GPU memory comes back only when the process ends. So this file
 is used in child processes only.
@@ -6,6 +6,7 @@ is used in child processes only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import numpy as np
 import tensorflow as tf
 
 from simd.errors import ModelError
-from simd.featurize import lite0
+from simd.featurize import adopt, lite0
 from simd.featurize.engines.base import Batch, Raw
-from simd.featurize.models import ModelSpec
+from simd.featurize.spec import ModelSpec
 from simd.featurize.weights import Weights
 
 _LARGEST_BATCH = 64
+_EMBEDDING = "serving_default"
 
 
 def export_lite0(weights: Weights, directory: Path) -> None:
@@ -31,6 +33,22 @@ def export_lite0(weights: Weights, directory: Path) -> None:
     tf.saved_model.save(
         module, str(directory), signatures={"serving_default": module.embed, "classify": module.classify}
     )
+
+
+def convert(source: Path, directory: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Write any SavedModel as one of our form; see `adopt`.
+
+    Raises:
+        ModelError: it is not a function from pictures to vectors.
+    """
+    return adopt.adopt(tf, source, directory, told)
+
+
+def fetch(handle: str) -> None:
+    """Fetch a TF Hub model into the cache that `TFHUB_CACHE_DIR` names."""
+    import tensorflow_hub
+
+    tensorflow_hub.resolve(handle)
 
 
 class TensorFlowEngine:
@@ -48,7 +66,7 @@ class TensorFlowEngine:
 
     name = "tensorflow"
 
-    def __init__(self, spec: ModelSpec, directory: Path, *, device: str, signature: str = "serving_default") -> None:
+    def __init__(self, spec: ModelSpec, directory: Path, *, device: str, signature: str = _EMBEDDING) -> None:
         self.device = device
         _prepare(device)
         try:
@@ -60,13 +78,18 @@ class TensorFlowEngine:
         (argument,) = function.structured_input_signature[1]
         outputs = function.structured_outputs
         key = spec.output if spec.output in outputs else next(iter(outputs))
-        low, high = spec.value_range
-        scale = (high - low) / 255.0
+        if signature == _EMBEDDING and outputs[key].shape[1:] != [spec.dimension]:
+            raise ModelError(
+                f"the model {spec.name} puts out {outputs[key].shape}, not (n, {spec.dimension}) as it is described"
+            )
+        scaling = spec.scaling
         size = [None, spec.input_height, spec.input_width, 3]
+        axes = [0, 3, 1, 2] if spec.layout == "NCHW" else [0, 1, 2, 3]
 
         @tf.function(input_signature=[tf.TensorSpec(size, tf.uint8)])  # type: ignore[untyped-decorator]
         def run(pixels: Any) -> Any:
-            return function(**{argument: tf.cast(pixels, tf.float32) * scale + low})[key]
+            scaled = (tf.cast(pixels, tf.float32) - scaling.centre) / scaling.spread
+            return function(**{argument: tf.transpose(scaled, axes)})[key]
 
         self._run = run
         self._batch = _LARGEST_BATCH
@@ -77,14 +100,16 @@ class TensorFlowEngine:
         start = 0
         while start < len(pixels):
             part = pixels[start : start + self._batch]
+            batch = _padded(part)
             try:
-                parts.append(self._run(_padded(part)).numpy()[: len(part)])
+                parts.append(self._run(batch).numpy()[: len(part)])
             except tf.errors.ResourceExhaustedError as error:
-                if self._batch == 1:
+                if len(batch) == 1:
                     raise ModelError(
                         f"the {self.device} has no memory for a single picture: {error.message}"
                     ) from error
-                self._batch //= 2
+                # Half of what did not fit, not of what might have been: every attempt costs seconds.
+                self._batch = len(batch) // 2
             except tf.errors.OpError as error:
                 raise ModelError(f"TensorFlow failed on the {self.device}: {error.message}") from error
             else:

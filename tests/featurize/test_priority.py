@@ -1,0 +1,82 @@
+"""Indexing steps back: the backbone's threads, as the decoders', have a lower priority than those of queries."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from simd.featurize.engines.choose import open_engine, open_query_engine
+from simd.featurize.models import Model
+from simd.featurize.priority import INDEXING_NICENESS, at_low_priority
+
+
+def niceness() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+def ticks() -> dict[int, int]:
+    """CPU time by thread of this process, in the kernel's ticks."""
+    found = {}
+    for name in os.listdir("/proc/self/task"):
+        # A thread may end between the look and the reading.
+        with suppress(FileNotFoundError), open(f"/proc/self/task/{name}/stat") as stream:
+            fields = stream.read().rpartition(")")[2].split()
+            found[int(name)] = int(fields[11]) + int(fields[12])
+    return found
+
+
+def busy(work: object, count: int = 6) -> dict[int, int]:
+    """CPU ticks of other threads than this one that a backbone's work takes."""
+    before = ticks()
+    pixels = np.zeros((16, 224, 224, 3), np.uint8)
+    for _ in range(count):
+        work.run(pixels)  # type: ignore[attr-defined]
+    own = threading.get_native_id()
+    return {t: n - before.get(t, 0) for t, n in ticks().items() if t != own and n > before.get(t, 0)}
+
+
+def test_what_is_made_at_low_priority_starts_threads_of_low_priority() -> None:
+    heard: list[int] = []
+
+    def make() -> str:
+        thread = threading.Thread(target=lambda: heard.append(niceness()))
+        thread.start()
+        thread.join()
+        return "made"
+
+    own = niceness()
+    assert at_low_priority(make) == "made"
+    assert heard == [min(19, own + INDEXING_NICENESS)]
+    assert niceness() == own
+
+
+def test_what_fails_at_low_priority_fails_here() -> None:
+    def fail() -> None:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        at_low_priority(fail)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("threads", [1, 2])
+def test_p15_the_engine_of_indexing_takes_as_many_threads_as_it_may_and_they_step_back(
+    model: Model, threads: int
+) -> None:
+    queries = open_query_engine(model, threads=threads)
+    indexing = open_engine(model, "cpu", threads=threads).engine
+    try:
+        working = busy(indexing)
+        hard = {t for t, n in working.items() if n >= sum(working.values()) // 20}
+        assert 1 <= len(hard) <= threads
+        assert {os.getpriority(os.PRIO_PROCESS, t) for t in hard} == {min(19, niceness() + INDEXING_NICENESS)}
+        quick = busy(queries, 2)
+        assert {os.getpriority(os.PRIO_PROCESS, t) for t, n in quick.items() if n > 1} <= {niceness()}
+        assert hard.isdisjoint(t for t, n in quick.items() if n > 1)
+    finally:
+        indexing.close()
+        queries.close()
