@@ -1,30 +1,71 @@
-# The daemon on a CPU: weights and converted model inside, no network at run time, any --user, read-only root filesystem.
-#   docker build --target cpu -t simd .
-#   docker run --read-only --network none -v PICTURES:/pictures:ro -v STATE:/state -v RUN:/run/simd simd
-FROM docker.io/library/python:3.11-slim-bookworm AS build
+# The daemon in a container: weights and converted model inside, no network at run time, any --user, read-only root
+# filesystem. Target `cpu` (OpenVINO) or `gpu` (TensorFlow with CUDA; the host gives the driver).
+#   docker build --target cpu --tag simd:cpu .
+#   docker run --read-only --network none --user "$(id -u)" \
+#       -v PICTURES:/pictures:ro -v STATE:/state -v RUN:/run/simd simd:cpu
+# Everything that is installed is pinned by hash: the base by its digest, the packages by requirements/*.lock.
+ARG PYTHON_IMAGE=docker.io/library/python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+
+FROM ${PYTHON_IMAGE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1
 WORKDIR /src
+
+FROM build AS wheel
+COPY requirements/build.lock requirements/
+RUN python3 -m venv /opt/build && /opt/build/bin/pip install --require-hashes -r requirements/build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY simd simd
 COPY client client
-RUN python -m venv /opt/simd \
- && /opt/simd/bin/pip install --no-cache-dir --disable-pip-version-check '.[daemon]' \
- && /opt/simd/bin/python -c "from pathlib import Path; from simd.featurize.models import resolve; resolve('efficientnet-lite0', Path('/opt/simd/models'))" \
- && chmod -R a+rX /opt/simd
+COPY systemd systemd
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 
-FROM docker.io/library/python:3.11-slim-bookworm AS cpu
-COPY --from=build /opt/simd /opt/simd
+FROM build AS model
+COPY requirements/daemon.lock requirements/
+RUN python3 -m venv /opt/simd && /opt/simd/bin/pip install --require-hashes -r requirements/daemon.lock
+COPY --from=wheel /wheels /wheels
+RUN /opt/simd/bin/pip install --no-deps --no-index /wheels/*.whl \
+ && /opt/simd/bin/simd doctor --models-dir /models \
+ && chmod -R a+rX /models
+
+FROM build AS cpu-environment
+COPY requirements/runtime.lock requirements/
+RUN python3 -m venv /opt/simd && /opt/simd/bin/pip install --require-hashes -r requirements/runtime.lock
+COPY --from=wheel /wheels /wheels
+RUN /opt/simd/bin/pip install --no-deps --no-index /wheels/*.whl
+
+FROM build AS gpu-environment
+COPY requirements/gpu.lock requirements/
+RUN python3 -m venv /opt/simd && /opt/simd/bin/pip install --require-hashes -r requirements/gpu.lock
+COPY --from=wheel /wheels /wheels
+RUN /opt/simd/bin/pip install --no-deps --no-index /wheels/*.whl
+
+FROM ${PYTHON_IMAGE} AS daemon
+# Whoever runs it, `--user` included, must be able to write these two where nothing is mounted over them.
 RUN install -d -m 0777 /state /run/simd
-ENV PATH=/opt/simd/bin:$PATH \
+ENV HOME=/state \
+    PATH=/opt/simd/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     SIMD_ADDRESS=unix:/run/simd/simd.sock \
     SIMD_LISTEN=unix:/run/simd/simd.sock \
     SIMD_MODELS_DIR=/opt/simd/models \
     SIMD_ROOTS=/pictures \
-    SIMD_STATE_DIR=/state
+    SIMD_STATE_DIR=/state \
+    TMPDIR=/state
+COPY --from=model /models /opt/simd/models
 USER 65532:65532
 VOLUME ["/state", "/run/simd"]
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["simctl", "health"]
 ENTRYPOINT ["simd"]
 CMD ["serve"]
+
+FROM daemon AS gpu
+# Honoured by the NVIDIA container runtime.
+ENV NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+COPY --from=gpu-environment /opt/simd /opt/simd
+
+FROM daemon AS cpu
+COPY --from=cpu-environment /opt/simd /opt/simd

@@ -1,5 +1,5 @@
 # What people type; each is one line into scripts/. `make demo` and `make test` need only Python and make.
-.PHONY: demo test test-all check lint install run bench clean
+.PHONY: demo test test-all check lint install run bench image clean
 
 demo: install
 	scripts/demo
@@ -22,6 +22,9 @@ run: install
 
 bench: install
 	scripts/bench
+
+image: install
+	scripts/container-test
 
 clean:
 	rm -rf .venv .cache build dist

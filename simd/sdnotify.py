@@ -1,9 +1,23 @@
-"""Tells systemd how the service is: one datagram to `$NOTIFY_SOCKET` (sd_notify(3)); silent outside systemd."""
+"""What systemd is told (sd_notify(3)): one datagram to `$NOTIFY_SOCKET`; silent outside systemd.
+
+Where the unit sets `WatchdogSec=`, systemd restarts a service that it has not heard of for so long. `Watchdog` says
+"alive" only while what it was given to ask says so, therefore a daemon that has a thread left to send datagrams, but
+neither indexes nor answers any more, is restarted as well.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+log = logging.getLogger(__name__)
+
+_PINGS_PER_PERIOD = 4
 
 
 def notify(*lines: str) -> None:
@@ -15,3 +29,53 @@ def notify(*lines: str) -> None:
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
         channel.sendto("\n".join(lines).encode(), address)
+
+
+def reloading() -> None:
+    """Say that the configuration is being read again; `READY=1` says that it is done."""
+    notify("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
+
+def watchdog_period_s(environ: Mapping[str, str]) -> float | None:
+    """How long the service manager waits for a sign of life of this process; None: it does not wait for any."""
+    owner, period = environ.get("WATCHDOG_PID"), environ.get("WATCHDOG_USEC", "")
+    if not period.isdecimal() or int(period) == 0 or owner not in (None, "", str(os.getpid())):
+        return None
+    return int(period) / 1e6
+
+
+class Watchdog:
+    """Asks from time to time whether the daemon is alive, and tells systemd, from `__enter__` to `__exit__`.
+
+    Args:
+        alive: whether everything moved since it was last asked; it must answer well within a period.
+        period_s: after so long without a sign of life systemd acts; None: nobody asks.
+        send: tells systemd.
+    """
+
+    def __init__(self, alive: Callable[[], bool], period_s: float | None, send: Callable[[str], None] = notify) -> None:
+        self._alive = alive
+        self._period_s = period_s
+        self._send = send
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+
+    def __enter__(self) -> Watchdog:
+        if self._period_s is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        assert self._period_s is not None
+        while not self._stop.wait(self._period_s / _PINGS_PER_PERIOD):
+            if self._alive():
+                self._send("WATCHDOG=1")
+            else:
+                log.error("the daemon does not move; systemd restarts it if that lasts %g s", self._period_s)
