@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import logging
+import faulthandler
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from simd import __version__, config
+from simd import __version__, config, logs
 from simd.errors import SimdError
 
 
@@ -17,13 +17,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 done, 1 error, 2 usage or configuration."""
     arguments = _parser().parse_args(argv)
     try:
-        flags = {key: getattr(arguments, key, None) for key in _FLAGS}
-        settings = config.load(file=arguments.config, flags=flags)
-        _log_to_stderr(settings.log_level)
+        settings = _load(arguments)
+        logs.to_stderr(settings.log_level, settings.log_format)
         return int(arguments.run(settings, arguments))
     except SimdError as error:
         print(f"simd: {error}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "simd":
+            raise
+        print(f"simd: {error.name} is not installed; `pip install 'simd-images[daemon]'` brings it", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
 
@@ -56,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--repair", action="store_true", help="save what is sound, set the damaged index aside"
             )
+        if run is _doctor:
+            command.add_argument("--json", action="store_true", help="one JSON document instead of lines")
         command.add_argument("--config", type=Path, metavar="FILE", help="a TOML file of settings")
         for key, (flag, meaning) in _FLAGS.items():
             action = "append" if key == "roots" else "store"
@@ -63,27 +69,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _log_to_stderr(level: str) -> None:
-    """One line an event. Under systemd the journal adds the time itself."""
-    stamp = "" if os.environ.get("JOURNAL_STREAM") else "%(asctime)s "
-    logging.basicConfig(
-        stream=sys.stderr, level=level.upper(), format=stamp + "%(levelname)s %(name)s: %(message)s", force=True
-    )
-    logging.captureWarnings(True)
-    # It says at length which of its builds it did not find.
-    logging.getLogger("faiss.loader").setLevel(logging.WARNING)
+def _load(arguments: argparse.Namespace) -> config.Settings:
+    flags = {key: getattr(arguments, key, None) for key in _FLAGS}
+    return config.load(file=arguments.config, flags=flags)
 
 
 def _serve(settings: config.Settings, arguments: argparse.Namespace) -> int:
     # Children are fresh interpreters, so gRPC need not prepare for a fork, nor say that it did not.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+    # NumPy's and FAISS's libraries take all cores otherwise; they read this when they are loaded.
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, str(settings.threads))
+    # A crash, and the SIGABRT of a watchdog, leave what every thread was doing in the log.
+    faulthandler.enable()
     from simd.daemon import Daemon
 
-    return Daemon(settings).run()
+    return Daemon(settings, lambda: _load(arguments)).run()
 
 
 def _check(settings: config.Settings, arguments: argparse.Namespace) -> int:
-    from simd.daemon import check
+    from simd.checkup import check
 
     problems = check(settings, repair=arguments.repair)
     for problem in problems:
@@ -95,7 +100,10 @@ def _check(settings: config.Settings, arguments: argparse.Namespace) -> int:
 def _doctor(settings: config.Settings, arguments: argparse.Namespace) -> int:
     from simd.doctor import examine
 
-    findings = examine(settings)
-    for finding in findings:
-        print(finding)
-    return 1 if any(f.startswith("!!") for f in findings) else 0
+    report = examine(settings)
+    if arguments.json:
+        print(report.json())
+    else:
+        for line in report.lines():
+            print(line)
+    return 0 if report.sound else 1

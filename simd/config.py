@@ -33,6 +33,13 @@ def _default_listen(environ: Mapping[str, str]) -> str:
     return f"unix:{runtime}/simd/simd.sock" if runtime else f"unix:/tmp/simd-{os.getuid()}/simd.sock"
 
 
+def _credentials(environ: Mapping[str, str]) -> dict[str, object]:
+    """The secrets that systemd hands over, each in a file of the setting's name (`LoadCredential=token_file:PATH`)."""
+    directory = environ.get("CREDENTIALS_DIRECTORY")
+    files = {key: Path(directory) / key for key in _SECRETS} if directory else {}
+    return {key: file for key, file in files.items() if file.is_file()}
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set. Names are the TOML keys; `SIMD_` + upper case is the environment variable."""
@@ -51,11 +58,21 @@ class Settings:
     decode_memory_bytes: int = 2048 * MIB
     settle_s: float = 1.0
     scan_interval_s: float = 3600.0
+    ignore: tuple[str, ...] = ()
+    poll: tuple[Path, ...] = ()
+    poll_interval_s: float = 30.0
     grace_period_s: float = 7 * 86400.0
     flush_rows: int = 4096
     max_request_bytes: int = 64 * MIB
     max_concurrent_requests: int = 64
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    token_file: Path | None = None
+    read_token_file: Path | None = None
     log_level: str = "info"
+    log_format: str = "text"
+    metrics_listen: str = ""
     source: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -70,7 +87,15 @@ class Settings:
 
 
 _KEYS = tuple(f.name for f in dataclasses.fields(Settings) if f.name != "source")
-_CHOICES = {"device": ("auto", "cpu", "gpu"), "log_level": ("debug", "info", "warning", "error")}
+_SECRETS = ("tls_cert", "tls_key", "tls_client_ca", "token_file", "read_token_file")
+_CLIENTS = ("SIMD_ADDRESS", "SIMD_TLS_CA", "SIMD_CLIENT_CERT", "SIMD_CLIENT_KEY")
+"""Variables of the client."""
+_CHOICES = {
+    "device": ("auto", "cpu", "gpu"),
+    "log_level": ("debug", "info", "warning", "error"),
+    "log_format": ("text", "json"),
+}
+_LISTS = {"roots", "ignore", "poll"}
 _MAY_BE_ZERO = {"max_threads", "settle_s", "grace_period_s"}
 
 
@@ -92,6 +117,7 @@ def load(
     source = dict.fromkeys(_KEYS, "default")
     hints = typing.get_type_hints(Settings)
     for origin, layer in (
+        ("credential", _credentials(environ)),
         _from_file(file, environ),
         ("environment", _from_environment(environ)),
         ("flag", {k: v for k, v in (flags or {}).items() if v is not None}),
@@ -123,11 +149,11 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
     """`SIMD_*` variables that are settings. Others are somebody else's, unless they look like a slip of the pen."""
     found: dict[str, object] = {}
     for name, text in environ.items():
-        if not name.startswith("SIMD_") or name == "SIMD_ADDRESS":
+        if not name.startswith("SIMD_") or name in _CLIENTS:
             continue
         key = name.removeprefix("SIMD_").lower()
         if key in _KEYS or difflib.get_close_matches(key, _KEYS, 1, 0.8):
-            found[key] = text.split(os.pathsep) if key == "roots" else text
+            found[key] = text.split(os.pathsep) if key in _LISTS else text
     return found
 
 
@@ -145,10 +171,9 @@ def _convert(key: str, value: object, kind: object, origin: str) -> object:
         kind = next(k for k in typing.get_args(kind) if k is not type(None))
     try:
         if kind == tuple[Path, ...]:
-            items = [value] if isinstance(value, str | Path) else value
-            if not isinstance(items, list | tuple):
-                raise TypeError("a list of directories is needed")
-            return tuple(Path(os.path.abspath(os.path.expanduser(str(i)))) for i in items)
+            return tuple(Path(os.path.abspath(os.path.expanduser(i))) for i in _list(value, "directories"))
+        if kind == tuple[str, ...]:
+            return tuple(_list(value, "patterns"))
         if kind is Path:
             if not isinstance(value, str | Path):
                 raise TypeError("a path is needed")
@@ -158,6 +183,13 @@ def _convert(key: str, value: object, kind: object, origin: str) -> object:
         return _number(key, value, int if kind is int else float)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"setting `{key}` ({origin}) cannot be {value!r}: {error}", field=key) from error
+
+
+def _list(value: object, of: str) -> list[str]:
+    items = [value] if isinstance(value, str | Path) else value
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str | Path) for item in items):
+        raise TypeError(f"a list of {of} is needed")
+    return [str(item) for item in items]
 
 
 def _choice(key: str, value: object) -> str:

@@ -10,51 +10,62 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
-from types import FrameType
 
 from simd import __version__, sdnotify
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
-from simd.durable import DirectoryLock, Disk
-from simd.errors import ConfigError, StoreError
-from simd.featurize import models
+from simd.durable import DirectoryLock
 from simd.featurize.decode import DecodeLimits
-from simd.featurize.engines.choose import open_engine
-from simd.featurize.engines.openvino import OpenVinoEngine
-from simd.featurize.featurizer import Featurizer
-from simd.featurize.models import Model
+from simd.featurize.priority import INDEXING_NICENESS
 from simd.featurize.workers import DecodePool, WorkerSettings
-from simd.index.base import Index
-from simd.index.local import LocalIndex
+from simd.indexing.backfill import Backfill
 from simd.indexing.backlog import Backlog
+from simd.indexing.deletions import Deletions
 from simd.indexing.indexer import Indexer
 from simd.indexing.ingest import Ingest
-from simd.indexing.pipeline import Pipeline, reconcile
+from simd.indexing.look import looking
+from simd.indexing.pause import Pause
+from simd.indexing.pipeline import Pipeline
+from simd.indexing.purge import Purge
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
-from simd.serving.ports import DeviceInfo, ModelInfo
+from simd.indexing.switch import ModelSwitch
+from simd.indexing.targets import Targets
+from simd.modelsinuse import ModelsInUse
+from simd.reload import Reload
+from simd.serving.address import parse_local
+from simd.serving.auth import TokenFiles
+from simd.serving.meter import Meter, NoMeter
 from simd.serving.queries import Queries
 from simd.serving.readiness import Readiness, Services
 from simd.serving.rootfiles import RootFiles
 from simd.serving.server import Server
-from simd.storage.check import check_directory
-from simd.storage.store import StoreOptions
+from simd.serving.tls import Tls, TlsFiles
+from simd.signals import Signals
+from simd.statedir import prepare
 from simd.watch.ignore import Ignore
 from simd.watch.settle import Settler
 
 log = logging.getLogger(__name__)
 
+_ANSWER_WITHIN_S = 5.0
+"""How long the server may take to answer the daemon's own call before it counts as dead."""
+
 
 class Daemon:
-    """One `simd serve`, from start to SIGTERM."""
+    """One `simd serve`, from start to SIGTERM.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: those it starts with.
+        load: reads them anew, when SIGHUP asks for it.
+    """
+
+    def __init__(self, settings: Settings, load: Callable[[], Settings]) -> None:
         self._settings = settings
-        self._stop = threading.Event()
+        self._load = load
         self._readiness = Readiness()
 
     def run(self) -> int:
@@ -63,87 +74,107 @@ class Daemon:
         Raises:
             SimdError: it cannot start; the message says why and what to do.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+        signals = Signals()
         log.info("simd %s, state in %s", __version__, self._settings.state_dir)
         with ExitStack() as stack:
-            self._start(stack)
-            self._stop.wait()
+            reload = self._start(stack)
+            signals.started()
+            while signals.next() == signal.SIGHUP:
+                sdnotify.reloading()
+                reload()
+                sdnotify.notify("READY=1")
             log.info("stopping")
             sdnotify.notify("STOPPING=1")
         log.info("stopped")
         return 0
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._stop.set()
-
-    def _start(self, stack: ExitStack) -> None:
+    def _start(self, stack: ExitStack) -> Reload:
         settings = self._settings
         began = time.monotonic()
-        prepare_state_dir(settings)
+        prepare(settings.state_dir)
         stack.callback(DirectoryLock(settings.state_dir).release)
-        server = Server(
-            settings.listen,
-            self._readiness,
-            max_request_bytes=settings.max_request_bytes,
-            max_concurrent=settings.max_concurrent_requests,
-        )
+        meter = self._meter(stack)
+        server = self._server(meter)
         server.start()
         stack.callback(server.stop)
         self._readiness.doing("loading the model; the first start converts it, which takes some seconds")
-        model = models.resolve(settings.model, settings.model_cache)
-        query_pool = self._pool(stack, model, 1, 0)
-        indexing_pool = self._pool(stack, model, settings.threads, 10)
-        query_featurizer = Featurizer(OpenVinoEngine(model, threads=settings.threads, throughput=False), model)
-        stack.callback(query_featurizer.close)
-        query_featurizer.self_check()
-        opened = open_engine(model, settings.device, threads=settings.threads)
-        indexing_featurizer = Featurizer(opened.engine, model)
-        stack.callback(indexing_featurizer.close)
-        if opened.choice.engine != OpenVinoEngine.name:
-            indexing_featurizer.self_check()
-
-        self._readiness.doing("opening the index")
+        query_pool = self._pool(stack, settings.threads, 0)
+        models = ModelsInUse(settings)
+        stack.callback(models.close)
+        # Its first worker starts now, and takes nothing from the engines that compile.
+        indexing_pool = self._pool(stack, settings.threads, INDEXING_NICENESS)
         catalogue = Catalogue.open(settings.state_dir / "catalogue.sqlite")
         stack.callback(catalogue.close)
-        index = open_index(settings, model)
-        stack.callback(index.close)
-        for note in index.recovery_notes:
-            log.warning("%s", note)
-        homeless, lost = reconcile(index, catalogue)
-        if homeless or lost:
-            log.info("mended after a crash: %d vectors without a file, %d images without a vector", homeless, lost)
 
-        ingest = self._ingest(catalogue, index, indexing_pool, indexing_featurizer)
+        switch = models.switch(catalogue)
+        ingest = self._ingest(catalogue, models.targets, switch, indexing_pool)
         ingest.start()
         stack.callback(ingest.stop)
         queries = Queries(
-            index=index,
+            serving=models.serving,
             catalogue=catalogue,
             decoder=query_pool,
-            featurizer=query_featurizer,
             files=RootFiles(lambda: [s.root.path for s in ingest.roots()], settings.max_image_bytes),
+            meter=meter,
         )
         server.open(
             Services(
                 queries=queries,
-                index=index,
+                serving=models.serving,
+                catalogue=catalogue,
                 ledger=catalogue,
                 ingest=ingest,
-                model=ModelInfo(model.spec.name, model.spec.dimension, model.fingerprint.hex(), model.spec.licence),
-                device=DeviceInfo(opened.choice.device, opened.choice.engine, opened.choice.reason),
+                switch=switch.status if switch else lambda: None,
+                workers_lost=lambda: {"query": query_pool.lost, "indexing": indexing_pool.lost},
             )
         )
         # Once more, so that calls under way end before what they use is closed; the first one is for a failed start.
         stack.callback(server.stop)
-        log.info("ready after %.2f s: %d images, %s", time.monotonic() - began, len(index), opened.choice.reason)
-        sdnotify.notify("READY=1", f"STATUS=serving {len(index)} images")
+        with models.serving.use() as served:
+            images, reason = len(served.index), served.device.reason
+        log.info("ready after %.2f s: %d images, %s", time.monotonic() - began, images, reason)
+        sdnotify.notify("READY=1", f"STATUS=serving {images} images")
+        period_s = sdnotify.watchdog_period_s(os.environ)
+        stack.enter_context(sdnotify.Watchdog(lambda: ingest.turned() and server.answers(_ANSWER_WITHIN_S), period_s))
+        return Reload(
+            settings,
+            self._load,
+            {
+                "roots": lambda fresh: ingest.configure([os.fsencode(path) for path in fresh.roots]),
+                "ignore": lambda fresh: ingest.ignore(fresh.ignore),
+                "scan_interval_s": lambda fresh: ingest.scan_every(fresh.scan_interval_s),
+                "log_level": lambda fresh: logging.getLogger().setLevel(fresh.log_level.upper()),
+            },
+        )
 
-    def _pool(self, stack: ExitStack, model: Model, count: int, niceness: int) -> DecodePool:
+    def _meter(self, stack: ExitStack) -> Meter:
+        """Counts calls, and tells Prometheus if that is asked for."""
+        if not self._settings.metrics_listen:
+            return NoMeter()
+        address = parse_local(self._settings.metrics_listen, field="metrics_listen")
+        from simd.serving.metrics import Metrics, MetricsServer
+
+        metrics = Metrics(self._readiness)
+        stack.callback(MetricsServer(metrics, address).close)
+        return metrics
+
+    def _server(self, meter: Meter) -> Server:
+        settings = self._settings
+        files = TlsFiles.of(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+        return Server(
+            settings.listen,
+            self._readiness,
+            max_request_bytes=settings.max_request_bytes,
+            max_concurrent=settings.max_concurrent_requests,
+            tls=Tls(files) if files else None,
+            admission=TokenFiles(settings.token_file, settings.read_token_file),
+            meter=meter,
+        )
+
+    def _pool(self, stack: ExitStack, count: int, niceness: int) -> DecodePool:
         """Decode workers; queries have their own, so that they never wait behind indexing."""
         settings = self._settings
         worker = WorkerSettings(
-            size=model.spec.size,
             limits=DecodeLimits(settings.max_image_bytes, settings.max_image_pixels),
             timeout_s=settings.decode_timeout_s,
             memory_bytes=settings.decode_memory_bytes,
@@ -153,30 +184,41 @@ class Daemon:
         stack.callback(pool.close)
         return pool
 
-    def _ingest(self, catalogue: Catalogue, index: Index, pool: DecodePool, featurizer: Featurizer) -> Ingest:
+    def _ingest(self, catalogue: Catalogue, targets: Targets, switch: ModelSwitch | None, pool: DecodePool) -> Ingest:
         settings = self._settings
         configured = [os.fsencode(path) for path in settings.roots]
         catalogue.sync_roots(configured)
-        catalogue.purge_images(int((time.time() - settings.grace_period_s) * 1000))
-        index.delete(catalogue.orphans())
+        targets.delete(catalogue.orphans())
         roots = Roots(catalogue.roots())
-        ignore = Ignore()
+        ignore = Ignore(settings.ignore)
         backlog = Backlog()
+        pause = Pause(settings.state_dir / "paused.json")
         settler = Settler(settings.settle_s)
+        deletions = Deletions(
+            known=catalogue.known,
+            files=lambda root_id: catalogue.counts().files_by_root.get(root_id, 0),
+            scan=lambda root_id: scans.hint(root_id),
+        )
         indexer = Indexer(
             backlog=backlog,
             settler=settler,
+            pause=pause,
+            purge=Purge(catalogue, settings.grace_period_s),
             make_pipeline=lambda wake: Pipeline(
                 pool=pool,
-                featurizer=featurizer,
-                index=index,
+                targets=targets,
                 catalogue=catalogue,
                 window=3 * settings.batch_size,
                 wake=wake,
             ),
+            backfill=Backfill(
+                targets=targets, catalogue=catalogue, roots=roots, whole=switch.finish if switch else None
+            ),
             roots=roots,
             known=catalogue.known,
+            look=looking(roots, ignore),
             scan=lambda root_id: scans.hint(root_id),
+            deletions=deletions,
             batch_size=settings.batch_size,
         )
         scans = Scans(
@@ -184,84 +226,23 @@ class Daemon:
             backlog=backlog,
             ignore=ignore,
             roots=roots,
+            deletions=deletions,
             settle=indexer.settle,
             settle_s=settings.settle_s,
             news=indexer.wake,
+            scanned=indexer.scanned,
             interval_s=settings.scan_interval_s,
         )
         return Ingest(
             catalogue=catalogue,
-            index=index,
+            targets=targets,
             roots=roots,
             indexer=indexer,
             scans=scans,
-            backlog=backlog,
             settler=settler,
             ignore=ignore,
+            pause=pause,
             configured=configured,
+            polled=[os.fsencode(path) for path in settings.poll],
+            poll_s=settings.poll_interval_s,
         )
-
-
-def prepare_state_dir(settings: Settings) -> None:
-    """Make the state directory, or say why it cannot be.
-
-    Raises:
-        ConfigError: it cannot be made or written.
-    """
-    path = settings.state_dir
-    try:
-        Disk().make_dir(path)
-    except StoreError as error:
-        raise ConfigError(
-            f"cannot make the state directory {path}: {error}", field="state_dir", remedy="choose one with --state-dir"
-        ) from error
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise ConfigError(
-            f"the state directory {path} is not writable", field="state_dir", remedy="choose one with --state-dir"
-        )
-
-
-def open_index(settings: Settings, model: Model) -> LocalIndex:
-    """The index of this model; every model has its own directory, so vectors of two are never mixed."""
-    return LocalIndex.open(
-        index_directory(settings, model),
-        model.spec.dimension,
-        model.fingerprint,
-        options=store_options(settings),
-        cores=settings.threads,
-    )
-
-
-def index_directory(settings: Settings, model: Model) -> Path:
-    """Where a model's index is."""
-    return settings.state_dir / "index" / model.fingerprint.hex()[:16]
-
-
-def store_options(settings: Settings) -> StoreOptions:
-    """How the store keeps itself."""
-    return StoreOptions(flush_rows=settings.flush_rows, grace_ms=int(settings.grace_period_s * 1000))
-
-
-def check(settings: Settings, *, repair: bool = False) -> list[str]:
-    """Read the whole index; every problem found, one sentence each.
-
-    Args:
-        repair: put an index of everything that is sound in its place if there are problems. What is lost is embedded
-            again by the next start, and nothing else is.
-
-    Raises:
-        StoreLocked: the daemon is running.
-    """
-    prepare_state_dir(settings)
-    lock = DirectoryLock(settings.state_dir)
-    try:
-        model = models.resolve(settings.model, settings.model_cache)
-        directory = index_directory(settings, model)
-        problems = check_directory(directory) if directory.exists() else []
-        if problems and repair:
-            options = store_options(settings)
-            saved = LocalIndex.repair(directory, model.spec.dimension, model.fingerprint, options=options)
-            problems += [f"repaired: {saved.images} images saved", *saved.losses]
-        return problems
-    finally:
-        lock.release()

@@ -1,65 +1,143 @@
-"""`simd doctor`: what is in force on this machine, and what is wrong. A line that begins with `!!` is a problem."""
+"""`simd doctor`: what is in force on this machine, and what is wrong and helps. It changes nothing but the model cache:
+a model that was never converted is converted."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
-from simd import __version__
+from simd import __version__, machine
+from simd.catalogue import queries
 from simd.config import Settings
 from simd.errors import SimdError
 from simd.featurize.engines.choose import choose
-from simd.featurize.models import KNOWN, resolve
-from simd.watch.filesystems import mode_of
-
-_WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
-_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
-
-
-def examine(settings: Settings) -> list[str]:
-    """Everything worth saying, one line each. Converts the model if that was never done."""
-    return [*_settings(settings), *_model(settings), *_machine(settings), *_roots(settings)]
+from simd.featurize.models import resolve
+from simd.logs import printable
+from simd.machine import Finding
+from simd.serving import address
+from simd.statedir import Indexes
+from simd.watch.ignore import Ignore
 
 
-def _settings(settings: Settings) -> Iterator[str]:
-    yield f"simd {__version__}"
-    for key, origin in settings.source.items():
-        value = getattr(settings, key)
-        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
-        yield f"   {key} = {shown}  ({origin})"
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything worth saying: each setting with its value and where that comes from, and the findings."""
+
+    settings: dict[str, tuple[str, str]]
+    findings: tuple[Finding, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not any(finding.wrong for finding in self.findings)
+
+    def lines(self) -> Iterator[str]:
+        """For a person; a line that begins with `!!` is a problem."""
+        yield f"simd {__version__}"
+        for name, (value, source) in self.settings.items():
+            yield f"   {name} = {printable(value)}  ({source})"
+        for finding in self.findings:
+            mark = "!!" if finding.wrong else "  "
+            yield f"{mark} {finding.topic}: {printable(finding.text)}" + (
+                f"; {printable(finding.remedy)}" if finding.remedy else ""
+            )
+        wrong = sum(finding.wrong for finding in self.findings)
+        yield f"{wrong} problems" if wrong else "nothing is wrong"
+
+    def json(self) -> str:
+        """For a program: one object."""
+        return json.dumps(
+            {
+                "version": __version__,
+                "sound": self.sound,
+                "settings": {name: {"value": v, "source": source} for name, (v, source) in self.settings.items()},
+                "findings": [dataclasses.asdict(finding) for finding in self.findings],
+            }
+        )
 
 
-def _model(settings: Settings) -> Iterator[str]:
-    spec = KNOWN.get(settings.model)
-    if spec is not None:
-        yield f"model {spec.name}: {spec.dimension} values, {spec.licence}, from {spec.source}"
+def examine(settings: Settings) -> Report:
+    """Look at everything."""
+    shown = {key: (_shown(getattr(settings, key)), origin) for key, origin in settings.source.items()}
+    return Report(shown, tuple(_findings(settings)))
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield from _model(settings)
+    yield from _index(settings)
+    yield from _addresses(settings)
+    yield from machine.state_directory(settings.state_dir)
+    yield from _roots(settings)
+    yield machine.open_files()
+    yield Finding("limits", f"indexing may use {settings.threads} cores")
+    yield from machine.extras()
+
+
+def _model(settings: Settings) -> Iterator[Finding]:
     try:
         model = resolve(settings.model, settings.model_cache)
-        yield f"   {model.directory}, fingerprint {model.fingerprint.hex()[:16]}"
-        yield f"device {choose(settings.device).reason}"
+        spec = model.spec
+        yield Finding("model", f"{spec.name}: {spec.dimension} values, {spec.licence}, from {spec.source}")
+        yield Finding("model", f"{model.directory}, fingerprint {model.fingerprint.hex()[:16]}")
+        yield Finding("device", choose(settings.device, onnx=bool(spec.file)).reason)
     except SimdError as error:
-        yield f"!! {error}"
+        yield Finding("model", str(error), True)
 
 
-def _machine(settings: Settings) -> Iterator[str]:
-    yield f"threads {settings.threads}"
-    for path in (_WATCHES, _INSTANCES):
-        try:
-            yield f"{path.name} = {path.read_text().strip()}"
-        except OSError as error:
-            yield f"!! {path}: {error.strerror}"
-    for directory in (settings.state_dir, settings.model_cache):
-        nearest = next(p for p in (directory, *directory.parents) if p.exists())
-        if not os.access(nearest, os.W_OK):
-            yield f"!! {directory} cannot be written"
+def _index(settings: Settings) -> Iterator[Finding]:
+    try:
+        mark = Indexes(settings.state_dir).mark()
+    except SimdError as error:
+        yield Finding("index", str(error), True)
+        return
+    if mark is None:
+        yield Finding("index", "none has been made yet")
+        return
+    yield Finding("index", f"the index of {mark.model} answers searches, fingerprint {mark.fingerprint[:16]}")
+    if mark.successor:
+        yield Finding("index", f"a switch to the model with the fingerprint {mark.successor[:16]} is under way")
 
 
-def _roots(settings: Settings) -> Iterator[str]:
-    if not settings.roots:
-        yield "no roots are configured; `simctl add DIR` adds one"
-    for root in settings.roots:
-        if root.is_dir() and os.access(root, os.R_OK | os.X_OK):
-            yield f"root {root}: {mode_of(os.fsencode(root))}"
-        else:
-            yield f"!! root {root}: not a readable directory"
+def _addresses(settings: Settings) -> Iterator[Finding]:
+    unmet = "" if settings.tls_cert else "nothing would be encrypted"
+    try:
+        for one in address.parse_all(settings.listen, unmet=unmet):
+            yield Finding("listen", f"callers come to {one.target}")
+        if settings.metrics_listen:
+            local = address.parse_local(settings.metrics_listen, field="metrics_listen")
+            yield Finding("listen", f"metrics are on http://{local.target}/metrics")
+    except SimdError as error:
+        yield Finding("listen", str(error), True)
+
+
+def _roots(settings: Settings) -> Iterator[Finding]:
+    roots = set(settings.roots)
+    try:
+        roots.update(_known(settings.state_dir / "catalogue.sqlite"))
+    except sqlite3.Error as error:
+        yield Finding("roots", f"the catalogue cannot be read: {error}", True, "see `simd check`")
+    if not roots:
+        yield Finding("roots", "there are none; `simctl add DIR` adds one")
+    yield from map(machine.root, sorted(roots))
+    try:
+        yield from machine.watches(roots, Ignore(settings.ignore))
+    except SimdError as error:
+        yield Finding("roots", str(error), True)
+
+
+def _known(catalogue: Path) -> list[Path]:
+    """The roots that the catalogue knows, those that were added while the daemon ran included."""
+    if not catalogue.is_file():
+        return []
+    with closing(sqlite3.connect(f"{catalogue.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        return [Path(os.fsdecode(root.path)) for root in queries.roots(connection)]
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)

@@ -7,8 +7,12 @@
     |- InvalidRequest         INVALID_ARGUMENT     exit 1
     |  |- ImageRejected       INVALID_ARGUMENT     exit 1
     |  `- NotFound            NOT_FOUND            exit 4
+    |- Unauthenticated        UNAUTHENTICATED      exit 1
+    |- PermissionDenied       PERMISSION_DENIED    exit 1
     |- NotReady               UNAVAILABLE          exit 3
     |- IndexUnavailable       UNAVAILABLE          exit 3
+    |- Overloaded             RESOURCE_EXHAUSTED   exit 1
+    |- Abandoned              CANCELLED            exit 1
     |- ModelError             FAILED_PRECONDITION  exit 1
     `- StoreError             INTERNAL             exit 1
        |- StoreLocked         FAILED_PRECONDITION  exit 1
@@ -18,7 +22,8 @@
        `- StoreFull           RESOURCE_EXHAUSTED   exit 1
 
 A class carries the gRPC status it is sent as and the exit code a command ends with. A message names the thing
-(path, field), the value, the limit and the remedy, because it is all that the person at the other end will see.
+(path, field), the value, the limit and the remedy, because it is all that the person at the other end will see. Where
+it may name the daemon's own files, the class has a text of its own for callers (`told`): the message is for the log.
 Anything that is not a `SimdError` is a bug: it is logged with a traceback and its text is not sent to a caller.
 """
 
@@ -39,6 +44,10 @@ class SimdError(Exception):
 
     status: ClassVar[str] = "INTERNAL"
     exit_code: ClassVar[int] = 1
+    retry_after_s: ClassVar[float | None] = None
+    """After so many seconds the same call may succeed; None if trying again does not help."""
+    told: ClassVar[str] = "the daemon could not do this"
+    """What a caller is told in place of the message; "" where the message is about the request and may be sent."""
 
     def __init__(self, message: str, *, field: str = "", remedy: str = "") -> None:
         super().__init__(f"{message}; {remedy}" if remedy else message)
@@ -50,6 +59,7 @@ class ConfigError(SimdError):
     """A setting is unknown, malformed or cannot be honoured on this machine."""
 
     status = "FAILED_PRECONDITION"
+    told = "a setting of the daemon cannot be honoured"
     exit_code = 2
 
 
@@ -57,6 +67,7 @@ class InvalidRequest(SimdError):
     """A request cannot be answered as it stands."""
 
     status = "INVALID_ARGUMENT"
+    told = ""
 
 
 class NotFound(InvalidRequest):
@@ -100,11 +111,27 @@ class ImageRejected(InvalidRequest):
         return (type(self), (self.reason, self.detail))
 
 
+class Unauthenticated(SimdError):
+    """The daemon asks for a token, and this call has none that it knows."""
+
+    status = "UNAUTHENTICATED"
+    told = ""
+
+
+class PermissionDenied(SimdError):
+    """The caller's role is not enough for this call."""
+
+    status = "PERMISSION_DENIED"
+    told = ""
+
+
 class NotReady(SimdError):
     """The daemon is starting or stopping; the same call succeeds later."""
 
     status = "UNAVAILABLE"
     exit_code = 3
+    retry_after_s = 1.0
+    told = ""
 
 
 class IndexUnavailable(SimdError):
@@ -112,16 +139,36 @@ class IndexUnavailable(SimdError):
 
     status = "UNAVAILABLE"
     exit_code = 3
+    retry_after_s = 1.0
+    told = "the index cannot be reached now"
+
+
+class Overloaded(SimdError):
+    """More is asked of the daemon at once than it takes on; the same call succeeds later."""
+
+    status = "RESOURCE_EXHAUSTED"
+    retry_after_s = 1.0
+    told = ""
+
+
+class Abandoned(SimdError):
+    """Nobody waits for the answer any more: the caller left, or its deadline is over."""
+
+    status = "CANCELLED"
+    told = ""
 
 
 class ModelError(SimdError):
     """A model cannot be found, loaded or trusted."""
 
     status = "FAILED_PRECONDITION"
+    told = "the model cannot be used"
 
 
 class StoreError(SimdError):
     """The store on disk cannot be used, or an operation on it failed."""
+
+    told = "the store cannot be used"
 
 
 class StoreLocked(StoreError):
@@ -152,6 +199,7 @@ class CorruptStore(StoreError):
     """
 
     status = "DATA_LOSS"
+    told = "the store is damaged; `simd check` says what is affected"
 
     def __init__(self, path: object, offset: int, what: str) -> None:
         super().__init__(
@@ -167,3 +215,5 @@ class StoreFull(StoreError):
     """No room on the disk; nothing that was acknowledged is lost."""
 
     status = "RESOURCE_EXHAUSTED"
+    retry_after_s = 30.0
+    told = "there is no room on the daemon's disk"

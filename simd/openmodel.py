@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from simd.config import Settings
-from simd.featurize.engines.choose import DeviceChoice, open_engine, open_query_engine
+from simd.featurize.engines.choose import DeviceChoice, open_engine, open_query_engines
 from simd.featurize.featurizer import Featurizer
 from simd.featurize.models import Model
 from simd.index.local import LocalIndex
@@ -62,14 +62,14 @@ class OpenModel:
 
     def _open_engines(self, settings: Settings, model: Model) -> tuple[Featurizer, Featurizer, DeviceChoice]:
         """Those for queries and for indexing, checked, and where the latter computes."""
-        query_engine = open_query_engine(model, threads=settings.threads)
-        queries = Featurizer(query_engine, model)
+        query_engines = open_query_engines(model, threads=settings.threads)
+        queries = Featurizer(query_engines.many, model, query_engines.alone)
         self._stack.callback(queries.close)
         queries.self_check()
         opened = open_engine(model, settings.device, threads=settings.threads)
         indexing = Featurizer(opened.engine, model)
         self._stack.callback(indexing.close)
-        if opened.choice.engine != query_engine.name:
+        if opened.choice.engine != query_engines.many.name:
             indexing.self_check()
         return queries, indexing, opened.choice
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import NewType
 
 import numpy as np
@@ -24,6 +24,9 @@ Vector = npt.NDArray[np.float32]
 
 Pixels = npt.NDArray[np.uint8]
 """One picture at the model's input size, `(height, width, 3)` RGB."""
+
+Size = tuple[int, int]
+"""Height and width of a model's input."""
 
 ID_BYTES = 16
 _HALF = 1 << 63
@@ -46,6 +49,14 @@ class Stamp:
     def of(cls, status: os.stat_result) -> Stamp:
         """The stamp of what `os.stat` found; a time beyond the year 2262 wraps, as 64 bits hold no more."""
         return cls(status.st_size, (status.st_mtime_ns + _HALF) % (2 * _HALF) - _HALF, status.st_ino)
+
+    @classmethod
+    def at(cls, path: os.PathLike[str]) -> Stamp | None:
+        """The stamp of what is at a path now; None if that cannot be said."""
+        try:
+            return cls.of(os.stat(path))
+        except OSError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +89,15 @@ class ChangeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A file that is new or different (`stamp` as last seen), or gone (`stamp` is None)."""
+    """A file that is new or different (`stamp` as last seen), or gone (`stamp` is None).
+
+    `judged` says of one that is gone that a scan has weighed it against all others, so that it is no accident.
+    """
 
     kind: ChangeKind
     key: FileKey
     stamp: Stamp | None = None
+    judged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +161,40 @@ class RootStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SwitchStatus:
+    """A switch from one model to another: of `total` images, `done` are in the new index and `unreachable` cannot be
+    read now; `detail` says what it waits for."""
+
+    serving: str
+    successor: str
+    done: int
+    total: int
+    unreachable: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseState:
+    """Whether indexing is paused, and when that ends by itself: seconds since the epoch, None if it does not."""
+
+    paused: bool = False
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """Where indexing stands. `pending` counts files not yet decided and scans not yet ended: 0 means settled."""
+    """Where indexing stands. `pending` counts files not yet decided and scans not yet ended: 0 means settled.
+
+    `eta_s` is how many seconds that takes at the present speed, 0 if that is unknown; a scan under way may find more.
+    `decided` counts files since the start of the daemon: indexed, refused, or found to be gone.
+    """
 
     pending: int
-    paused: bool
+    pause: PauseState
     scanning: bool
     images_per_s: float
+    eta_s: float = 0.0
+    decided: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +225,29 @@ class ScanReport:
     changed: int
     deleted: int
     offline: tuple[bytes, ...] = ()
+
+
+class PathState(StrEnum):
+    """What there is to say of a path, but for the reasons of the error ledger; programs match on the text."""
+
+    INDEXED = "indexed"
+    WAITING = "waiting"
+    IGNORED = "ignored"
+    LINKED_DIRECTORY = "linked_directory"
+    DIRECTORY = "directory"
+    NOT_A_FILE = "not_a_regular_file"
+    NOT_THERE = "not_there"
+    UNREADABLE = "unreadable"
+    ROOT_OFFLINE = "root_offline"
+    NOT_IN_A_ROOT = "not_in_a_root"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Whether an absolute path is in the answers. `reason` says why it is not, or else is "indexed": a `PathState` or a
+    `Reason`; `detail` is for a person."""
+
+    path: bytes
+    indexed: bool
+    reason: str
+    detail: str

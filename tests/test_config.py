@@ -52,6 +52,13 @@ def test_roots_are_absolute_and_may_be_many(tmp_path: Path, monkeypatch: pytest.
     assert config.load(file=file, environ=EMPTY).roots == (Path("/c"),)
 
 
+def test_patterns_are_taken_as_they_are(tmp_path: Path) -> None:
+    assert config.load(environ={**EMPTY, "SIMD_IGNORE": "*.bak:/raw/"}).ignore == ("*.bak", "/raw/")
+    file = written(tmp_path, 'ignore = ["!a:b", "~x/ "]\npoll = ["/mnt"]\npoll_interval_s = 5')
+    found = config.load(file=file, environ=EMPTY)
+    assert (found.ignore, found.poll, found.poll_interval_s) == (("!a:b", "~x/ "), (Path("/mnt"),), 5.0)
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -66,6 +73,8 @@ def test_roots_are_absolute_and_may_be_many(tmp_path: Path, monkeypatch: pytest.
         ('device = "tpu"', ["`device`", "tpu", "auto, cpu, gpu"]),
         ("device = 3", ["`device`", "text"]),
         ("roots = 3", ["`roots`", "list"]),
+        ("ignore = [3]", ["`ignore`", "list of patterns"]),
+        ("poll_interval_s = 0", ["`poll_interval_s`", "positive"]),
         ("state_dir = 3", ["`state_dir`", "3"]),
         ("= 3", ["not valid TOML"]),
     ],
@@ -94,3 +103,20 @@ def test_every_setting_is_documented() -> None:
     for field in dataclasses.fields(config.Settings):
         if field.name != "source":
             assert f"| `{field.name}` |" in page, f"docs/operations.md says nothing of {field.name}"
+
+
+def test_what_systemd_hands_over_is_the_default_and_everything_else_wins_over_it(tmp_path: Path) -> None:
+    for name in ("token_file", "tls_key", "somebody_elses"):
+        (tmp_path / name).write_text("secret")
+    credentials = {**EMPTY, "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    settings = config.load(environ=credentials)
+    assert (settings.token_file, settings.tls_key) == (tmp_path / "token_file", tmp_path / "tls_key")
+    assert (settings.tls_cert, settings.read_token_file) == (None, None)
+    assert (settings.source["token_file"], settings.source["tls_cert"]) == ("credential", "default")
+    file = written(tmp_path, 'token_file = "/etc/simd/token"')
+    assert config.load(file=file, environ=credentials).token_file == Path("/etc/simd/token")
+
+
+def test_what_is_said_to_the_client_is_no_setting() -> None:
+    client = dict.fromkeys(("SIMD_ADDRESS", "SIMD_TLS_CA", "SIMD_CLIENT_CERT", "SIMD_CLIENT_KEY"), "x")
+    assert set(config.load(environ={**EMPTY, **client}).source.values()) == {"default"}

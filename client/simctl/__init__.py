@@ -7,8 +7,18 @@
 It needs the daemon's wire contract and gRPC, and nothing that the daemon needs.
 """
 
-from simctl.answers import Match, SearchResult
+from simctl.answers import BatchAnswer, Comparison, Match, SearchResult
 from simctl.client import Client
+from simctl.connection import Subject
 from simctl.errors import DaemonUnreachable, SimctlError
 
-__all__ = ["Client", "DaemonUnreachable", "Match", "SearchResult", "SimctlError"]
+__all__ = [
+    "BatchAnswer",
+    "Client",
+    "Comparison",
+    "DaemonUnreachable",
+    "Match",
+    "SearchResult",
+    "SimctlError",
+    "Subject",
+]

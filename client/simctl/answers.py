@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from simctl.errors import SimctlError, from_failure
+
 if TYPE_CHECKING:
     from simd.v1 import index_service_pb2, search_service_pb2
 
@@ -37,6 +39,34 @@ class SearchResult:
     searched: int
     exact: bool
     took_ms: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """What became of the search of this number, counted from 0."""
+
+    number: int
+    outcome: SearchResult | SimctlError
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How much two pictures are alike, and whether their bytes are the same."""
+
+    distance: float
+    similarity: float
+    same: bool
+
+
+def batch_answer(response: search_service_pb2.BatchSearchResponse) -> BatchAnswer:
+    """From the wire."""
+    failed = response.WhichOneof("outcome") == "failure"
+    return BatchAnswer(response.tag, from_failure(response.failure) if failed else search_result(response.found))
+
+
+def comparison(response: search_service_pb2.CompareResponse) -> Comparison:
+    """From the wire."""
+    return Comparison(response.distance, response.similarity, response.same)
 
 
 def search_result(response: search_service_pb2.SearchResponse) -> SearchResult:
@@ -72,7 +102,10 @@ def path_of(
     message: search_service_pb2.Match
     | index_service_pb2.RejectedFile
     | index_service_pb2.FileError
-    | index_service_pb2.RootStatus,
+    | index_service_pb2.RootStatus
+    | index_service_pb2.Explanation
+    | index_service_pb2.FileInfo
+    | index_service_pb2.ExportedImage,
 ) -> str:
     """The path of a message, exact."""
     return os.fsdecode(message.path_bytes or message.path.encode())

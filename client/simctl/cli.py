@@ -27,18 +27,42 @@ _COMMANDS = {
     "add": "index files now, and watch folders from now on",
     "remove": "take files, folders and images out of the answers; the files themselves stay",
     "scan": "compare folders with what is known of them",
+    "files": "list the files that are searchable",
     "errors": "list the files that are not indexed, and why",
+    "compare": "tell how much two pictures are alike",
+    "compact": "do all maintenance of the index now",
+    "verify": "read all of the index and tell what is wrong with it",
+    "export": "copy every image's embedding and paths out of the index",
+    "pause": "stop indexing, for a while or until it is resumed; searches go on",
+    "resume": "go on with indexing",
     "health": "tell whether the daemon serves",
 }
 """Each is a module of `simctl.commands`."""
 
-_DEFAULT_TIMEOUTS = {"search": 60.0, "status": 10.0, "errors": 60.0, "health": 5.0}
+_DEFAULT_TIMEOUTS = {
+    "search": 60.0,
+    "compare": 60.0,
+    "status": 10.0,
+    "files": 60.0,
+    "errors": 60.0,
+    "health": 5.0,
+    "pause": 10.0,
+    "resume": 10.0,
+}
 """Seconds; the other commands take as long as their work does."""
+
+_SECURITY = {
+    "tls_ca": "the authority of the daemon's certificate (SIMD_TLS_CA); else those that the system trusts",
+    "tls_cert": "a certificate for a daemon that asks for one (SIMD_CLIENT_CERT)",
+    "tls_key": "its private key (SIMD_CLIENT_KEY)",
+    "token_file": "a file with a token (SIMD_TOKEN_FILE)",
+}
 
 _EPILOG = """\
 exit codes: 0 done, 1 error, 2 usage, 3 daemon unreachable, 4 nothing found, 5 partly failed
 
-The daemon is looked for at --address, else SIMD_ADDRESS, else $XDG_RUNTIME_DIR/simd/simd.sock.
+The daemon is looked for at --address, else SIMD_ADDRESS, else $XDG_RUNTIME_DIR/simd/simd.sock,
+else the service of this host, /run/simd/simd.sock.
 """
 
 _EXIT_INTERRUPTED = 130
@@ -68,7 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace, output: Output) -> int:
     timeout = args.timeout or _DEFAULT_TIMEOUTS.get(args.command)
     try:
-        with Client(getattr(args, "address", None), timeout=timeout) as client:
+        given = {name: getattr(args, name, None) for name in _SECURITY}
+        with Client(getattr(args, "address", None), timeout=timeout, **given) as client:
             code: int = _module(args.command).run(args, client, output)
             return code
     except SimctlError as error:
@@ -90,6 +115,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     shared.add_argument(
         "--address", metavar="ADDRESS", default=argparse.SUPPRESS, help="where the daemon is: unix:PATH or HOST:PORT"
     )
+    for name, purpose in _SECURITY.items():
+        flag = "--" + name.replace("_", "-")
+        shared.add_argument(flag, metavar="FILE", default=argparse.SUPPRESS, help=purpose)
     parser = argparse.ArgumentParser(
         prog="simctl",
         description="Search and steer simd, the similar-image search daemon.",

@@ -5,33 +5,19 @@ What a call needs is imported by that call, because a search should cost little 
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import TracebackType
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from simctl import answers
-from simctl.address import resolve
+from simctl.connection import Path, absolute
 from simctl.errors import DaemonUnreachable, from_rpc
+from simctl.searching import Searching
+from simctl.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from simctl import reports
-
-Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
-
-_OPTIONS = (
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    # A proxy of the environment is for the network, not for this machine.
-    ("grpc.enable_http_proxy", 0),
-    # `wait` tries again and again while the daemon starts.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 500),
-)
 
 _READING_S = 0.3
 """The time between two readings of `wait`: the events of files just copied may still be on their way."""
@@ -40,85 +26,27 @@ _PATIENCE_S = 10.0
 """How long `wait` looks for a daemon that is not there, if it has no time limit of its own."""
 
 
-class Client:
+class Client(Searching, Upkeep):
     """A connection to the daemon, made when it is first used. Safe to use from any thread.
 
     Args:
         address: `unix:PATH` or `HOST:PORT`; None means `SIMD_ADDRESS`, or the default socket.
         timeout: seconds that a call may take if it does not say so itself; None is no limit.
+        tls_ca: PEM file of the authority that signed the daemon's certificate; None means `SIMD_TLS_CA`, or those that
+            the system trusts.
+        tls_cert: PEM file of a certificate, for a daemon that asks for one; None means `SIMD_CLIENT_CERT`.
+        tls_key: PEM file of its private key; None means `SIMD_CLIENT_KEY`.
+        token_file: file that holds the caller's token; None means `SIMD_TOKEN_FILE`.
 
     Every call raises `DaemonUnreachable` when no daemon answers or it is not ready, and `SimctlError` when it fails.
     """
-
-    def __init__(self, address: str | None = None, *, timeout: float | None = None) -> None:
-        self.address = resolve(address, os.environ)
-        self._timeout = timeout
-        self._channel = grpc.insecure_channel(self.address, options=_OPTIONS)
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the connection and the calls under way."""
-        self._channel.close()
-
-    def search(
-        self,
-        *,
-        image: bytes | None = None,
-        path: Path | None = None,
-        image_id: str | None = None,
-        vector: Sequence[float] | None = None,
-        limit: int = 10,
-        min_similarity: float | None = None,
-        path_prefix: Path | None = None,
-        exact: bool = False,
-        timeout: float | None = None,
-    ) -> answers.SearchResult:
-        """The images nearest to a query, nearest first.
-
-        Args:
-            image: an image file's bytes. Exactly one of this and the next three is given.
-            path: a file inside a root, on the daemon's machine.
-            image_id: an indexed image, 32 hex digits.
-            vector: an embedding.
-            limit: how many at most.
-            min_similarity: leave out what is less similar.
-            path_prefix: only images under this path.
-            exact: prove that nothing nearer was missed.
-            timeout: seconds this call may take.
-        """
-        from simd.v1 import search_service_pb2 as wire
-        from simd.v1.search_service_pb2_grpc import SearchServiceStub
-
-        if sum(subject is not None for subject in (image, path, image_id, vector)) != 1:
-            raise TypeError("search takes exactly one of image, path, image_id and vector")
-        if limit < 1:
-            raise ValueError(f"limit must be at least 1, not {limit}")
-        request = wire.SearchRequest(
-            image=image,
-            path_bytes=None if path is None else _absolute(path),
-            image_id=image_id,
-            vector=None if vector is None else wire.Vector(values=vector),
-            limit=limit,
-            min_similarity=min_similarity,
-            path_prefix_bytes=b"" if path_prefix is None else _absolute(path_prefix),
-            exact=exact,
-        )
-        stub = SearchServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        return answers.search_result(self._call(stub.Search, request, timeout))
 
     def add(self, paths: Iterable[Path], *, timeout: float | None = None) -> reports.AddResult:
         """Index files now, and folders from now on."""
         from simctl import reports
         from simd.v1 import index_service_pb2 as wire
 
-        request = wire.AddRequest(paths_bytes=[_absolute(path) for path in paths])
+        request = wire.AddRequest(paths_bytes=[absolute(path) for path in paths])
         return reports.add_result(self._call(self._index_stub().Add, request, timeout))
 
     def remove(
@@ -128,7 +56,7 @@ class Client:
         from simctl import reports
         from simd.v1 import index_service_pb2 as wire
 
-        request = wire.RemoveRequest(paths_bytes=[_absolute(path) for path in paths], image_ids=image_ids)
+        request = wire.RemoveRequest(paths_bytes=[absolute(path) for path in paths], image_ids=image_ids)
         return reports.remove_result(self._call(self._index_stub().Remove, request, timeout))
 
     def scan(
@@ -151,11 +79,19 @@ class Client:
         from simd.v1 import index_service_pb2 as wire
 
         request = wire.ScanRequest(
-            paths_bytes=[_absolute(path) for path in paths],
+            paths_bytes=[absolute(path) for path in paths],
             retry_rejected=retry_rejected,
             confirm_deletes=confirm_deletes,
         )
         return reports.scan_result(self._call(self._index_stub().Scan, request, timeout))
+
+    def explain(self, paths: Iterable[Path], *, timeout: float | None = None) -> tuple[reports.Explanation, ...]:
+        """Why each path is or is not in the answers."""
+        from simctl import reports
+        from simd.v1 import index_service_pb2 as wire
+
+        request = wire.ScanRequest(paths_bytes=[absolute(path) for path in paths], explain=True)
+        return reports.explanations(self._call(self._index_stub().Scan, request, timeout))
 
     def status(self, *, timeout: float | None = None) -> reports.Status:
         """How the daemon is; answers also while it is not ready."""
@@ -164,13 +100,67 @@ class Client:
 
         return reports.status(self._call(self._index_stub().Status, wire.StatusRequest(), timeout))
 
+    def watch_status(
+        self, *, min_interval: float = 0.0, timeout: float | None = None
+    ) -> Generator[reports.Status, None, None]:
+        """How the daemon is, now and after every change, until the daemon stops or the time is over.
+
+        Args:
+            min_interval: seconds between two of them at least.
+            timeout: seconds after which there are no more; None is never.
+        """
+        from google.protobuf.duration_pb2 import Duration
+
+        from simctl import reports
+        from simd.v1 import index_service_pb2 as wire
+
+        interval = Duration()
+        interval.FromMicroseconds(round(min_interval * 1e6))
+        readings = self._index_stub().WatchStatus(wire.WatchStatusRequest(min_interval=interval), timeout=timeout)
+        try:
+            for reading in readings:
+                yield reports.status(reading.status)
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise from_rpc(error, self.address, timeout) from error
+        finally:
+            readings.cancel()
+
+    def pause(self, seconds: float | None = None, *, timeout: float | None = None) -> float | None:
+        """Stop indexing, also beyond a restart of the daemon. Searches go on, and files given to `add` are indexed.
+
+        Args:
+            seconds: after so many it goes on by itself; None is when it is resumed.
+            timeout: seconds this call may take.
+
+        Returns:
+            when it goes on by itself, in seconds since the epoch, or None.
+        """
+        from google.protobuf.duration_pb2 import Duration
+
+        from simctl import reports
+        from simd.v1 import index_service_pb2 as wire
+
+        request = wire.PauseRequest()
+        if seconds is not None:
+            duration = Duration()
+            duration.FromMicroseconds(round(seconds * 1e6))
+            request.duration.CopyFrom(duration)
+        return reports.paused_until(self._call(self._index_stub().Pause, request, timeout))
+
+    def resume(self, *, timeout: float | None = None) -> bool:
+        """Go on with indexing; whether it had been paused."""
+        from simd.v1 import index_service_pb2 as wire
+
+        return bool(self._call(self._index_stub().Resume, wire.ResumeRequest(), timeout).was_paused)
+
     def errors(self, path_prefix: Path | None = None, *, timeout: float | None = None) -> Iterator[reports.FileError]:
         """The files that are not indexed, and why; read page by page, `timeout` for each."""
         from simctl import reports
         from simd.v1 import index_service_pb2 as wire
 
         list_errors = self._index_stub().ListErrors
-        prefix = b"" if path_prefix is None else _absolute(path_prefix)
+        prefix = b"" if path_prefix is None else absolute(path_prefix)
         request = wire.ListErrorsRequest(page_size=1000, path_prefix_bytes=prefix)
         while True:
             page = self._call(list_errors, request, timeout)
@@ -192,11 +182,12 @@ class Client:
         """Return when the daemon is ready and nothing is pending, in two readings one after the other.
 
         Args:
-            timeout: give up after so many seconds; None is never, once a daemon was there.
+            timeout: give up after so many seconds; None is never, once a daemon was there, unless indexing is paused
+                until somebody resumes it.
             progress: called with every reading, None while no daemon answers.
 
         Returns:
-            The last reading; `settled` is False if the time was over.
+            The last reading; `settled` is False if the time was over, or if it is paused and there is no limit.
 
         Raises:
             DaemonUnreachable: no daemon answered in all that time.
@@ -216,6 +207,8 @@ class Client:
                 raise reading
             if last is not None and timeout is not None and waited + _READING_S > timeout:
                 return last
+            if last is not None and timeout is None and last.paused and last.paused_until is None and last.pending:
+                return last
             time.sleep(_READING_S)
 
     def _reading(self, start: float, limit: float) -> reports.Status | DaemonUnreachable:
@@ -224,19 +217,3 @@ class Client:
             return self.status(timeout=left)
         except DaemonUnreachable as error:
             return error
-
-    def _index_stub(self) -> Any:
-        from simd.v1.index_service_pb2_grpc import IndexServiceStub
-
-        return IndexServiceStub(self._channel)  # type: ignore[no-untyped-call]
-
-    def _call(self, method: Callable[..., Any], request: object, timeout: float | None) -> Any:
-        limit = self._timeout if timeout is None else timeout
-        try:
-            return method(request, timeout=limit)
-        except grpc.RpcError as error:
-            raise from_rpc(error, self.address, limit) from error
-
-
-def _absolute(path: Path) -> bytes:
-    return os.path.abspath(os.fsencode(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -27,6 +28,7 @@ class SimctlError(Exception):
         reason: the kind of error as the daemon names it, such as IMAGE_REJECTED, or "".
         field: the field of the request at fault, or "".
         details: more from the daemon, by name.
+        retry_after_s: after so many seconds the same call may succeed; None if trying again does not help.
         exit_code: what a command ends with.
     """
 
@@ -38,6 +40,7 @@ class SimctlError(Exception):
         reason: str = "",
         field: str = "",
         details: dict[str, str] | None = None,
+        retry_after_s: float | None = None,
         exit_code: int = EXIT_ERROR,
     ) -> None:
         super().__init__(message)
@@ -45,44 +48,73 @@ class SimctlError(Exception):
         self.reason = reason
         self.field = field
         self.details = details or {}
+        self.retry_after_s = retry_after_s
         self.exit_code = exit_code
 
 
 class DaemonUnreachable(SimctlError):
     """No daemon answers at the address, or it does not answer yet."""
 
-    def __init__(self, message: str, *, reason: str = "") -> None:
-        super().__init__(message, code="UNAVAILABLE", reason=reason, exit_code=EXIT_UNREACHABLE)
+    def __init__(self, message: str, *, reason: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(
+            message, code="UNAVAILABLE", reason=reason, retry_after_s=retry_after_s, exit_code=EXIT_UNREACHABLE
+        )
 
 
 def from_rpc(error: grpc.RpcError, address: str, timeout: float | None) -> SimctlError:
     """The error to raise for a call that failed."""
     code = error.code()
     text = error.details() or ""
-    details = _details(error)
-    reason = details.pop("reason", "")
+    told = _told(error)
     if code is grpc.StatusCode.UNAVAILABLE:
-        return DaemonUnreachable(text if reason else _no_daemon(address, text), reason=reason)
+        text = text if told.reason else _no_daemon(address, text)
+        return DaemonUnreachable(text, reason=told.reason, retry_after_s=told.retry_after_s)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         text = f"the daemon at {address} did not answer within {timeout:g} s" if timeout else text
-    elif code is grpc.StatusCode.RESOURCE_EXHAUSTED and not reason:
+    elif code is grpc.StatusCode.RESOURCE_EXHAUSTED and not told.reason:
         text = _exhausted(text)
     elif code is grpc.StatusCode.UNIMPLEMENTED:
         text = f"the daemon at {address} does not know this call; it is older than this simctl, or it is not simd"
     return SimctlError(
         text or f"the call failed: {code.name}",
         code=code.name,
-        reason=reason,
-        field=details.pop("field", ""),
-        details=details,
+        reason=told.reason,
+        field=told.field,
+        details=told.metadata,
+        retry_after_s=told.retry_after_s,
         exit_code=_EXIT_CODES.get(code, EXIT_ERROR),
     )
 
 
+def from_failure(failure: Any) -> SimctlError:
+    """The error that is the answer to one search of many."""
+    told = _unpacked(failure.details)
+    code = next((code for code in grpc.StatusCode if code.value[0] == failure.code), grpc.StatusCode.UNKNOWN)
+    return SimctlError(
+        failure.message,
+        code=code.name,
+        reason=told.reason,
+        field=told.field,
+        details=told.metadata,
+        retry_after_s=told.retry_after_s,
+        exit_code=_EXIT_CODES.get(code, EXIT_ERROR),
+    )
+
+
+_UNREACHABLE = {
+    "Permission denied": "no permission to use {}; it is another user's, or set SIMD_ADDRESS",
+    "CERTIFICATE_VERIFY_FAILED": "the certificate of {} is not trusted; --tls-ca or SIMD_TLS_CA names its authority",
+    "Hostname Verification": "the certificate of {} is for another host; use a name that is in it",
+    "WRONG_VERSION_NUMBER": "what answers at {} does not speak TLS",
+    "Socket closed": "{} ended the connection; if it speaks TLS, --tls-ca names its authority, and --tls-cert and "
+    "--tls-key are the certificate that it may ask for",
+}
+"""By a word of gRPC's own text."""
+
+
 def _no_daemon(address: str, text: str) -> str:
-    if "Permission denied" in text:
-        return f"no permission to use {address}; it is another user's, or set SIMD_ADDRESS"
-    return f"no daemon at {address}; start it with `simd serve` or set SIMD_ADDRESS"
+    otherwise = "no daemon at {}; start it with `simd serve` or set SIMD_ADDRESS"
+    return next((told for word, told in _UNREACHABLE.items() if word in text), otherwise).format(address)
 
 
 def _exhausted(text: str) -> str:
@@ -95,19 +127,36 @@ def _exhausted(text: str) -> str:
     return f"the daemon is too busy: {text.rstrip('!')}; try again, or raise its setting max_concurrent_requests"
 
 
-def _details(error: grpc.RpcError) -> dict[str, str]:
-    """Reason, field and the rest of what the daemon says for programs; empty if it was not the daemon that failed."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the daemon says for programs; empty if it was not the daemon that failed."""
+
+    reason: str = ""
+    field: str = ""
+    retry_after_s: float | None = None
+    metadata: dict[str, str] | None = None
+
+
+def _told(error: grpc.RpcError) -> _Told:
     trailers: Iterable[Any] = error.trailing_metadata() or ()
     raw = next((value for key, value in trailers if key == "grpc-status-details-bin"), None)
     if raw is None:
-        return {}
-    from google.rpc import error_details_pb2, status_pb2
+        return _Told()
+    from google.rpc import status_pb2
 
-    found: dict[str, str] = {}
-    for detail in status_pb2.Status.FromString(raw).details:
-        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    return _unpacked(status_pb2.Status.FromString(raw).details)
+
+
+def _unpacked(details: Iterable[Any]) -> _Told:
+    from google.rpc import error_details_pb2
+
+    told = _Told()
+    for detail in details:
+        info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
         if detail.Unpack(info):
-            found |= {**info.metadata, "reason": info.reason}
+            told = replace(told, reason=info.reason, metadata=dict(info.metadata))
         elif detail.Unpack(bad) and bad.field_violations:
-            found["field"] = bad.field_violations[0].field
-    return found
+            told = replace(told, field=bad.field_violations[0].field)
+        elif detail.Unpack(retry):
+            told = replace(told, retry_after_s=retry.retry_delay.ToMicroseconds() / 1e6)
+    return told

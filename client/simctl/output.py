@@ -9,8 +9,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TextIO
 
 _COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
@@ -30,6 +33,7 @@ class Output:
         self._stderr = stderr or sys.stderr
         plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
         self._colour = not plain and self._stdout.isatty()
+        self._redraws = environ.get("TERM") != "dumb" and self._stdout.isatty()
         self._progress = self._stderr.isatty()
         self._drawn = False
 
@@ -73,6 +77,30 @@ class Output:
             self._stderr.write("\r\x1b[K")
             self._stderr.flush()
             self._drawn = False
+
+    def flush(self) -> None:
+        """Let whoever reads the results have them now."""
+        self._stdout.flush()
+
+    @contextmanager
+    def screen(self) -> Iterator[Callable[[Iterable[str]], None] | None]:
+        """What draws the whole screen anew, given its lines; None where results do not go to a terminal."""
+        if not self._redraws:
+            yield None
+            return
+        # Lines are cut at the right edge, not wrapped: their number must be known.
+        self._stdout.write("\x1b[?7l\x1b[2J")
+        try:
+            yield self._draw
+        finally:
+            self._stdout.write("\x1b[?7h\n")
+            self._stdout.flush()
+
+    def _draw(self, lines: Iterable[str]) -> None:
+        height = shutil.get_terminal_size().lines
+        shown = list(lines)[: height - 1]
+        self._stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in shown) + "\x1b[J")
+        self._stdout.flush()
 
     def style(self, text: str, colour: str) -> str:
         """The text in a colour, where there are colours."""
@@ -130,6 +158,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def percent(distance: float, similarity: float) -> str:
+    """Similarity for people: 100 % is kept for what is the same."""
+    return "100 %" if distance == 0 else f"{min(similarity * 100, 99.9):.1f} %"
+
+
 def duration(seconds: float) -> str:
     """Seconds as people say them: the two greatest units."""
     whole = int(seconds)
@@ -139,6 +172,13 @@ def duration(seconds: float) -> str:
     if days:
         return f"{days} d {hours} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {whole % 60} s"
+
+
+def moment(at: float) -> str:
+    """A time as people here say it; the day too, if it is another one."""
+    local = time.localtime(at)
+    today = local[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M", local)
 
 
 def size(number: float) -> str:

@@ -55,6 +55,16 @@ class ScanResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """Whether a path is in the answers; `reason` is a word for programs, `detail` a sentence for people."""
+
+    path: str
+    indexed: bool
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileError:
     """A file that is not indexed."""
 
@@ -79,8 +89,24 @@ class RootStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelSwitch:
+    """A switch to another model: of `total` images, `done` are in its index, `unreachable` cannot be read now."""
+
+    from_model: str
+    to_model: str
+    done: int
+    total: int
+    unreachable: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """How the daemon is. While it is not ready, only `detail`, `version` and `uptime_s` say something."""
+    """How the daemon is. While it is not ready, only `detail`, `version` and `uptime_s` say something.
+
+    `paused_until` is None if that has no end. `eta_s` is None if it is unknown; while `scanning` it is the
+    least that is left. `files_decided` counts since the daemon started.
+    """
 
     ready: bool
     detail: str
@@ -98,6 +124,10 @@ class Status:
     index: dict[str, object] = field(hash=False)
     version: str
     uptime_s: float
+    model_switch: ModelSwitch | None = None
+    paused_until: float | None = None
+    eta_s: float | None = None
+    files_decided: int = 0
 
     @property
     def settled(self) -> bool:
@@ -120,6 +150,11 @@ def scan_result(response: index_service_pb2.ScanResponse) -> ScanResult:
     """From the wire."""
     offline = paths_of(response.offline, response.offline_bytes)
     return ScanResult(response.seen, response.changed, response.deleted, offline)
+
+
+def explanations(response: index_service_pb2.ScanResponse) -> tuple[Explanation, ...]:
+    """From the wire."""
+    return tuple(Explanation(path_of(e), e.indexed, e.reason, e.detail) for e in response.explanations)
 
 
 def file_error(error: index_service_pb2.FileError) -> FileError:
@@ -165,7 +200,20 @@ def status(response: index_service_pb2.StatusResponse) -> Status:
         },
         version=response.version,
         uptime_s=response.uptime_s,
+        model_switch=_switch(response.model_switch) if response.HasField("model_switch") else None,
+        paused_until=_seconds(response.paused_until_time) if response.HasField("paused_until_time") else None,
+        eta_s=response.eta_s or None,
+        files_decided=response.files_decided,
     )
+
+
+def paused_until(response: index_service_pb2.PauseResponse) -> float | None:
+    """From the wire."""
+    return _seconds(response.until_time) if response.HasField("until_time") else None
+
+
+def _switch(switch: index_service_pb2.ModelSwitch) -> ModelSwitch:
+    return ModelSwitch(switch.from_model, switch.to_model, switch.done, switch.total, switch.unreachable, switch.detail)
 
 
 def _root(root: index_service_pb2.RootStatus) -> RootStatus:

@@ -122,14 +122,6 @@ class Catalogue:
         with self._database.reading() as connection:
             return dict(connection.execute("SELECT root_id, last_scan FROM roots WHERE last_scan IS NOT NULL"))
 
-    def locate(self, absolute: bytes) -> FileKey | None:
-        """Where a path is as roots see it; None outside of all roots. The file need not exist."""
-        absolute = os.path.normpath(absolute)
-        for root in self.roots():
-            if inside := relative(root.path, absolute):
-                return FileKey(root.root_id, inside)
-        return None
-
     def known(self, key: FileKey) -> Known | None:
         """What was decided about a file, and with which stamp; None if nothing was."""
         with self._database.reading() as connection:
@@ -183,11 +175,6 @@ class Catalogue:
                     changes.write_file(connection, file)
             return changes.orphaned(connection, touched, now)
 
-    def delete_under(self, root_id: int, under: bytes) -> list[ImageId]:
-        """Forget a file or all that a directory held, relative to its root; the orphans this makes."""
-        with self._database.writing() as connection:
-            return self._delete(connection, scopes_in(root_id, under))
-
     def forget_rejected(self, root_id: int, under: bytes, *, removed: bool = False) -> None:
         """Strike lines at or below a path out of the ledger, so that the next scan offers their files again.
 
@@ -240,8 +227,9 @@ class Catalogue:
 
     def image_at(self, absolute: bytes) -> ImageId | None:
         """The image that a file is, by the file's absolute path."""
-        key = self.locate(absolute)
-        found = self.known(key) if key else None
+        with self._database.reading() as connection:
+            key = queries.locate(queries.roots(connection), os.path.normpath(absolute))
+            found = queries.known(connection, key) if key else None
         return found.image_id if found else None
 
     def images_under(self, prefix: bytes) -> set[ImageId]:
@@ -275,6 +263,13 @@ class Catalogue:
         """A page of the ledger; arguments as for `files`."""
         with self._database.reading() as connection:
             return queries.ledger(connection, self._after(connection, after, under), limit)
+
+    def count_rejections(self, under: bytes = b"") -> int:
+        """How many lines of the ledger are at or below an absolute path; b"" is everything."""
+        if not under:
+            return sum(self.counts().failed_by_reason.values())
+        with self._database.reading() as connection:
+            return queries.count_ledger(connection, scopes_under(queries.roots(connection), under))
 
     def counts(self) -> Counts:
         """How much there is, in the same short time whatever that is."""

@@ -56,6 +56,15 @@ def relative(root: bytes, path: bytes) -> bytes | None:
     return path[len(prefix) :] if path.startswith(prefix) else None
 
 
+def locate(roots: Iterable[Root], path: bytes) -> FileKey | None:
+    """Where an absolute path is as the roots see it; None outside of all of them. The file need not exist."""
+    for root in roots:
+        inside = relative(root.path, path)
+        if inside is not None:
+            return FileKey(root.root_id, inside)
+    return None
+
+
 def scopes_under(roots: Iterable[Root], prefix: bytes) -> list[Scope]:
     """An absolute path, of a directory or a file, in key order; b"" is everything."""
     prefix = os.path.normpath(prefix) if prefix else b"/"
@@ -171,6 +180,12 @@ def ledger(connection: sqlite3.Connection, scopes: Iterable[Scope], limit: int) 
             connection, "root_id, path, size, mtime_ns, inode, reason, detail, at_ms FROM rejected", scopes, limit
         )
     ]
+
+
+def count_ledger(connection: sqlite3.Connection, scopes: Iterable[Scope]) -> int:
+    """How many refused files the scopes hold."""
+    query = f"SELECT COUNT(*) FROM rejected WHERE {WITHIN}"
+    return sum(connection.execute(query, scope.bounds).fetchone()[0] for scope in scopes)
 
 
 def counts(connection: sqlite3.Connection) -> Counts:

@@ -13,7 +13,7 @@ The contract every implementation is tested against (`tests/contract`):
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -66,6 +66,10 @@ class Index(Protocol):
         """Whether the image is in the answers."""
         ...
 
+    def missing(self, image_ids: Sequence[ImageId]) -> list[ImageId]:
+        """Those of the images that are not in the answers, in their order; quicker than asking for each."""
+        ...
+
     def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
         """The stored vector, float32 `(dimension,)`, or None. `deleted` also looks at what is not yet purged."""
         ...
@@ -99,12 +103,25 @@ class Index(Protocol):
         """How many images are in the answers."""
         ...
 
-    def compact(self) -> None:
-        """Do all pending maintenance now: flush, merge segments, purge what is past its grace period."""
+    def embeddings(self) -> Iterator[Embedding]:
+        """Every image in the answers with its vector, in the order of the ids, as they are at the time of the call.
+
+        What changes meanwhile is not seen, and closing the index does not end it.
+        """
         ...
 
-    def check(self) -> list[str]:
-        """Every broken invariant found by reading all of the data, one sentence each; changes nothing."""
+    def compact(self, pause: Callable[[], None] = ...) -> None:
+        """Do all pending maintenance now: flush, merge segments, purge what is past its grace period.
+
+        `pause` is called between the steps; what it raises ends the work, and what is done by then stays done.
+        """
+        ...
+
+    def check(self, pause: Callable[[int], None] = ...) -> list[str]:
+        """Every broken invariant found by reading all of the data, one sentence each; changes nothing.
+
+        `pause` is told how many bytes were read since the last time; what it raises ends the check.
+        """
         ...
 
     def stats(self) -> IndexStats:

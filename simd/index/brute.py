@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -51,6 +51,10 @@ class BruteIndex:
         """Whether the image is in the answers."""
         return image_id in self._live
 
+    def missing(self, image_ids: Sequence[ImageId]) -> list[ImageId]:
+        """Those of the images that are not in the answers."""
+        return [image_id for image_id in image_ids if image_id not in self._live]
+
     def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
         """The stored vector."""
         found = self._live.get(image_id)
@@ -82,10 +86,14 @@ class BruteIndex:
     def __len__(self) -> int:
         return len(self._live)
 
-    def compact(self) -> None:
+    def embeddings(self) -> Iterator[Embedding]:
+        """Every image in the answers with its vector, in the order of the ids."""
+        return iter([Embedding(image_id, self._live[image_id]) for image_id in sorted(self._live)])
+
+    def compact(self, pause: Callable[[], None] = lambda: None) -> None:
         """Nothing to do."""
 
-    def check(self) -> list[str]:
+    def check(self, pause: Callable[[int], None] = lambda count: None) -> list[str]:
         """Nothing can be broken."""
         return []
 

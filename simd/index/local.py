@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -13,16 +14,17 @@ from simd.index.base import Answer, IndexStats
 from simd.search.searcher import search, shortlist_size
 from simd.search.shortlist import Scan, Shortlist, load_kernel
 from simd.storage.salvage import Salvaged, salvage
+from simd.storage.snapshot import Snapshot
 from simd.storage.store import Store, StoreOptions, wall_clock
 from simd.types import Embedding, ImageId, Vector
 
 _WORTH_SHARING = 1_000_000
-"""Fewer rows are scanned by one core in less time than it takes to hand them out."""
+"""By default. Fewer rows are scanned by one core in less time than it takes to hand them out."""
 
 _FAULT_BYTES = 64 << 10
 """What the kernel maps for each row that is touched: its page and those around it."""
 
-_RESIDENT_BYTES = 512 << 20
+_RESIDENT_BYTES = 256 << 20
 
 
 class LocalIndex:
@@ -31,11 +33,14 @@ class LocalIndex:
     Args:
         store: an open store; closed by `close`.
         cores: so many scan one query together when the index is large.
+        worth_sharing: so many rows make it large.
     """
 
-    def __init__(self, store: Store, cores: int = 1) -> None:
+    def __init__(self, store: Store, cores: int = 1, worth_sharing: int = _WORTH_SHARING) -> None:
         self._store = store
+        self._worth_sharing = worth_sharing
         self._scanners = ThreadPoolExecutor(cores, thread_name_prefix="scan") if cores > 1 else None
+        self._scanning = threading.Lock()
         self._touched = 0
         load_kernel()
 
@@ -107,6 +112,10 @@ class LocalIndex:
         """Whether the image is in the answers."""
         return self._store.contains(image_id)
 
+    def missing(self, image_ids: Sequence[ImageId]) -> list[ImageId]:
+        """Those of the images that are not in the answers."""
+        return self._store.missing(image_ids)
+
     def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
         """The stored vector, or None."""
         return self._store.vector(image_id, deleted=deleted)
@@ -130,13 +139,17 @@ class LocalIndex:
         """Turn what is in memory into a segment now."""
         self._store.flush()
 
-    def compact(self) -> None:
-        """Do all pending maintenance now."""
-        self._store.compact()
+    def embeddings(self) -> Iterator[Embedding]:
+        """Every image in the answers with its vector, in the order of the ids."""
+        return self._embeddings(self._store.snapshot)
 
-    def check(self) -> list[str]:
+    def compact(self, pause: Callable[[], None] = lambda: None) -> None:
+        """Do all pending maintenance now."""
+        self._store.compact(pause)
+
+    def check(self, pause: Callable[[int], None] = lambda count: None) -> list[str]:
         """Every broken invariant found by reading all of the data."""
-        return self._store.check()
+        return self._store.check(pause)
 
     def stats(self) -> IndexStats:
         """Counts and sizes."""
@@ -151,9 +164,16 @@ class LocalIndex:
 
     def close(self) -> None:
         """Release files and locks; everything acknowledged is already durable."""
-        if self._scanners is not None:
-            self._scanners.shutdown()
+        with self._scanning:
+            scanners, self._scanners = self._scanners, None
+        if scanners is not None:
+            scanners.shutdown()
         self._store.close()
+
+    def _embeddings(self, snapshot: Snapshot) -> Iterator[Embedding]:
+        for image_ids, vectors in snapshot.in_order():
+            self._trim(len(image_ids))
+            yield from map(Embedding, image_ids, vectors)
 
     def _trim(self, rows: int) -> None:
         """Count rows that were looked at, and bound the memory that this makes resident."""
@@ -163,6 +183,9 @@ class LocalIndex:
             self._store.let_go()
 
     def _spread(self, act: Callable[[Scan], list[Shortlist]], scans: Sequence[Scan]) -> Iterable[list[Shortlist]]:
-        if self._scanners is None or sum(scan.rows for scan in scans) < _WORTH_SHARING:
+        if sum(scan.rows for scan in scans) < self._worth_sharing:
             return map(act, scans)
-        return self._scanners.map(act, scans)
+        # All scans are handed out under the lock, so `close` comes before or after. A search that finds the index
+        # closed ends on its snapshot, alone.
+        with self._scanning:
+            return map(act, scans) if self._scanners is None else self._scanners.map(act, scans)

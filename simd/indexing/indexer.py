@@ -8,31 +8,35 @@ what is recorded.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from contextlib import suppress
+from queue import Empty, Full, Queue
 
 from simd.catalogue.rows import Known
-from simd.errors import NotReady, Reason, StoreError
+from simd.errors import Reason
+from simd.indexing.backfill import Backfill
 from simd.indexing.backlog import Backlog, Urgency
+from simd.indexing.batches import LINGER_S, Batches
+from simd.indexing.commands import Commands
+from simd.indexing.deletions import Deletions
+from simd.indexing.look import Look
 from simd.indexing.outcomes import Outcome, Outcomes
-from simd.indexing.pipeline import Batch, Job, Pipeline
-from simd.indexing.rate import Rate
+from simd.indexing.pause import Pause
+from simd.indexing.pipeline import Pipeline
+from simd.indexing.purge import Purge
 from simd.indexing.roots import Roots
-from simd.types import Change, FileKey, Stamp
-from simd.watch.roots import RootOffline, look
+from simd.types import Change, ChangeKind, FileKey, Stamp
+from simd.watch.roots import RootOffline
+from simd.watch.rules import RulesUnread
 from simd.watch.settle import Settler
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-_LINGER_S = 0.2
-"""How long a batch that is not full waits for files still in decoding."""
+_SETTLING = 1000
+"""So many files that scans found just written wait for the loop to look at them; then the scan waits."""
 
 
 class Indexer:
@@ -40,9 +44,14 @@ class Indexer:
 
     Args:
         settler: files that must come to rest first; used by the loop's thread alone.
+        pause: while it says so, only requests and deletions are worked on.
+        purge: forgets what has had no file for long; used by the loop's thread alone.
         make_pipeline: builds the pipeline, given what it must call when a decoding ends.
+        backfill: gives files to index when nothing else waits; used by the loop's thread alone.
         known: what the catalogue says of a file.
+        look: the file as it is now.
         scan: asks for a scan of a root whose files cannot be judged one by one.
+        deletions: which files may be taken for gone without a scan.
         batch_size: files to embed and commit at once.
         young_s: a file modified so recently may still be growing: a failure to decode it is not final.
         full_disk_retry_s: how long to wait before a refused batch is tried again.
@@ -54,10 +63,15 @@ class Indexer:
         *,
         backlog: Backlog,
         settler: Settler,
+        pause: Pause,
+        purge: Purge,
         make_pipeline: Callable[[Callable[[], None]], Pipeline],
+        backfill: Backfill,
         roots: Roots,
         known: Callable[[FileKey], Known | None],
+        look: Look,
         scan: Callable[[int], None],
+        deletions: Deletions,
         batch_size: int,
         young_s: float = 3.0,
         full_disk_retry_s: float = 5.0,
@@ -65,34 +79,47 @@ class Indexer:
     ) -> None:
         self._backlog = backlog
         self._settler = settler
+        self._pause = pause
+        self._purge = purge
+        self._paused = False
+        self._backfill = backfill
         self._roots = roots
         self._known = known
+        self._look = look
         self._scan = scan
-        self._batch_size = batch_size
-        self._young_s = young_s
-        self._full_disk_retry_s = full_disk_retry_s
-        self._clock = clock
+        self._deletions = deletions
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._pipeline = make_pipeline(self._wake.set)
-        self._commands: deque[Callable[[], None]] = deque()
-        self._deleted: list[FileKey] = []
-        self._ready: list[Job] = []
-        self._ready_since = 0.0
-        self._committing = 0
+        self.commands = Commands(self._wake.set)
+        self._unsettled: Queue[FileKey] = Queue(_SETTLING)
         self._busy = False
         self._turns = 0
+        self._turns_seen = 0
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
         self.outcomes = Outcomes()
-        self.rate = Rate()
-        self.trouble = ""
+        self.batches = Batches(
+            pipeline=self._pipeline,
+            backlog=backlog,
+            settler=settler,
+            outcomes=self.outcomes,
+            look=look,
+            batch_size=batch_size,
+            young_s=young_s,
+            full_disk_retry_s=full_disk_retry_s,
+            waiting=self._turn_over,
+            stopping=self._stopping,
+            clock=clock,
+        )
 
     def start(self) -> None:
         """Begin."""
+        self.commands.post(self._backfill.start)
         self._thread.start()
 
     def stop(self) -> None:
         """End after the batch under way; what is not done is found again by the next scan."""
+        self.commands.close()
         self._stopping.set()
         self._backlog.close()
         self._wake.set()
@@ -103,80 +130,120 @@ class Indexer:
         """Say that there is news in the backlog or the settler."""
         self._wake.set()
 
+    def turned(self) -> bool:
+        """Whether the loop moved since this was last asked, which wakes it: an idle loop has moved the next time.
+
+        A loop that waits for room on the disk moves.
+        """
+        moved = self._turns != self._turns_seen
+        self._turns_seen = self._turns
+        self._wake.set()
+        return moved
+
     @property
     def pending(self) -> int:
         """Files not yet decided; at least 1 while the loop is at work, and 0 only when there is nothing to do."""
         turns = self._turns
-        waiting = len(self._backlog) + len(self._settler) + len(self._commands)
-        waiting += len(self._pipeline) + len(self._ready) + len(self._deleted) + self._committing
+        waiting = len(self._backlog) + len(self._settler) + len(self.commands) + self._unsettled.qsize()
+        under_way = len(self._pipeline) + len(self.batches)
+        # What is missing in an index is so until it is committed, so most of what is under way is counted there too.
+        waiting += max(under_way, self._backfill.pending)
         # A file on its way from one of these to another may be in none of them for a moment, or was missed by counting
         # them one by one: both only while the loop turns.
         moved = self._busy or self._turns != turns
         return max(waiting, int(moved))
 
-    def run(self, command: Callable[[], T]) -> Future[T]:
-        """Run something between two batches, in the loop's thread.
-
-        Raises:
-            NotReady: the daemon is stopping.
-        """
-        future: Future[T] = Future()
-
-        def step() -> None:
-            if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(command())
-                except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it from the future
-                    future.set_exception(error)
-
-        if self._stopping.is_set():
-            raise NotReady("the daemon is stopping")
-        self.post(step)
-        return future
-
-    def post(self, command: Callable[[], None]) -> None:
-        """Run something between two batches; nobody waits for it."""
-        self._commands.append(command)
-        self._wake.set()
+    def queues(self) -> dict[str, int]:
+        """How many files wait, by what for; one on its way may be in none of them, or in two."""
+        return {
+            "backlog": len(self._backlog),
+            "settling": len(self._settler) + self._unsettled.qsize(),
+            "decoding": len(self._pipeline),
+            "committing": len(self.batches),
+            "without_vector": self._backfill.pending,
+        }
 
     def settle(self, key: FileKey) -> None:
-        """Index a file once it has come to rest; from any thread."""
-        self.post(lambda: self._settler.note(key))
+        """Index a file once it has come to rest; from any thread but the loop's, which it waits for."""
+        while not self._stopping.is_set():
+            try:
+                self._unsettled.put(key, timeout=1.0)
+                self._wake.set()
+                return
+            except Full:
+                continue
+
+    def request(self, key: FileKey) -> Future[Outcome]:
+        """Index a file before all others, and even if it is paused; called from a command."""
+        future = self.outcomes.expect(key)
+        self._backlog.push(Change(ChangeKind.UPSERT, key), Urgency.REQUEST)
+        return future
+
+    def scanned(self) -> None:
+        """A root was scanned to its end: images that were out of reach may be there again; from any thread."""
+        self.commands.post(self._backfill.again)
 
     def forget(self, key: FileKey) -> None:
         """Drop whatever is under way for a file; called from a command."""
         self._backlog.discard(key)
         self._settler.forget(key)
         self._pipeline.drop(key)
+        self.outcomes.tell(key, Outcome(None, None))
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._busy = True
-            self._turns += 1
+            self._turn_over()
             try:
                 self._turn()
             except Exception:
                 log.exception("the indexing loop failed; it goes on")
                 self._stopping.wait(1.0)
-        while self._commands:
-            self._commands.popleft()()
+        self.commands.drain()
+
+    def _turn_over(self) -> None:
+        self._turns += 1
 
     def _turn(self) -> None:
         self._wake.clear()
-        while self._commands:
-            self._commands.popleft()()
-        for change in self._settler.due(self.stat):
-            self._backlog.push(change, Urgency.EVENT)
-        for root_id in self._settler.take_scans():
-            self._scan(root_id)
+        self._paused = self._pause.state.paused
+        self._backlog.pause(self._paused)
+        self._take_news()
         self._fill()
-        self._collect()
-        if self._batch_is_due():
-            self._finish()
-        elif self._ready or self._deleted:
-            self._wait(_LINGER_S)
+        self.batches.collect()
+        if self.batches.due:
+            self.batches.finish()
+        elif len(self.batches):
+            self._wait(LINGER_S)
         else:
-            self._wait(self._settler.next_due())
+            self._rest()
+
+    def _take_news(self) -> None:
+        """Commands, files that have come to rest, roots of which too much was heard."""
+        self.commands.drain()
+        self._purge.run()
+        with suppress(Empty):
+            for _ in range(_SETTLING):
+                self._settler.note(self._unsettled.get_nowait())
+        for change in self._settler.due(self._look):
+            self._backlog.push(change, self.outcomes.urgency(change.key))
+        for root_id in self._settler.take_scans() + self._backlog.take_scans():
+            self._scan(root_id)
+
+    def _rest(self) -> None:
+        """Nothing is ready: wait for decoding, for what is due next, or for news."""
+        backfill_due = None
+        if len(self._pipeline) == 0:
+            self._backfill.decided()
+            self.batches.rate.end()
+            if len(self._settler) == 0:
+                # What is asked for and is nowhere any more, because its root is offline, will not be decided.
+                self.outcomes.tell_rest(Outcome(None, None))
+        if not self._paused:
+            if self._backfill.offering and self._pipeline.room:
+                return
+            backfill_due = self._backfill.next_due()
+        self._wait(_soonest(self._settler.next_due(), backfill_due, self._pause.seconds_left, self._purge.next_due()))
 
     def _wait(self, seconds: float | None) -> None:
         self._busy = False
@@ -185,8 +252,8 @@ class Indexer:
 
     def _fill(self) -> None:
         """Start as many files as the window holds."""
-        while self._pipeline.room and len(self._deleted) < self._batch_size:
-            change = self._backlog.pop()
+        while self._pipeline.room and self.batches.room:
+            change = self._backlog.pop() or (None if self._paused else self._backfill.next(self._look))
             if change is None:
                 return
             self._start(change)
@@ -198,110 +265,42 @@ class Indexer:
             self.outcomes.tell(key, Outcome(None, None))
             return
         try:
-            stamp = self.stat(key)
+            stamp = self._look(key)
         except RootOffline as offline:
             log.warning("%s; nothing is deleted", offline)
             self.outcomes.tell(key, Outcome(None, None))
             self._scan(key.root_id)
+            return
+        except RulesUnread as unread:
+            log.warning("%s; nothing in its directory is indexed or deleted", unread)
+            self.outcomes.tell(key, Outcome(None, None))
             return
         except OSError:
             # It is there and cannot be looked at: opening it will say why, and that goes into the ledger.
             stamp = change.stamp or Stamp(0, 0, 0)
         if stamp is None:
             self._pipeline.drop(key)
-            self._deleted.append(key)
+            if self._deletions.believe(change):
+                self.batches.delete(key)
+            else:
+                self.outcomes.tell(key, Outcome(None, None))
         elif not self._is_settled(key, stamp):
+            self.batches.rate.begin()
             self._pipeline.start(change, stamp, path)
 
     def _is_settled(self, key: FileKey, stamp: Stamp) -> bool:
-        """Whether the file as it stands is indexed, or was taken out on request."""
+        """Whether the file as it stands is in every index, or was taken out on request."""
         known = self._known(key)
         if known is None or known.stamp != stamp:
+            return False
+        if known.image_id is not None and not self._pipeline.complete(known.image_id):
             return False
         if known.image_id is None and (known.rejection is None or known.rejection.reason is not Reason.REMOVED):
             return False
         self.outcomes.tell(key, Outcome(known.image_id, known.rejection))
         return True
 
-    def _collect(self) -> None:
-        jobs = self._pipeline.collect(self._batch_size - len(self._ready))
-        if jobs and not self._ready:
-            self._ready_since = time.monotonic()
-        self._ready += jobs
 
-    def _batch_is_due(self) -> bool:
-        if not self._ready and not self._deleted:
-            return False
-        if len(self._ready) >= self._batch_size or len(self._deleted) >= self._batch_size or len(self._pipeline) == 0:
-            return True
-        return bool(self._ready) and time.monotonic() - self._ready_since >= _LINGER_S
-
-    def _finish(self) -> None:
-        """Embed and commit what is ready."""
-        jobs, deleted = self._ready, self._deleted
-        self._committing = len(jobs) + len(deleted)
-        self._ready, self._deleted = [], []
-        try:
-            batch = self._pipeline.prepare(jobs, deleted)
-            self._forgive_the_young(batch)
-            self._commit(batch)
-            self._report(batch)
-        except Exception:
-            # Whoever waits for one of these files must not wait for ever; the next scan offers them again.
-            for key in [job.change.key for job in jobs] + deleted:
-                self.outcomes.tell(key, Outcome(None, None))
-            raise
-        finally:
-            self._pipeline.release(jobs)
-            self._committing = 0
-
-    def _commit(self, batch: Batch) -> None:
-        """Make it durable; while the store refuses (a full disk), keep the batch and try again."""
-        while True:
-            try:
-                self._pipeline.commit(batch)
-                self.trouble = ""
-                return
-            except StoreError as error:
-                if str(error) != self.trouble:
-                    log.error("indexing waits: %s", error)
-                self.trouble = str(error)
-                if self._stopping.wait(self._full_disk_retry_s):
-                    raise
-
-    def _forgive_the_young(self, batch: Batch) -> None:
-        """A file that is perhaps still being written is looked at again before it is called broken."""
-        final = []
-        for item in batch.rejected:
-            if self._clock() - item.stamp.mtime_ns / 1e9 < self._young_s and self._settler.retry(item.key):
-                continue
-            self._settler.done(item.key)
-            final.append(item)
-        batch.rejected = final
-
-    def _report(self, batch: Batch) -> None:
-        for key in batch.unsettled:
-            self._settler.note(key)
-        for change in batch.again:
-            self._backlog.push(change, Urgency.EVENT)
-        for file in batch.indexed:
-            self.outcomes.tell(file.key, Outcome(file.image_id, None))
-        for item in batch.rejected:
-            name, why = os.fsdecode(item.key.path), item.rejection
-            log.info("not indexed: %r: %s: %s", name, why.reason, why.detail)
-            self.outcomes.tell(item.key, Outcome(None, item.rejection))
-        for key in batch.deleted + batch.failed:
-            self.outcomes.tell(key, Outcome(None, None))
-        if batch.indexed:
-            log.info("indexed %d files: %d embedded", len(batch.indexed), batch.embedded)
-        self.rate.count(len(batch.indexed) + len(batch.rejected))
-
-    def stat(self, key: FileKey) -> Stamp | None:
-        """The file as it is now, or None when it is gone.
-
-        Raises:
-            RootOffline: it cannot be told, because its root is not what it was.
-            OSError: it is there and cannot be looked at.
-        """
-        root = self._roots.get(key.root_id)
-        return look(root, key.path) if root is not None else None
+def _soonest(*waits: float | None) -> float | None:
+    """The shortest of the waits; None is for ever."""
+    return min((wait for wait in waits if wait is not None), default=None)

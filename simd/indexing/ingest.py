@@ -9,22 +9,29 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Collection, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import Future
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import RejectedFile
 from simd.errors import InvalidRequest, NotReady, Reason
-from simd.index.base import Index
-from simd.indexing.backlog import Backlog, Urgency
+from simd.indexing.explain import Explainer
+from simd.indexing.inbox import Inbox
 from simd.indexing.indexer import Indexer
+from simd.indexing.look import looking
+from simd.indexing.membership import Membership
+from simd.indexing.outcomes import Outcome
+from simd.indexing.pause import Pause
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
+from simd.indexing.targets import Targets
+from simd.indexing.waiting import Alive, always, results_of
 from simd.types import (
     AddReport,
-    Change,
-    ChangeKind,
+    Explanation,
     FileKey,
     ImageId,
+    PathState,
+    PauseState,
     Progress,
     Rejection,
     RemoveReport,
@@ -33,6 +40,7 @@ from simd.types import (
 )
 from simd.watch.hint import Hint, HintKind
 from simd.watch.ignore import Ignore
+from simd.watch.roots import linked_directory
 from simd.watch.settle import Settler
 from simd.watch.watcher import Watcher
 
@@ -46,31 +54,51 @@ class Ingest:
 
     Args:
         configured: absolute paths of the roots that the configuration names.
+        polled: absolute paths; roots at or below them are polled.
+        poll_s: how often a polled root is scanned.
     """
 
     def __init__(
         self,
         *,
         catalogue: Catalogue,
-        index: Index,
+        targets: Targets,
         roots: Roots,
         indexer: Indexer,
         scans: Scans,
-        backlog: Backlog,
         settler: Settler,
         ignore: Ignore,
+        pause: Pause,
         configured: Collection[bytes] = (),
+        polled: Collection[bytes] = (),
+        poll_s: float = 30.0,
     ) -> None:
         self._catalogue = catalogue
-        self._index = index
+        self._targets = targets
         self._roots = roots
         self._indexer = indexer
         self._scans = scans
-        self._backlog = backlog
         self._settler = settler
         self._ignore = ignore
-        self._configured = frozenset(map(os.path.normpath, configured))
-        self._watcher = Watcher(lambda hint: indexer.post(lambda: self._hear(hint)), ignore)
+        self._pause = pause
+        self._inbox = Inbox(self._hear, indexer.commands.post)
+        self._watcher = Watcher(self._inbox.offer, ignore, polled=polled, poll_s=poll_s)
+        self._look = looking(roots, ignore)
+        self._explainer = Explainer(
+            known=catalogue.known,
+            roots=roots,
+            ignore=ignore,
+            state=scans.state,
+            paused=lambda: pause.state.paused,
+        )
+        self._membership = Membership(
+            catalogue=catalogue,
+            targets=targets,
+            roots=roots,
+            watcher=self._watcher,
+            scan=scans.hint,
+            configured=configured,
+        )
 
     def start(self) -> None:
         """Watch first, then scan: what changes in between is seen twice rather than never."""
@@ -87,31 +115,32 @@ class Ingest:
         self._indexer.stop()
         self._indexer.outcomes.abandon(NotReady("the daemon is stopping"))
 
-    def add(self, paths: Sequence[bytes]) -> AddReport:
+    def add(self, paths: Sequence[bytes], *, alive: Alive = always) -> AddReport:
         """Index files now, and folders from now on.
 
         A file must be inside a root; the call returns when it is searchable or refused. A folder outside every root
         becomes one; a folder's files are queued and counted, not waited for.
 
+        Args:
+            paths: absolute ones.
+            alive: whether somebody still waits; what was asked for is done all the same.
+
         Raises:
             InvalidRequest: a file is not inside a root, or a path is neither file nor folder.
+            Abandoned: `alive` said no.
         """
         keys, queued = [], 0
         for path in paths:
             if os.path.isdir(path):
-                queued += self._add_folder(path)
+                queued += self._add_folder(path, alive)
             else:
                 keys.append(self._key_of_file(path))
         unchanged = {key for key in keys if self._is_current(key)}
         wanted = [key for key in dict.fromkeys(keys) if key not in unchanged]
-        self._indexer.run(lambda: self._forget_rejected(wanted, removed=True)).result()
-        waiting = [(key, self._indexer.outcomes.expect(key)) for key in wanted]
-        for key in wanted:
-            self._backlog.push(Change(ChangeKind.UPSERT, key), Urgency.EVENT)
-        self._indexer.wake()
         added, rejected = 0, []
-        for key, future in waiting:
-            outcome = future.result()
+        requests = self._indexer.commands.run(lambda: self._request(wanted)).result()
+        outcomes = results_of([future for _, future in requests], alive)
+        for (key, _), outcome in zip(requests, outcomes, strict=True):
             if outcome.image_id is not None:
                 added += 1
             else:
@@ -127,26 +156,32 @@ class Ingest:
         Raises:
             InvalidRequest: a path is a root that the configuration names.
         """
-        return self._indexer.run(lambda: self._remove(paths, image_ids)).result()
+        return self._indexer.commands.run(lambda: self._remove(paths, image_ids)).result()
 
-    def scan(self, paths: Sequence[bytes], *, retry_rejected: bool, confirm_deletes: bool = False) -> ScanReport:
+    def scan(
+        self,
+        paths: Sequence[bytes],
+        *,
+        retry_rejected: bool,
+        confirm_deletes: bool = False,
+        alive: Alive = always,
+    ) -> ScanReport:
         """Compare roots, or folders in them, with the catalogue; no path means every root.
 
         Args:
             retry_rejected: try again what is in the ledger, but for what was taken out on request.
             confirm_deletes: what is gone is meant to be gone, even if it is most of a root.
+            alive: whether somebody still waits; a scan that has begun goes on to its end all the same.
 
         Raises:
             InvalidRequest: a path is not inside a root.
+            Abandoned: `alive` said no.
         """
         keys = [self._key(path) for path in paths] or [FileKey(r.root_id, b"") for r in self._roots.all()]
         if retry_rejected:
-            self._indexer.run(lambda: self._forget_rejected(keys, removed=False)).result()
+            self._indexer.commands.run(lambda: self._forget_rejected(keys, removed=False)).result()
         futures = [self._scans.request(key.root_id, key.path, confirm_deletes=confirm_deletes) for key in keys]
-        try:
-            reports = [future.result() for future in futures]
-        except CancelledError as error:
-            raise NotReady("the daemon is stopping") from error
+        reports = results_of(futures, alive)
         return ScanReport(
             sum(r.seen for r in reports),
             sum(r.changed for r in reports),
@@ -154,18 +189,70 @@ class Ingest:
             tuple(path for r in reports for path in r.offline),
         )
 
+    def turned(self) -> bool:
+        """Whether the loop moved since this was last asked."""
+        return self._indexer.turned()
+
     def progress(self) -> Progress:
         """Where indexing stands."""
         # Scans give files to the loop and the loop asks for scans: what moves is seen on one side or the other.
         before = self._scans.pending
         files = self._indexer.pending
         scans = max(before, self._scans.pending)
+        speed = self._indexer.batches.rate.per_second()
         return Progress(
             pending=files + scans,
-            paused=False,
+            pause=self._pause.state,
             scanning=scans > 0,
-            images_per_s=self._indexer.rate.per_second(),
+            images_per_s=speed,
+            eta_s=files / speed if speed else 0.0,
+            decided=self._indexer.batches.decided,
         )
+
+    def queues(self) -> dict[str, int]:
+        """How many files wait, by what for; takes no lock that the loop holds for long."""
+        return {**self._indexer.queues(), "scan": self._scans.pending}
+
+    def pause(self, for_s: float | None = None) -> PauseState:
+        """Stop indexing but for requests and deletions, until it is resumed or for so many seconds.
+
+        What is being decoded is finished. It outlasts a restart.
+        """
+        state = self._pause.pause(for_s)
+        log.info("indexing is paused %s", "until it is resumed" if for_s is None else f"for {for_s:g} s")
+        self._indexer.wake()
+        return state
+
+    def resume(self) -> bool:
+        """End a pause; returns whether there was one."""
+        paused = self._pause.resume()
+        if paused:
+            log.info("indexing goes on")
+        self._indexer.wake()
+        return paused
+
+    def configure(self, roots: Sequence[bytes]) -> None:
+        """The configuration names these roots now: watch what is new in it, forget what no longer is."""
+        self._indexer.commands.run(lambda: self._membership.configure(roots)).result()
+
+    def ignore(self, patterns: Sequence[str]) -> None:
+        """The settings name these patterns now: what they ignore leaves the answers, what they no longer do comes back.
+
+        Raises:
+            ConfigError: a pattern can match nothing; those before stay in force.
+        """
+        if self._ignore.configure(patterns):
+            self._watcher.refresh()
+            for root in self._roots.all():
+                self._scans.hint(root.root_id)
+
+    def explain(self, paths: Sequence[bytes]) -> list[Explanation]:
+        """Why each absolute path is or is not in the answers."""
+        return [self._explainer.explain(path) for path in paths]
+
+    def scan_every(self, interval_s: float) -> None:
+        """From now on scan each root after so many seconds."""
+        self._scans.every(interval_s)
 
     def roots(self) -> list[RootStatus]:
         """The watched directories."""
@@ -175,7 +262,7 @@ class Ingest:
             state = self._scans.state(root.root_id)
             watching = self._watcher.watching(root.root_id)
             mode, why = (watching.mode, watching.detail) if watching else ("polling", "")
-            detail = "; ".join(text for text in (state.detail, why, self._indexer.trouble) if text)
+            detail = "; ".join(text for text in (state.detail, why, self._indexer.batches.trouble) if text)
             count = files.get(root.root_id, 0)
             found.append(RootStatus(root, state.online, mode, count, state.last_scan, detail))
         return found
@@ -186,30 +273,24 @@ class Ingest:
             self._scans.hint(hint.root_id)
         elif hint.kind is HintKind.DIRECTORY:
             if hint.moved_from:
-                self._index.delete(self._catalogue.rename_under(hint.root_id, hint.moved_from, hint.path))
+                self._targets.delete(self._catalogue.rename_under(hint.root_id, hint.moved_from, hint.path))
             self._scans.hint(hint.root_id, hint.path)
         else:
             self._settler.note(FileKey(hint.root_id, hint.path), ready=hint.kind is not HintKind.APPEARED)
 
-    def _add_folder(self, path: bytes) -> int:
+    def _add_folder(self, path: bytes, alive: Alive) -> int:
         """Watch a folder, or scan it when it is watched already. Returns how many files were queued."""
         path = os.path.abspath(path)
         if self._roots.locate(path) is None:
-            self._indexer.run(lambda: self._add_root(path)).result()
+            self._indexer.commands.run(lambda: self._membership.add(path)).result()
         key = self._key(path)
-        self._indexer.run(lambda: self._forget_rejected([key], removed=True)).result()
-        return self._scans.request(key.root_id, key.path).result().changed
+        self._indexer.commands.run(lambda: self._forget_rejected([key], removed=True)).result()
+        return results_of([self._scans.request(key.root_id, key.path)], alive)[0].changed
 
-    def _add_root(self, path: bytes) -> None:
-        """In the loop's thread. A new root takes the place of roots inside it, whose files its scan finds again."""
-        before = {root.root_id: root for root in self._roots.all()}
-        root = self._catalogue.add_root(path)
-        self._roots.replace(self._catalogue.roots())
-        for inner in before.values():
-            if self._roots.get(inner.root_id) is None:
-                self._watcher.unwatch(inner)
-        self._index.delete(self._catalogue.orphans())
-        self._watcher.watch(root)
+    def _request(self, keys: Sequence[FileKey]) -> list[tuple[FileKey, Future[Outcome]]]:
+        """In the loop's thread: have files indexed now."""
+        self._forget_rejected(keys, removed=True)
+        return [(key, self._indexer.request(key)) for key in keys]
 
     def _remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId]) -> RemoveReport:
         """In the loop's thread."""
@@ -218,7 +299,7 @@ class Ingest:
         for path in paths:
             key = self._roots.locate(os.path.abspath(path))
             if key is not None and not key.path:
-                count, gone = self._drop_root(key.root_id)
+                count, gone = self._membership.drop(key.root_id)
                 files += count
                 orphans += gone
                 continue
@@ -240,23 +321,8 @@ class Ingest:
                 rejected.append(RejectedFile(key, known.stamp, _REMOVED))
         orphans += self._catalogue.record([], rejected, [])
         if orphans:
-            self._index.delete(orphans)
+            self._targets.delete(orphans)
         return RemoveReport(files + len(rejected), len(orphans), tuple(missing))
-
-    def _drop_root(self, root_id: int) -> tuple[int, list[ImageId]]:
-        """Stop watching a root that was added. Returns how many files it had, and the images left without a file."""
-        root = self._roots.get(root_id)
-        assert root is not None
-        if root.path in self._configured:
-            raise InvalidRequest(
-                f"{os.fsdecode(root.path)} is a root of the configuration",
-                field="paths",
-                remedy="take it out there and restart the daemon",
-            )
-        count = self._catalogue.counts().files_by_root.get(root_id, 0)
-        self._watcher.unwatch(root)
-        self._roots.replace([r for r in self._roots.all() if r.root_id != root_id])
-        return count, self._catalogue.drop_root(root_id)
 
     def _files_at(self, path: bytes) -> list[FileKey]:
         """The indexed file at a path, or those in the folder."""
@@ -271,20 +337,24 @@ class Ingest:
 
     def _is_current(self, key: FileKey) -> bool:
         known = self._catalogue.known(key)
-        return known is not None and known.image_id is not None and known.stamp == self._indexer.stat(key)
+        return known is not None and known.image_id is not None and known.stamp == self._look(key)
 
     def _key(self, path: bytes) -> FileKey:
         key = self._roots.locate(os.path.abspath(path))
-        if key is None:
+        root = None if key is None else self._roots.get(key.root_id)
+        # A scan follows no link to a directory, and what is behind one may be anywhere.
+        if key is None or root is None or linked_directory(root.path, key.path) is not None:
             raise InvalidRequest(
                 f"{os.fsdecode(path)} is not inside a watched root", field="paths", remedy="add its folder first"
             )
         return key
 
     def _key_of_file(self, path: bytes) -> FileKey:
+        # What is outside is refused in the same words whether it is there or not.
+        key = self._key(path)
         if not os.path.exists(path):
             raise InvalidRequest(f"there is no file {os.fsdecode(path)}", field="paths")
-        key = self._key(path)
-        if self._ignore.skips_path(key.path):
-            raise InvalidRequest(f"{os.fsdecode(path)} is ignored by its name", field="paths", remedy="rename it")
+        why = self._explainer.explain(os.path.abspath(path))
+        if why.reason == PathState.IGNORED:
+            raise InvalidRequest(f"{os.fsdecode(path)} is ignored: {why.detail}", field="paths")
         return key

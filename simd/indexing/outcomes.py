@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from simd.indexing.backlog import Urgency
 from simd.types import FileKey, ImageId, Rejection
 
 
@@ -38,6 +39,18 @@ class Outcomes:
         for future in futures:
             if future.set_running_or_notify_cancel():
                 future.set_result(outcome)
+
+    def urgency(self, key: FileKey) -> Urgency:
+        """How urgent news of this file is: what somebody waits for is a request, however often it has to be tried."""
+        with self._lock:
+            return Urgency.REQUEST if key in self._waiting else Urgency.EVENT
+
+    def tell_rest(self, outcome: Outcome) -> None:
+        """Answer everybody who still waits."""
+        with self._lock:
+            keys = list(self._waiting)
+        for key in keys:
+            self.tell(key, outcome)
 
     def abandon(self, error: Exception) -> None:
         """Answer everybody who still waits with an error."""

@@ -1,18 +1,18 @@
 """Files -> decoded -> embedded -> durable: a window of files being decoded, and the batches that are committed.
 
 Decoding runs in worker processes while a batch is embedded, so both use the cores at once. Nothing here depends on the
-order in which decoding ends.
+order in which decoding ends. A picture is decoded and embedded for every target that lacks its vector, for no other.
 
-Crash note: a batch is first durable in the index, then in the catalogue, and only then are images without a file taken
-out of the answers. A crash between the steps leaves vectors without a file or files without a vector; `reconcile` mends
-both at the next start, and no vector has to be computed twice for the former.
+Crash note: a batch is first durable in every index, then in the catalogue, and only then are images without a file
+taken out of the answers. A crash between the steps leaves vectors without a file, which `reconcile` mends at the next
+start; no vector has to be computed twice for that.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -22,10 +22,10 @@ import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile, RejectedFile
-from simd.errors import ImageRejected
+from simd.errors import ImageRejected, ModelError
 from simd.featurize.workers import Decoded, FileChanged
-from simd.index.base import Index
-from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Pixels, Rejection, Stamp, Vector
+from simd.indexing.targets import Target, Targets
+from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Rejection, Size, Stamp, Vector
 
 log = logging.getLogger(__name__)
 
@@ -33,16 +33,8 @@ log = logging.getLogger(__name__)
 class FileDecoder(Protocol):
     """What decodes files: a `DecodePool`."""
 
-    def submit_file(self, path: bytes, wanted: Callable[[ImageId], bool], /) -> Future[Decoded]:
+    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], /) -> Future[Decoded]:
         """See `DecodePool.submit_file`."""
-        ...
-
-
-class Embedder(Protocol):
-    """What embeds pictures: a `Featurizer`."""
-
-    def embed(self, pixels: Pixels, /) -> Vector:
-        """See `Featurizer.embed`."""
         ...
 
 
@@ -59,9 +51,9 @@ class Job:
 
 @dataclass(slots=True)
 class Batch:
-    """What one commit makes durable, and what has to be tried again."""
+    """What one commit makes durable, and what has to be tried again. `vectors` has a key for each index it is for."""
 
-    embeddings: list[Embedding] = field(default_factory=list)
+    vectors: dict[Target, dict[ImageId, Vector]] = field(default_factory=dict)
     indexed: list[IndexedFile] = field(default_factory=list)
     rejected: list[RejectedFile] = field(default_factory=list)
     deleted: list[FileKey] = field(default_factory=list)
@@ -75,7 +67,8 @@ class Pipeline:
     """Owned by the indexing thread, which alone calls everything but the pool's callbacks.
 
     Args:
-        window: how many files may be in decoding or waiting for their batch at once; bounds memory.
+        window: how many files may be in decoding at once, those dropped meanwhile included.
+        window_bytes: how many bytes their pictures may take together; one file is always let in.
         wake: called, from any thread, when a decoding ended.
     """
 
@@ -83,17 +76,18 @@ class Pipeline:
         self,
         *,
         pool: FileDecoder,
-        featurizer: Embedder,
-        index: Index,
+        targets: Targets,
         catalogue: Catalogue,
         window: int,
         wake: Callable[[], None],
+        window_bytes: int = 128 << 20,
     ) -> None:
         self._pool = pool
-        self._featurizer = featurizer
-        self._index = index
+        self._targets = targets
         self._catalogue = catalogue
         self._window = window
+        self._window_bytes = window_bytes
+        self._under_way = 0
         self._wake = wake
         self._jobs: dict[FileKey, Job] = {}
         self._done: SimpleQueue[Job] = SimpleQueue()
@@ -107,13 +101,22 @@ class Pipeline:
     @property
     def room(self) -> bool:
         """Whether another file may be started."""
-        return len(self._jobs) < self._window
+        most = min(self._window, self._window_bytes // self._targets.picture_bytes)
+        return self._under_way < max(1, most)
+
+    def complete(self, image_id: ImageId) -> bool:
+        """Whether no index lacks the image."""
+        return self._targets.complete(image_id)
 
     def start(self, change: Change, stamp: Stamp, path: bytes) -> None:
-        """Begin with a file. A decoding of the same file that is under way is dropped."""
+        """Begin with a file. A decoding of it that is under way goes on if the file is the same, or is dropped."""
+        before = self._jobs.get(change.key)
+        if before is not None and before.stamp == stamp:
+            return
         self.drop(change.key)
         job = Job(change, stamp)
         self._jobs[change.key] = job
+        self._under_way += 1
         job.future = self._pool.submit_file(path, lambda image_id: self._wanted(job, image_id))
         job.future.add_done_callback(lambda _: self._ended(job))
 
@@ -131,6 +134,7 @@ class Pipeline:
                 job = self._done.get_nowait()
             except Empty:
                 break
+            self._under_way -= 1
             if job.dropped:
                 self._release(job)
             else:
@@ -139,17 +143,18 @@ class Pipeline:
         return jobs
 
     def prepare(self, jobs: list[Job], deleted: list[FileKey]) -> Batch:
-        """Embed what is new and sort out the rest; nothing is durable yet."""
+        """Embed what is new and sort out the rest; nothing is durable yet.
+
+        Raises:
+            ModelError: the model that answers searches failed.
+        """
         batch = Batch(deleted=list(deleted))
         decoded = [(job, found) for job in jobs if (found := self._outcome(job, batch)) is not None]
-        fresh = {found.image_id: pixels for _, found in decoded if (pixels := self._to_embed(found)) is not None}
-        if fresh:
-            vectors = self._featurizer.embed(np.stack(list(fresh.values())))
-            batch.embeddings += [Embedding(image_id, v) for image_id, v in zip(fresh, vectors, strict=True)]
-            batch.embedded = len(fresh)
-        here = {e.image_id for e in batch.embeddings}
-        for job, found in decoded:
-            self._place(job, found, batch, here)
+        for target in self._targets:
+            self._embed(target, [found for _, found in decoded], batch)
+        # A copy says nothing of the picture: it comes after the file that was decoded for both, whichever ended first.
+        for job, found in sorted(decoded, key=lambda pair: pair[1].facts is None):
+            self._place(job, found, batch)
         return batch
 
     def commit(self, batch: Batch) -> None:
@@ -158,32 +163,38 @@ class Pipeline:
         Raises:
             StoreFull: no room; nothing is lost, call again later.
         """
-        if batch.embeddings:
-            self._index.put(batch.embeddings)
+        for target, vectors in batch.vectors.items():
+            target.index.put([Embedding(image_id, vector) for image_id, vector in vectors.items()])
         orphans = self._catalogue.record(batch.indexed, batch.rejected, batch.deleted)
         if orphans:
-            self._index.delete(orphans)
+            self._targets.delete(orphans)
 
     def release(self, jobs: list[Job]) -> None:
         """Let other files with the same content go on; called when their batch is durable."""
         for job in jobs:
             self._release(job)
 
-    def _wanted(self, job: Job, image_id: ImageId) -> bool:
-        """Whether a file's picture must be decoded: asked by the pool's threads, once its content is known."""
+    def _wanted(self, job: Job, image_id: ImageId) -> Collection[Size]:
+        """The sizes a file's picture must be decoded to: asked by the pool's threads, once its content is known."""
         if job.dropped:
-            return False
+            return ()
         with self._lock:
             if image_id in self._claimed:
-                return False
-            if self._index.vector(image_id, deleted=True) is not None and self._has_facts(image_id):
-                return False
-            self._claimed.add(image_id)
-            job.claim = image_id
-            return True
+                return ()
+            sizes = {target.size for target in self._targets if not _has_vector(target, image_id)}
+            if not sizes and not self._has_facts(image_id):
+                sizes = {self._targets.serving.size}
+            if sizes:
+                self._claimed.add(image_id)
+                job.claim = image_id
+            return sizes
 
     def _has_facts(self, image_id: ImageId) -> bool:
         return bool(self._catalogue.facts_of([image_id]))
+
+    def _are_facts_known(self, image_id: ImageId, batch: Batch) -> bool:
+        """Whether they are once the batch is recorded; they may have been purged since the file was read."""
+        return any(file.image_id == image_id for file in batch.indexed) or self._has_facts(image_id)
 
     def _ended(self, job: Job) -> None:
         self._done.put(job)
@@ -212,39 +223,44 @@ class Pipeline:
             batch.failed.append(key)
         return None
 
-    def _to_embed(self, found: Decoded) -> Pixels | None:
-        """The picture, if its vector has to be computed."""
-        return found.pixels if self._index.vector(found.image_id, deleted=True) is None else None
+    def _embed(self, target: Target, decoded: Sequence[Decoded], batch: Batch) -> None:
+        """Compute the vectors that a target lacks. A successor that fails holds nobody up: the batch goes without."""
+        fresh = {
+            found.image_id: found.pictures[target.size]
+            for found in decoded
+            if target.size in found.pictures and not _has_vector(target, found.image_id)
+        }
+        try:
+            vectors = target.featurizer.embed(np.stack(list(fresh.values()))) if fresh else ()
+        except ModelError as error:
+            if target is self._targets.serving:
+                raise
+            log.error("the new model %s: %s", target.name, error)
+            self._targets.trouble = str(error)
+            return
+        batch.vectors[target] = dict(zip(fresh, vectors, strict=True))
+        batch.embedded += len(fresh)
 
-    def _place(self, job: Job, found: Decoded, batch: Batch, here: set[ImageId]) -> None:
-        """Record a file whose image has a vector: in this batch, in the index, or kept from before its deletion."""
-        image_id = found.image_id
-        if image_id not in here and not self._index.contains(image_id):
-            vector = self._index.vector(image_id, deleted=True)
-            if vector is None:
-                batch.again.append(Change(ChangeKind.UPSERT, job.change.key, job.stamp))
-                return
-            batch.embeddings.append(Embedding(image_id, vector))
-            here.add(image_id)
-        stamp = found.stamp or job.stamp
-        batch.indexed.append(IndexedFile(job.change.key, stamp, image_id, found.facts))
+    def _place(self, job: Job, found: Decoded, batch: Batch) -> None:
+        """Record a file whose image has facts, and a vector for each target."""
+        supplied = [_supply(target, found.image_id, vectors) for target, vectors in batch.vectors.items()]
+        if all(supplied) and (found.facts is not None or self._are_facts_known(found.image_id, batch)):
+            stamp = found.stamp or job.stamp
+            batch.indexed.append(IndexedFile(job.change.key, stamp, found.image_id, found.facts))
+        else:
+            batch.again.append(Change(ChangeKind.UPSERT, job.change.key, job.stamp))
 
 
-def reconcile(index: Index, catalogue: Catalogue) -> tuple[int, int]:
-    """Mend what a crash left between the index and the catalogue.
+def _has_vector(target: Target, image_id: ImageId) -> bool:
+    """Whether nothing has to be computed: it is in the index, or kept there from before its deletion."""
+    return target.index.vector(image_id, deleted=True) is not None
 
-    Returns:
-        how many vectors without a file were taken out of the answers, and how many images without a vector were
-        forgotten, so that the next scan brings their files again.
-    """
-    with_file = set(catalogue.image_ids())
-    with_vector = set(index.ids())
-    homeless = sorted(with_vector - with_file)
-    lost = sorted(with_file - with_vector)
-    if homeless:
-        index.delete(homeless)
-    if lost:
-        files = catalogue.files_of(lost)
-        keys = [catalogue.locate(path) for paths in files.values() for path in paths]
-        catalogue.record([], [], [key for key in keys if key is not None])
-    return len(homeless), len(lost)
+
+def _supply(target: Target, image_id: ImageId, vectors: dict[ImageId, Vector]) -> bool:
+    """Whether the image is in the target's answers once `vectors` are; one that was deleted is put back from there."""
+    if image_id in vectors or target.index.contains(image_id):
+        return True
+    kept = target.index.vector(image_id, deleted=True)
+    if kept is not None:
+        vectors[image_id] = kept
+    return kept is not None

@@ -1,4 +1,4 @@
-"""How fast files are being decided, over the last seconds."""
+"""How fast files are being decided, over the last seconds of work: idle time counts for nothing."""
 
 from __future__ import annotations
 
@@ -9,17 +9,34 @@ from collections.abc import Callable
 
 
 class Rate:
-    """A sliding window of counts.
+    """A sliding window of counts, from `begin` to `end` of the work.
 
     Args:
         span_s: the length of the window, seconds.
+        least_s: how long the work must last before there is a rate.
     """
 
-    def __init__(self, span_s: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, span_s: float = 30.0, clock: Callable[[], float] = time.monotonic, *, least_s: float = 1.0
+    ) -> None:
         self._span = span_s
         self._clock = clock
+        self._least = least_s
         self._lock = threading.Lock()
+        self._began: float | None = None
         self._counts: deque[tuple[float, int]] = deque()
+
+    def begin(self) -> None:
+        """There is work from now on, unless there was already."""
+        with self._lock:
+            if self._began is None:
+                self._began = self._clock()
+
+    def end(self) -> None:
+        """There is no work any more."""
+        with self._lock:
+            self._began = None
+            self._counts.clear()
 
     def count(self, n: int) -> None:
         """Note that `n` files were decided now."""
@@ -28,14 +45,13 @@ class Rate:
             self._trim()
 
     def per_second(self) -> float:
-        """Files a second over the window, or over the time since its first count when that is shorter; 0 when idle."""
+        """Files a second over the window, or since the work began when that is shorter; 0 when idle or just begun."""
         with self._lock:
-            self._trim()
-            if not self._counts:
+            if self._began is None:
                 return 0.0
-            elapsed = self._clock() - self._counts[0][0]
-            total = sum(n for _, n in self._counts)
-            return total / elapsed if elapsed >= 1.0 else float(total)
+            self._trim()
+            elapsed = min(self._span, self._clock() - self._began)
+            return sum(n for _, n in self._counts) / elapsed if elapsed >= self._least else 0.0
 
     def _trim(self) -> None:
         while self._counts and self._clock() - self._counts[0][0] > self._span:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from simd.catalogue.queries import locate
 from simd.types import FileKey, Root
 
 
@@ -30,12 +31,8 @@ class Roots:
         return [root for _, root in sorted(self._by_id.items())]
 
     def locate(self, path: bytes) -> FileKey | None:
-        """The root that an absolute path is in (the innermost), and where in it: b"" for the root itself."""
-        inside = [r for r in self._by_id.values() if path == r.path or path.startswith(r.path.rstrip(b"/") + b"/")]
-        if not inside:
-            return None
-        root = max(inside, key=lambda r: len(r.path))
-        return FileKey(root.root_id, path[len(root.path.rstrip(b"/")) + 1 :])
+        """The root that an absolute path is in, and where in it: b"" for the root itself. Roots never overlap."""
+        return locate(self._by_id.values(), path)
 
     def where(self, key: FileKey) -> bytes | None:
         """The absolute path of a file, or None when its root is no longer watched."""

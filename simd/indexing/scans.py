@@ -18,22 +18,15 @@ from dataclasses import dataclass, field, replace
 
 from simd.catalogue.catalogue import Catalogue
 from simd.indexing.backlog import Backlog, Urgency
+from simd.indexing.deletions import Deletions
 from simd.indexing.roots import Roots
+from simd.indexing.rootstate import RootState
 from simd.types import Change, FileKey, Root, ScanReport
 from simd.watch.ignore import Ignore
-from simd.watch.roots import Identity, RootOffline
+from simd.watch.roots import RootOffline
 from simd.watch.scanner import Scan
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RootState:
-    """What the last scan of a root found out."""
-
-    online: bool = True
-    last_scan: float | None = None
-    detail: str = ""
 
 
 @dataclass(order=True, slots=True)
@@ -51,9 +44,11 @@ class Scans:
     Args:
         roots: the watched roots.
         interval_s: seconds between two scans of a root.
+        deletions: those that were told one by one, which count when a scan judges what is gone.
         settle: takes a file that was written to just now, and may not be complete.
         settle_s: how many seconds ago "just now" is.
         news: called when changes were put into the backlog.
+        scanned: called when a root was scanned to its end.
     """
 
     def __init__(
@@ -63,8 +58,10 @@ class Scans:
         backlog: Backlog,
         ignore: Ignore,
         roots: Roots,
+        deletions: Deletions,
         settle: Callable[[FileKey], None],
         news: Callable[[], None],
+        scanned: Callable[[], None] = lambda: None,
         settle_s: float = 1.0,
         interval_s: float,
     ) -> None:
@@ -72,9 +69,11 @@ class Scans:
         self._backlog = backlog
         self._ignore = ignore
         self._roots = roots
+        self._deletions = deletions
         self._settle = settle
         self._settle_s = settle_s
         self._news = news
+        self._scanned = scanned
         self._interval_s = interval_s
         self._requests: list[_Request] = []
         self._running = False
@@ -116,6 +115,15 @@ class Scans:
             if any(r.root_id == root_id and r.under in (b"", under) and r.due == 0.0 for r in self._requests):
                 return
         self._schedule(_Request(0.0, root_id, under))
+
+    def every(self, interval_s: float) -> None:
+        """From now on scan each root after so many seconds; those that wait for longer do so no more."""
+        with self._changed:
+            self._interval_s = interval_s
+            for request in self._requests:
+                request.due = min(request.due, self._next_due())
+            heapq.heapify(self._requests)
+            self._changed.notify_all()
 
     @property
     def pending(self) -> int:
@@ -170,25 +178,26 @@ class Scans:
             self._ignore,
             request.under,
             known_files=self._catalogue.counts().files_by_root.get(root.root_id, 0) if request.under else None,
+            lost=self._deletions.lost(root.root_id),
             confirm_deletes=request.confirm_deletes,
         )
-        online, detail = True, ""
+        before = self.state(root.root_id)
         try:
             for change in scan:
                 if not self._offer(change):
-                    break
-            detail = _detail(scan)
+                    return ScanReport(scan.seen, scan.changed, scan.deleted)
+            state = before.scanned(scan, request.under, time.time())
         except RootOffline as offline:
-            online, detail = False, offline.reason
-        if detail:
-            log.warning("%s: %s", os.fsdecode(root.path), detail)
-        self._ended(request, root, scan.identity, RootState(online, time.time(), detail))
+            state = before.offline(offline.reason)
+        if state.detail and state.detail != before.detail:
+            log.warning("%s: %s", os.fsdecode(root.path), state.detail)
+        self._ended(request, root, scan, state)
         log.info(
-            "scanned %s in %.2f s: %d files, %d new or changed, %d gone",
+            "scanned %s in %.2f s: %d files, %d new or changed, %d gone, %d ignored now",
             os.fsdecode(os.path.join(root.path, request.under).rstrip(b"/")), time.monotonic() - began,
-            scan.seen, scan.changed, scan.deleted,
+            scan.seen, scan.changed, scan.deleted - scan.ignored, scan.ignored,
         )  # fmt: skip
-        return ScanReport(scan.seen, scan.changed, scan.deleted, () if online else (root.path,))
+        return ScanReport(scan.seen, scan.changed, scan.deleted, () if state.online else (root.path,))
 
     def _offer(self, change: Change) -> bool:
         """Hand a change on; False at the end."""
@@ -200,35 +209,31 @@ class Scans:
         self._news()
         return True
 
-    def _ended(self, request: _Request, root: Root, identity: Identity | None, state: RootState) -> None:
+    def _ended(self, request: _Request, root: Root, scan: Scan, state: RootState) -> None:
+        identity = scan.identity
         if identity is not None and (identity.device, identity.inode) != (root.device, root.inode):
             self._catalogue.set_identity(root.root_id, identity.device, identity.inode)
             self._roots.update(replace(root, device=identity.device, inode=identity.inode))
-        if not request.under:
-            self._states[root.root_id] = state
-            if state.online and state.last_scan is not None:
-                self._catalogue.scanned(root.root_id, state.last_scan)
-            self._again_later(root.root_id)
-        elif not state.online:
-            self._states[root.root_id] = state
+        self._states[root.root_id] = state
+        if request.under:
+            if scan.held is not None:
+                # What is held in a part is to be shown, and only a scan of the whole can tell how much it is.
+                self.hint(root.root_id)
+            return
+        if state.online and state.last_scan is not None:
+            if scan.held is None:
+                self._deletions.weighed(root.root_id)
+            self._catalogue.scanned(root.root_id, state.last_scan)
+            self._scanned()
+        self._again_later(root.root_id)
+
+    def _next_due(self) -> float:
+        return time.monotonic() + self._interval_s * self._jitter.uniform(0.75, 1.25)
 
     def _again_later(self, root_id: int) -> None:
         """Put the root's next scan on the timer, in place of the one that is there."""
-        due = time.monotonic() + self._interval_s * self._jitter.uniform(0.75, 1.25)
+        due = self._next_due()
         with self._changed:
             self._requests = [r for r in self._requests if r.root_id != root_id or r.due == 0.0 or r.under]
             heapq.heapify(self._requests)
         self._schedule(_Request(due, root_id, b""))
-
-
-def _detail(scan: Scan) -> str:
-    """What a person should know about a scan that came to its end."""
-    if scan.held is not None:
-        return (
-            f"{scan.held.count} of {scan.held.known} known files are gone; they stay in the answers until they are "
-            "back or `simctl scan --confirm-deletes` says that they are meant to be gone"
-        )
-    if scan.unread:
-        first = scan.problems[0]
-        return f"{scan.unread} folders could not be read, first {os.fsdecode(first.path)}: {first.why}"
-    return ""

@@ -1,4 +1,5 @@
-"""Where the daemon may listen: a unix socket, or TCP on loopback. Anything else is refused.
+"""Where the daemon may listen: unix sockets, TCP on loopback, and what other machines reach if callers must say who
+they are.
 
 A unix socket is the caller's alone: mode 0600, in a directory that nobody else can rearrange.
 """
@@ -30,8 +31,8 @@ class UnixAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class LoopbackAddress:
-    """A TCP port on loopback; port 0 means any that is free."""
+class TcpAddress:
+    """A TCP port; port 0 means any that is free."""
 
     host: str
     port: int
@@ -42,11 +43,30 @@ class LoopbackAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def parse(text: str) -> UnixAddress | LoopbackAddress:
-    """Read the setting `listen`.
+Address = UnixAddress | TcpAddress
+
+
+def parse_all(text: str, *, unmet: str = "") -> tuple[Address, ...]:
+    """Read the setting `listen`: addresses, separated by commas.
+
+    Args:
+        text: the setting.
+        unmet: what is missing before other machines may reach the daemon; "" if nothing is.
 
     Raises:
-        ConfigError: malformed, too long, or reachable from other machines.
+        ConfigError: one is malformed, too long, given twice, or other machines could reach it and must not.
+    """
+    found = tuple(parse(part.strip(), unmet=unmet) for part in text.split(","))
+    if len(set(found)) < len(found):
+        raise ConfigError(f"cannot listen on {text}: an address is there twice", field="listen")
+    return found
+
+
+def parse(text: str, *, unmet: str) -> Address:
+    """Read one address.
+
+    Raises:
+        ConfigError: malformed, too long, or other machines could reach it and must not.
     """
     if text.startswith("unix:"):
         return _unix(text)
@@ -55,13 +75,31 @@ def parse(text: str) -> UnixAddress | LoopbackAddress:
         raise ConfigError(f"cannot listen on {text!r}: write unix:PATH or HOST:PORT", field="listen")
     host = host.removeprefix("[").removesuffix("]")
     literal = "127.0.0.1" if host == "localhost" else host
-    if not _is_loopback(literal):
+    if unmet and not _is_loopback(literal):
         raise ConfigError(
-            f"cannot listen on {text}: other machines could reach it, and nothing would ask them who they are",
+            f"cannot listen on {text}: other machines could reach it, and {unmet}",
             field="listen",
-            remedy="use unix:PATH, or 127.0.0.1:PORT and a tunnel such as ssh -L",
+            remedy="set tls_cert and tls_key, and token_file or tls_client_ca; "
+            "or use unix:PATH, or 127.0.0.1:PORT and a tunnel such as ssh -L",
         )
-    return LoopbackAddress(literal, int(port))
+    return TcpAddress(literal, int(port))
+
+
+def parse_local(text: str, *, field: str) -> TcpAddress:
+    """Read `HOST:PORT` of something that only this machine may reach.
+
+    Raises:
+        ConfigError: malformed, or other machines could reach it.
+    """
+    host, separator, port = text.rpartition(":")
+    host = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
+    if not separator or not _is_loopback(host) or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(
+            f"setting `{field}` cannot be {text!r}: a loopback address is needed, as other machines must not reach it",
+            field=field,
+            remedy="write 127.0.0.1:PORT or [::1]:PORT",
+        )
+    return TcpAddress(host, int(port))
 
 
 def _unix(text: str) -> UnixAddress:

@@ -7,18 +7,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from simd.catalogue.rows import LedgerLine
+from simd.catalogue.rows import LedgerLine, ListedFile
 from simd.errors import InvalidRequest
 from simd.index.base import IndexStats
-from simd.serving import ports, queries
-from simd.types import ID_BYTES, AddReport, ImageId, RemoveReport, RootStatus, ScanReport
+from simd.serving import ports
+from simd.serving.export import Exported
+from simd.serving.verification import Checked
+from simd.types import (
+    ID_BYTES,
+    AddReport,
+    Explanation,
+    ImageFacts,
+    ImageId,
+    PauseState,
+    RemoveReport,
+    RootStatus,
+    ScanReport,
+    SwitchStatus,
+)
 from simd.v1 import index_service_pb2, search_service_pb2
 
+MAX_PAUSE_S = 366 * 86400.0
+"""For longer than that nobody means it: it can be paused until it is resumed."""
+
+MAX_INTERVAL_S = 86400.0
+"""Between two messages of a stream."""
+
+MAX_PATH_BYTES = 4095
+"""The kernel takes no longer one."""
+
+MAX_ITEMS = 100_000
+"""So many paths or ids may one request name: more than fit a command line."""
+
+MAX_PROBLEMS = 1000
+"""So many of what a verification finds are told; whoever has more of them needs no list."""
+
 MAX_PATHS = 100
-"""So many paths of one match are sent: a picture copied everywhere must not make the answer too big to receive."""
+"""So many paths of one image are sent: a picture copied everywhere must not make the answer too big to receive."""
 
 
 def text_of(path: bytes) -> str:
@@ -31,22 +59,52 @@ def exact_of(path: bytes, text: str) -> bytes:
     return b"" if text.encode() == path else path
 
 
-def path_of(text: str, exact: bytes) -> bytes:
-    """A path from a request."""
-    return exact or text.encode()
-
-
 def paths_of(texts: Iterable[str], exact: Iterable[bytes], *, field: str = "paths") -> list[bytes]:
     """Paths from a request, all absolute.
 
     Raises:
-        InvalidRequest: one of them is not.
+        InvalidRequest: one of them is not, or is too long, or there are too many.
     """
     paths = [*(text.encode() for text in texts), *exact]
-    for path in paths:
-        if not path.startswith(b"/") or b"\0" in path:
-            raise InvalidRequest(f"the path {text_of(path)!r} is not absolute", field=field)
-    return paths
+    few(paths, field=field)
+    return [checked(path, field) for path in paths]
+
+
+def prefix_of(text: str, exact: bytes) -> bytes:
+    """The path that an answer is limited to; b"" is no limit.
+
+    Raises:
+        InvalidRequest: it is not absolute, or too long.
+    """
+    path = exact or text.encode()
+    return checked(path, "path_prefix") if path else b""
+
+
+def few(items: Sequence[object], *, field: str) -> None:
+    """Refuse a request that names too much.
+
+    Raises:
+        InvalidRequest: more than MAX_ITEMS.
+    """
+    if len(items) > MAX_ITEMS:
+        raise InvalidRequest(
+            f"{field} has {len(items)} items, at most {MAX_ITEMS} are taken",
+            field=field,
+            remedy="send several requests",
+        )
+
+
+def checked(path: bytes, field: str) -> bytes:
+    """A path that can be.
+
+    Raises:
+        InvalidRequest: it is not absolute, or too long.
+    """
+    if not path.startswith(b"/") or b"\0" in path:
+        raise InvalidRequest(f"the path {text_of(path)!r} is not absolute", field=field)
+    if len(path) > MAX_PATH_BYTES:
+        raise InvalidRequest(f"the path has {len(path)} bytes, a path has at most {MAX_PATH_BYTES}", field=field)
+    return path
 
 
 def image_id_of(text: str, *, field: str = "image_id") -> ImageId:
@@ -64,74 +122,7 @@ def image_id_of(text: str, *, field: str = "image_id") -> ImageId:
     return ImageId(raw)
 
 
-def query_of(request: search_service_pb2.SearchRequest) -> queries.Query:
-    """What a search request asks for.
-
-    Raises:
-        InvalidRequest: no query is set, or an image id is malformed.
-    """
-    return queries.Query(
-        subject=_subject_of(request),
-        limit=request.limit,
-        min_similarity=request.min_similarity if request.HasField("min_similarity") else None,
-        path_prefix=path_of(request.path_prefix, request.path_prefix_bytes),
-        exact=request.exact,
-    )
-
-
-def _subject_of(
-    request: search_service_pb2.SearchRequest,
-) -> queries.ImageBytes | queries.ServerPath | queries.StoredImage | queries.GivenVector:
-    match request.WhichOneof("query"):
-        case "image":
-            return queries.ImageBytes(request.image)
-        case "path":
-            return queries.ServerPath(request.path.encode())
-        case "path_bytes":
-            return queries.ServerPath(request.path_bytes)
-        case "image_id":
-            return queries.StoredImage(image_id_of(request.image_id))
-        case "vector":
-            return queries.GivenVector(np.array(request.vector.values, dtype=np.float32))
-        case _:
-            raise InvalidRequest(
-                "the request has no query", field="query", remedy="set image, path, image_id or vector"
-            )
-
-
-def found_to(found: queries.Found) -> search_service_pb2.SearchResponse:
-    """The answer to a search."""
-    took = found.took
-    return search_service_pb2.SearchResponse(
-        matches=[_match_to(match) for match in found.matches],
-        searched=found.searched,
-        exact=found.exact,
-        took=search_service_pb2.Took(
-            decode_ms=took.decode_ms,
-            featurize_ms=took.featurize_ms,
-            search_ms=took.search_ms,
-            total_ms=took.total_ms,
-        ),
-    )
-
-
-def _match_to(match: queries.Match) -> search_service_pb2.Match:
-    texts, exact = _paths_to(match.paths[:MAX_PATHS])
-    return search_service_pb2.Match(
-        image_id=match.hit.image_id.hex(),
-        path=texts[0],
-        path_bytes=exact_of(match.paths[0], texts[0]),
-        paths=texts,
-        paths_bytes=exact,
-        path_count=len(match.paths),
-        distance=match.hit.distance,
-        similarity=match.hit.similarity,
-        width=match.facts.width if match.facts else 0,
-        height=match.facts.height if match.facts else 0,
-    )
-
-
-def _paths_to(paths: Sequence[bytes]) -> tuple[list[str], list[bytes]]:
+def paths_to(paths: Sequence[bytes]) -> tuple[list[str], list[bytes]]:
     """Texts, and the bytes of all if one of the texts is not exact."""
     texts = [text_of(path) for path in paths]
     exact = any(exact_of(path, text) for path, text in zip(paths, texts, strict=True))
@@ -157,7 +148,7 @@ def removed_to(report: RemoveReport, asked_ids: Sequence[ImageId]) -> index_serv
     """What `remove` did. An image id that is missing is told as hex digits."""
     ids = set(asked_ids)
     missing = [item.hex().encode() if item in ids else item for item in report.missing]
-    texts, exact = _paths_to(missing)
+    texts, exact = paths_to(missing)
     return index_service_pb2.RemoveResponse(
         files=report.files, images=report.images, missing=texts, missing_bytes=exact
     )
@@ -165,10 +156,27 @@ def removed_to(report: RemoveReport, asked_ids: Sequence[ImageId]) -> index_serv
 
 def scanned_to(report: ScanReport) -> index_service_pb2.ScanResponse:
     """What a scan found."""
-    texts, exact = _paths_to(report.offline)
+    texts, exact = paths_to(report.offline)
     return index_service_pb2.ScanResponse(
         seen=report.seen, changed=report.changed, deleted=report.deleted, offline=texts, offline_bytes=exact
     )
+
+
+def explained_to(explanations: Sequence[Explanation]) -> index_service_pb2.ScanResponse:
+    """Why paths are or are not in the answers."""
+    found = []
+    for item in explanations:
+        text = text_of(item.path)
+        found.append(
+            index_service_pb2.Explanation(
+                path=text,
+                path_bytes=exact_of(item.path, text),
+                indexed=item.indexed,
+                reason=item.reason,
+                detail=clean(item.detail),
+            )
+        )
+    return index_service_pb2.ScanResponse(explanations=found)
 
 
 def line_to(line: LedgerLine) -> index_service_pb2.FileError:
@@ -182,6 +190,21 @@ def line_to(line: LedgerLine) -> index_service_pb2.FileError:
         size=line.stamp.size,
         modified_time=_time_to(line.stamp.mtime_ns),
         failed_time=_time_to(line.at_ms * 1_000_000),
+    )
+
+
+def file_to(file: ListedFile, facts: ImageFacts | None) -> index_service_pb2.FileInfo:
+    """One file that is searchable."""
+    text = text_of(file.path)
+    return index_service_pb2.FileInfo(
+        path=text,
+        path_bytes=exact_of(file.path, text),
+        image_id=file.image_id.hex(),
+        size=file.stamp.size,
+        modified_time=_time_to(file.stamp.mtime_ns),
+        width=facts.width if facts else 0,
+        height=facts.height if facts else 0,
+        format=facts.format if facts else "",
     )
 
 
@@ -206,6 +229,18 @@ def model_to(model: ports.ModelInfo) -> index_service_pb2.ModelStatus:
     )
 
 
+def switch_to(switch: SwitchStatus) -> index_service_pb2.ModelSwitch:
+    """A model switch under way."""
+    return index_service_pb2.ModelSwitch(
+        from_model=switch.serving,
+        to_model=switch.successor,
+        done=switch.done,
+        total=switch.total,
+        unreachable=switch.unreachable,
+        detail=clean(switch.detail),
+    )
+
+
 def device_to(device: ports.DeviceInfo) -> index_service_pb2.DeviceStatus:
     """The device in use."""
     return index_service_pb2.DeviceStatus(device=device.device, engine=device.engine, reason=clean(device.reason))
@@ -216,6 +251,70 @@ def index_to(stats: IndexStats) -> index_service_pb2.IndexStatus:
     return index_service_pb2.IndexStatus(
         kind=stats.kind, vectors=stats.vectors, dead=stats.dead, disk_bytes=stats.disk_bytes, details=stats.details
     )
+
+
+def checked_to(checked: Checked) -> index_service_pb2.VerifyResponse:
+    """How far a verification is, or what it found."""
+    problems = checked.problems or ()
+    return index_service_pb2.VerifyResponse(
+        bytes_checked=checked.bytes_checked,
+        bytes_total=checked.bytes_total,
+        done=checked.problems is not None,
+        problems=[clean(problem) for problem in problems[:MAX_PROBLEMS]],
+        problem_count=len(problems),
+    )
+
+
+def exported_to(image: Exported) -> index_service_pb2.ExportedImage:
+    """An image with its embedding."""
+    texts, exact = paths_to(image.paths[:MAX_PATHS])
+    return index_service_pb2.ExportedImage(
+        image_id=image.embedding.image_id.hex(),
+        path=texts[0],
+        path_bytes=exact_of(image.paths[0], texts[0]),
+        paths=texts,
+        paths_bytes=exact,
+        path_count=len(image.paths),
+        vector=search_service_pb2.Vector(values=image.embedding.vector),
+    )
+
+
+def pause_of(duration: Duration) -> float:
+    """How many seconds to pause for.
+
+    Raises:
+        InvalidRequest: none at all, or more than a year and a day.
+    """
+    seconds = _seconds_of(duration)
+    if not 0 < seconds <= MAX_PAUSE_S:
+        raise InvalidRequest(
+            f"the duration {seconds:g} s is not in 0..{MAX_PAUSE_S:g} s", field="duration", remedy="leave it out"
+        )
+    return seconds
+
+
+def interval_of(duration: Duration) -> float:
+    """How many seconds to leave between two messages.
+
+    Raises:
+        InvalidRequest: negative, or more than a day.
+    """
+    seconds = _seconds_of(duration)
+    if not 0 <= seconds <= MAX_INTERVAL_S:
+        raise InvalidRequest(
+            f"min_interval {seconds:g} s is not in 0..{MAX_INTERVAL_S:g} s", field="min_interval", remedy="leave it out"
+        )
+    return seconds
+
+
+def _seconds_of(duration: Duration) -> float:
+    """Also of one whose fields are beyond what protobuf calls a duration."""
+    return duration.seconds + duration.nanos / 1e9
+
+
+def until_to(pause: PauseState) -> Timestamp | None:
+    """When a pause ends by itself; None if it does not."""
+    return None if pause.until is None else _time_to(round(pause.until * 1e9))
 
 
 def clean(text: str) -> str:

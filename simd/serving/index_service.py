@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import grpc
 
-from simd import __version__
-from simd.errors import InvalidRequest, Reason
+from simd.errors import InvalidRequest
 from simd.serving import convert
+from simd.serving.embedder import still
+from simd.serving.export import Export
+from simd.serving.overview import Overview
+from simd.serving.paging import Page
 from simd.serving.readiness import Readiness
-from simd.types import FileKey
+from simd.serving.status_watch import StatusWatch
+from simd.serving.verification import Verification
 from simd.v1 import index_service_pb2, index_service_pb2_grpc
-
-DEFAULT_PAGE = 100
-MAX_PAGE = 1000
 
 
 class IndexService(index_service_pb2_grpc.IndexServiceServicer):
@@ -24,26 +23,31 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
 
     Args:
         readiness: where the services are.
-        clock: seconds that only go forward, for `uptime_s`.
+        overview: how the daemon is.
+        watch: what answers `WatchStatus`.
     """
 
-    def __init__(self, readiness: Readiness, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, readiness: Readiness, overview: Overview, watch: StatusWatch) -> None:
         self._readiness = readiness
-        self._clock = clock
-        self._started = clock()
+        self._overview = overview
+        self._verification = Verification()
+        # In place of a method, because gRPC looks for the threads of a stream where it finds its method.
+        self.WatchStatus = watch  # type: ignore[method-assign]
 
     def Add(
         self, request: index_service_pb2.AddRequest, context: grpc.ServicerContext
     ) -> index_service_pb2.AddResponse:
         """Index files now."""
         ingest = self._readiness.services().ingest
-        return convert.added_to(ingest.add(_some(convert.paths_of(request.paths, request.paths_bytes))))
+        paths = _some(convert.paths_of(request.paths, request.paths_bytes))
+        return convert.added_to(ingest.add(paths, alive=context.is_active))
 
     def Remove(
         self, request: index_service_pb2.RemoveRequest, context: grpc.ServicerContext
     ) -> index_service_pb2.RemoveResponse:
         """Take files and images out of the answers."""
         ingest = self._readiness.services().ingest
+        convert.few(request.image_ids, field="image_ids")
         ids = [convert.image_id_of(text, field="image_ids") for text in request.image_ids]
         paths = convert.paths_of(request.paths, request.paths_bytes)
         return convert.removed_to(ingest.remove(paths if ids else _some(paths), ids), ids)
@@ -51,13 +55,16 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
     def Scan(
         self, request: index_service_pb2.ScanRequest, context: grpc.ServicerContext
     ) -> index_service_pb2.ScanResponse:
-        """Compare directories with the catalogue."""
+        """Compare directories with the catalogue, or explain what is known of paths."""
         ingest = self._readiness.services().ingest
         paths = convert.paths_of(request.paths, request.paths_bytes)
+        if request.explain:
+            return convert.explained_to(ingest.explain(_some(paths)))
         report = ingest.scan(
             _some(paths) if request.confirm_deletes else paths,
             retry_rejected=request.retry_rejected,
             confirm_deletes=request.confirm_deletes,
+            alive=context.is_active,
         )
         return convert.scanned_to(report)
 
@@ -65,48 +72,76 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         self, request: index_service_pb2.StatusRequest, context: grpc.ServicerContext
     ) -> index_service_pb2.StatusResponse:
         """How the daemon is."""
-        services, detail = self._readiness.current
-        uptime = self._clock() - self._started
-        if services is None:
-            return index_service_pb2.StatusResponse(detail=detail, version=__version__, uptime_s=uptime)
-        # Progress first: what is no longer pending then is in the counts.
-        progress = services.ingest.progress()
-        counts = services.ledger.counts()
-        return index_service_pb2.StatusResponse(
-            ready=True,
-            images=len(services.index),
-            files=counts.files,
-            pending=progress.pending,
-            failed=sum(n for reason, n in counts.failed_by_reason.items() if reason != Reason.REMOVED),
-            failed_by_reason=counts.failed_by_reason,
-            paused=progress.paused,
-            scanning=progress.scanning,
-            images_per_s=progress.images_per_s,
-            roots=[convert.root_to(root) for root in services.ingest.roots()],
-            model=convert.model_to(services.model),
-            device=convert.device_to(services.device),
-            index=convert.index_to(services.index.stats()),
-            version=__version__,
-            uptime_s=uptime,
-        )
+        return self._overview.read()
+
+    def Pause(
+        self, request: index_service_pb2.PauseRequest, context: grpc.ServicerContext
+    ) -> index_service_pb2.PauseResponse:
+        """Stop indexing."""
+        ingest = self._readiness.services().ingest
+        for_s = convert.pause_of(request.duration) if request.HasField("duration") else None
+        return index_service_pb2.PauseResponse(until_time=convert.until_to(ingest.pause(for_s)))
+
+    def Resume(
+        self, request: index_service_pb2.ResumeRequest, context: grpc.ServicerContext
+    ) -> index_service_pb2.ResumeResponse:
+        """Go on with indexing."""
+        return index_service_pb2.ResumeResponse(was_paused=self._readiness.services().ingest.resume())
 
     def ListErrors(
         self, request: index_service_pb2.ListErrorsRequest, context: grpc.ServicerContext
     ) -> index_service_pb2.ListErrorsResponse:
         """One page of the error ledger."""
         ledger = self._readiness.services().ledger
-        prefix = convert.path_of(request.path_prefix, request.path_prefix_bytes)
-        if request.page_size > MAX_PAGE:
-            raise InvalidRequest(f"page_size {request.page_size} is not in 1..{MAX_PAGE}", field="page_size")
-        size = request.page_size or DEFAULT_PAGE
+        page = _page("errors", request)
         # One more than asked for tells whether there is a next page.
-        lines = ledger.rejections(after=_after(request.page_token), limit=size + 1, under=prefix)
-        more = len(lines) > size
+        lines = ledger.rejections(after=page.after, limit=page.size + 1, under=page.under)
         return index_service_pb2.ListErrorsResponse(
-            errors=[convert.line_to(line) for line in lines[:size]],
-            next_page_token=_token(lines[size - 1].key) if more else "",
-            total=sum(ledger.counts().failed_by_reason.values()),
+            errors=[convert.line_to(line) for line in lines[: page.size]],
+            next_page_token=page.token(lines[page.size - 1].key) if len(lines) > page.size else "",
+            total=ledger.count_rejections(page.under),
         )
+
+    def ListFiles(
+        self, request: index_service_pb2.ListFilesRequest, context: grpc.ServicerContext
+    ) -> index_service_pb2.ListFilesResponse:
+        """One page of the files that are searchable."""
+        catalogue = self._readiness.services().catalogue
+        page = _page("files", request)
+        files = catalogue.files(after=page.after, limit=page.size + 1, under=page.under)
+        facts = catalogue.facts_of({file.image_id for file in files})
+        return index_service_pb2.ListFilesResponse(
+            files=[convert.file_to(file, facts.get(file.image_id)) for file in files[: page.size]],
+            next_page_token=page.token(files[page.size - 1].key) if len(files) > page.size else "",
+        )
+
+    def Compact(
+        self, request: index_service_pb2.CompactRequest, context: grpc.ServicerContext
+    ) -> index_service_pb2.CompactResponse:
+        """Do all maintenance of the index."""
+        with self._readiness.services().serving.use() as served:
+            before = served.index.stats()
+            served.index.compact(lambda: still(context.is_active))
+            after = served.index.stats()
+        return index_service_pb2.CompactResponse(before=convert.index_to(before), after=convert.index_to(after))
+
+    def Verify(
+        self, request: index_service_pb2.VerifyRequest, context: grpc.ServicerContext
+    ) -> Iterator[index_service_pb2.VerifyResponse]:
+        """Read index and catalogue, and tell what is wrong with them."""
+        services = self._readiness.services()
+        for checked in self._verification.run(services.serving, services.catalogue, context.is_active):
+            yield convert.checked_to(checked)
+
+    def Export(
+        self, request: index_service_pb2.ExportRequest, context: grpc.ServicerContext
+    ) -> Iterator[index_service_pb2.ExportResponse]:
+        """Every image with its embedding."""
+        services = self._readiness.services()
+        export = Export(services.serving, services.catalogue)
+        yield index_service_pb2.ExportResponse(model=convert.model_to(export.model), total=export.total)
+        for portion in export.portions(context.is_active):
+            yield index_service_pb2.ExportResponse(images=[convert.exported_to(image) for image in portion])
 
 
 def _some(paths: list[bytes]) -> list[bytes]:
@@ -115,19 +150,6 @@ def _some(paths: list[bytes]) -> list[bytes]:
     return paths
 
 
-def _token(key: FileKey) -> str:
-    return base64.urlsafe_b64encode(b"%d:%s" % (key.root_id, key.path)).decode()
-
-
-def _after(token: str) -> FileKey | None:
-    if not token:
-        return None
-    try:
-        root_id, separator, path = base64.b64decode(token, altchars=b"-_", validate=True).partition(b":")
-        if not separator:
-            raise ValueError("no separator")
-        return FileKey(int(root_id), path)
-    except ValueError as error:
-        raise InvalidRequest(
-            "page_token is not one that was given out", field="page_token", remedy="start again without one"
-        ) from error
+def _page(name: str, request: index_service_pb2.ListErrorsRequest | index_service_pb2.ListFilesRequest) -> Page:
+    under = convert.prefix_of(request.path_prefix, request.path_prefix_bytes)
+    return Page.asked(name, under, request.page_size, request.page_token)

@@ -5,21 +5,24 @@ Every method may be called from any thread. Paths are absolute bytes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from simd.catalogue.rows import Counts, LedgerLine
+from simd.catalogue.rows import Counts, LedgerLine, ListedFile
 from simd.types import (
     AddReport,
+    Explanation,
     FileKey,
     ImageFacts,
     ImageId,
+    PauseState,
     Pixels,
     Progress,
     RemoveReport,
     RootStatus,
     ScanReport,
+    Size,
     Vector,
 )
 
@@ -28,8 +31,8 @@ class Decoded(Protocol):
     """What decoding an image gave."""
 
     @property
-    def pixels(self) -> Pixels | None:
-        """The picture at the model's input size; bytes that are an image always have one."""
+    def pictures(self) -> Mapping[Size, Pixels]:
+        """The picture at the size asked for; bytes that are an image always have one."""
         ...
 
 
@@ -40,8 +43,16 @@ class Decoding(Protocol):
         """What came of it; raises ImageRejected, CancelledError, or TimeoutError after `timeout` seconds."""
         ...
 
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """What `result` would raise; itself raises CancelledError, or TimeoutError after `timeout` seconds."""
+        ...
+
     def done(self) -> bool:
         """Whether `result` answers at once."""
+        ...
+
+    def add_done_callback(self, call: Callable[[Any], object], /) -> None:
+        """Have something called when it is done, in whatever thread; at once, if it is."""
         ...
 
     def cancel(self) -> bool:
@@ -52,7 +63,7 @@ class Decoding(Protocol):
 class Decoder(Protocol):
     """Decodes in worker processes that can be killed, within limits on time, memory and pixels."""
 
-    def submit_bytes(self, data: bytes, /) -> Decoding:
+    def submit_bytes(self, data: bytes, size: Size, /) -> Decoding:
         """Begin to decode an image file's bytes."""
         ...
 
@@ -60,13 +71,14 @@ class Decoder(Protocol):
 class Featurizer(Protocol):
     """Computes embeddings."""
 
-    def embed(self, pixels: Pixels, /) -> Vector:
-        """`(n, height, width, 3)` uint8 -> `(n, dimension)` float32, L2-normalised."""
+    def embed(self, pixels: Pixels, /, *, alone: bool) -> Vector:
+        """`(n, height, width, 3)` uint8 -> `(n, dimension)` float32, L2-normalised; sooner if it is told that nobody
+        else asks."""
         ...
 
 
 class Catalogue(Protocol):
-    """What is known of files and images, as far as a search needs it."""
+    """What is known of files and images."""
 
     def image_at(self, path: bytes, /) -> ImageId | None:
         """The image that an indexed file holds."""
@@ -84,6 +96,14 @@ class Catalogue(Protocol):
         """What decoding told of each image."""
         ...
 
+    def files(self, *, after: FileKey | None, limit: int, under: bytes) -> Sequence[ListedFile]:
+        """Indexed files at or below a path (b"" is everywhere), in key order, from the next of `after`."""
+        ...
+
+    def check(self) -> None:
+        """Read all of it; raises CorruptStore if it is damaged."""
+        ...
+
 
 class Ledger(Protocol):
     """The error ledger, and the counts that go with it."""
@@ -96,11 +116,16 @@ class Ledger(Protocol):
         """Files at or below a path (b"" is everywhere) that are not indexed, in key order, from the next of `after`."""
         ...
 
+    def count_rejections(self, under: bytes, /) -> int:
+        """How many of them there are."""
+        ...
+
 
 class Ingest(Protocol):
-    """The door to indexing. `add`, `remove` and `scan` return when what they promise is done."""
+    """The door to indexing. `add`, `remove` and `scan` return when what they promise is done, or raise Abandoned once
+    `alive` says that nobody waits any more."""
 
-    def add(self, paths: Sequence[bytes], /) -> AddReport:
+    def add(self, paths: Sequence[bytes], /, *, alive: Callable[[], bool]) -> AddReport:
         """Index files now."""
         ...
 
@@ -108,12 +133,30 @@ class Ingest(Protocol):
         """Take files and images out of the answers."""
         ...
 
-    def scan(self, paths: Sequence[bytes], /, *, retry_rejected: bool, confirm_deletes: bool = False) -> ScanReport:
+    def scan(
+        self, paths: Sequence[bytes], /, *, retry_rejected: bool, confirm_deletes: bool, alive: Callable[[], bool]
+    ) -> ScanReport:
         """Compare roots, or directories in them, with the catalogue; no path means every root."""
+        ...
+
+    def explain(self, paths: Sequence[bytes], /) -> Sequence[Explanation]:
+        """Why each path is or is not in the answers."""
         ...
 
     def progress(self) -> Progress:
         """Where indexing stands."""
+        ...
+
+    def queues(self) -> Mapping[str, int]:
+        """How many files wait, by what for; one on its way may be in none of them, or in two."""
+        ...
+
+    def pause(self, for_s: float | None, /) -> PauseState:
+        """Stop indexing, until it is resumed or for so many seconds."""
+        ...
+
+    def resume(self) -> bool:
+        """Go on with indexing; whether it was paused."""
         ...
 
     def roots(self) -> Sequence[RootStatus]:

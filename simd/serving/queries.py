@@ -1,99 +1,41 @@
 """A search, from what the caller gives to the files that look like it. No gRPC here.
 
-    image bytes ------------------> known? -> its stored vector -----------------\
-    path -> inside a root? -> known? -> ...or its bytes, as above                 > index -> files, facts -> Found
-    image_id ---------------------> its stored vector, or NotFound --------------/
-    vector -----------------------> checked, normalised -------------------------/
-
-A picture that is already indexed costs no inference: its vector is looked up by the hash of its bytes.
+A search has two halves: `begin` checks it and starts what takes long, `finish` answers any number that have begun, and
+embeds and scans for all of them together. Between the two the model may be switched, which costs a second decoding and
+nothing else; `search` does both on one model.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import CancelledError
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from simd.errors import InvalidRequest, NotFound, NotReady
-from simd.index.base import Index
-from simd.serving.ports import Catalogue, Decoder, Featurizer
+from simd.errors import InvalidRequest, SimdError
+from simd.serving.embedder import Alive, Begun, Embedded, Embedder, Took, still
+from simd.serving.matcher import Match, Matcher, Terms
+from simd.serving.meter import Meter, NoMeter
+from simd.serving.ports import Catalogue, Decoder
 from simd.serving.rootfiles import RootFiles
-from simd.types import Hit, ImageFacts, ImageId, Pixels, Vector, image_id_of
-from simd.vectors.metric import NORM_TOLERANCE, normalise
+from simd.serving.served import Served, Serving
+from simd.serving.subjects import Subject
+from simd.vectors.metric import distances, half
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 1000
 """So many matches, each with the longest path there is, still fit the 4 MiB that a gRPC client accepts by default."""
-
-_WIDEN = (1, 4, 16)
-"""Ask for so many times the limit, one after the other, while images that lost their file leave the answer short."""
-
-_POLL_S = 0.05
-
-
-class Abandoned(Exception):
-    """Nobody waits for the answer any more: the caller left, or its deadline is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageBytes:
-    """Search by an image file's bytes."""
-
-    data: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ServerPath:
-    """Search by a file on the daemon's machine, inside a root."""
-
-    path: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StoredImage:
-    """Search by an image that is indexed."""
-
-    image_id: ImageId
-
-
-@dataclass(frozen=True, slots=True)
-class GivenVector:
-    """Search by an embedding: float32 `(dimension,)`, of any length greater than 0."""
-
-    vector: Vector
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to look for, and among what. `limit` 0 means the default; an empty `path_prefix` means everywhere."""
 
-    subject: ImageBytes | ServerPath | StoredImage | GivenVector
+    subject: Subject
     limit: int = 0
     min_similarity: float | None = None
     path_prefix: bytes = b""
     exact: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """One answer. `paths` is sorted, those under the query's prefix first, and never empty."""
-
-    hit: Hit
-    paths: tuple[bytes, ...]
-    facts: ImageFacts | None
-
-
-@dataclass(frozen=True, slots=True)
-class Took:
-    """Milliseconds by stage; 0 for a stage that was not needed."""
-
-    decode_ms: float = 0.0
-    featurize_ms: float = 0.0
-    search_ms: float = 0.0
-    total_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,36 +48,67 @@ class Found:
     took: Took
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How far apart two pictures are, and whether their bytes are the same."""
+
+    distance: float
+    similarity: float
+    same: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Started:
+    """A query that has begun: for which model, and how far that went."""
+
+    query: Query
+    terms: Terms
+    served: Served
+    start: Embedded | Begun
+    at: float
+
+    def when_ready(self, call: Callable[[], None]) -> None:
+        """Have something called once `finish` need not wait; that may be now, or in another thread."""
+        if isinstance(self.start, Embedded):
+            call()
+        else:
+            self.start.decoding.add_done_callback(lambda _: call())
+
+    def cancel(self) -> None:
+        """Say that nobody waits for it."""
+        if isinstance(self.start, Begun):
+            self.start.decoding.cancel()
+
+
 class Queries:
     """Answers searches; safe to use from any thread.
 
     Args:
-        index: where the vectors are.
+        serving: the model and the index that answer.
         catalogue: where the files are.
         decoder: for images that are not indexed.
-        featurizer: for the same.
         files: reads files inside roots.
+        meter: counts searches.
         clock: seconds, for the times reported.
     """
 
     def __init__(
         self,
         *,
-        index: Index,
+        serving: Serving,
         catalogue: Catalogue,
         decoder: Decoder,
-        featurizer: Featurizer,
         files: RootFiles,
+        meter: Meter | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._index = index
-        self._catalogue = catalogue
-        self._decoder = decoder
-        self._featurizer = featurizer
-        self._files = files
+        self._serving = serving
+        self._embedder = Embedder(catalogue=catalogue, decoder=decoder, files=files, clock=clock)
+        self._matcher = Matcher(catalogue)
+        self._meter = meter or NoMeter()
         self._clock = clock
 
-    def search(self, query: Query, alive: Callable[[], bool] = lambda: True) -> Found:
+    def search(self, query: Query, alive: Alive = lambda: True) -> Found:
         """Find what looks like the query.
 
         Args:
@@ -147,116 +120,107 @@ class Queries:
             ImageRejected: the bytes are not an image.
             NotFound: no such image, or no such file.
             NotReady: the decoder is closed, because the daemon stops.
-        Abandoned: `alive` said no.
+            Abandoned: `alive` said no.
         """
-        start = self._clock()
-        limit = _checked(query)
-        vector, took = self._vector(query, alive)
-        _still(alive)
+        with self._serving.use() as served:
+            (found,) = self._finish(served, [self._begin(served, query)], alive)
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def begin(self, query: Query) -> Started:
+        """Check a query and begin with it.
+
+        Raises:
+            InvalidRequest, ImageRejected, NotFound: as `search`.
+        """
+        with self._serving.use() as served:
+            return self._begin(served, query)
+
+    def finish(self, started: Sequence[Started], alive: Alive) -> list[Found | BaseException]:
+        """The answers, in the same order; a query that fails has its error as answer.
+
+        Raises:
+            ModelError, StoreError, IndexUnavailable: none of them can be answered.
+            Abandoned: `alive` said no.
+        """
+        with self._serving.use() as served:
+            return self._finish(served, started, alive)
+
+    def _begin(self, served: Served, query: Query) -> Started:
+        at = self._clock()
+        terms = _terms(query)
+        return Started(query, terms, served, self._embedder.begin(served, query.subject), at)
+
+    def _finish(self, served: Served, started: Sequence[Started], alive: Alive) -> list[Found | BaseException]:
+        embedded = self._embedder.finish(served, [self._start(served, one) for one in started], alive)
+        still(alive)
         begun = self._clock()
-        among = self._catalogue.images_under(query.path_prefix) if query.path_prefix else None
-        matches, searched, exact = self._nearest(query, vector, limit, among, alive)
+        asked = [(one.terms, e.vector) for one, e in zip(started, embedded, strict=True) if isinstance(e, Embedded)]
+        nearest = iter(self._matcher.nearest(served, asked, alive))
         end = self._clock()
-        took = replace(took, search_ms=(end - begun) * 1e3, total_ms=(end - start) * 1e3)
-        return Found(matches, searched, exact, took)
+        answers: list[Found | BaseException] = []
+        for one, e in zip(started, embedded, strict=True):
+            if isinstance(e, BaseException):
+                answers.append(e)
+                continue
+            near = next(nearest)
+            took = replace(e.took, search_ms=(end - begun) * 1e3, total_ms=(end - one.at) * 1e3)
+            self._meter.searched(took)
+            answers.append(Found(near.matches, near.searched, near.exact, took))
+        return answers
 
-    def _vector(self, query: Query, alive: Callable[[], bool]) -> tuple[Vector, Took]:
-        match query.subject:
-            case GivenVector(vector):
-                return self._normalised(vector), Took()
-            case StoredImage(image_id):
-                stored = self._index.vector(image_id) if self._index.contains(image_id) else None
-                if stored is None:
-                    raise NotFound(f"no image {image_id.hex()} is indexed", field="image_id")
-                return stored, Took()
-            case ServerPath(path):
-                return self._of_path(path, alive)
-            case ImageBytes(data):
-                return self._of_bytes(data, alive)
-
-    def _of_path(self, path: bytes, alive: Callable[[], bool]) -> tuple[Vector, Took]:
-        begun = self._clock()
-        real = self._files.resolve(path)
-        known = self._catalogue.image_at(path) or self._catalogue.image_at(real)
-        stored = self._index.vector(known, deleted=True) if known else None
-        if stored is not None:
-            return stored, Took()
-        data = self._files.read(real)
-        reading_ms = (self._clock() - begun) * 1e3
-        vector, took = self._of_bytes(data, alive)
-        return vector, replace(took, decode_ms=took.decode_ms + reading_ms)
-
-    def _of_bytes(self, data: bytes, alive: Callable[[], bool]) -> tuple[Vector, Took]:
-        begun = self._clock()
-        stored = self._index.vector(image_id_of(data), deleted=True)
-        if stored is not None:
-            return stored, Took()
-        pixels = self._decoded(data, alive)
-        decoded = self._clock()
-        _still(alive)
-        vector: Vector = self._featurizer.embed(pixels[np.newaxis])[0]
-        return vector, Took(decode_ms=(decoded - begun) * 1e3, featurize_ms=(self._clock() - decoded) * 1e3)
-
-    def _decoded(self, data: bytes, alive: Callable[[], bool]) -> Pixels:
-        decoding = self._decoder.submit_bytes(data)
+    def _start(self, served: Served, one: Started) -> Embedded | Begun | SimdError:
+        """How a query began; anew, if another model answers by now."""
+        if one.served is served:
+            return one.start
         try:
-            while not decoding.done():
-                try:
-                    decoding.result(timeout=_POLL_S)
-                except TimeoutError:
-                    if not alive():
-                        decoding.cancel()
-                        raise Abandoned from None
-            pixels = decoding.result().pixels
-        except CancelledError as error:
-            raise NotReady("the daemon is stopping") from error
-        assert pixels is not None
-        return pixels
+            return self._embedder.begin(served, one.query.subject)
+        except SimdError as error:
+            return error
 
-    def _normalised(self, vector: Vector) -> Vector:
-        if vector.shape != (self._index.dimension,):
-            raise InvalidRequest(
-                f"the vector has {vector.size} values, the model's dimension is {self._index.dimension}",
-                field="vector",
-                remedy="send an embedding of the model that `simctl status` names",
-            )
-        # In float64, where no square of a float32 overflows or vanishes.
-        norm = float(np.linalg.norm(vector.astype(np.float64)))
-        if not np.isfinite(norm) or norm == 0.0:
-            raise InvalidRequest("the vector must be finite and not all zero", field="vector")
-        # One that came out of the index goes back in as it is: it is then exactly 0 away from itself.
-        return vector if abs(norm - 1.0) <= NORM_TOLERANCE else normalise(vector)
+    def compare(self, first: Subject, second: Subject, alive: Alive = lambda: True) -> Comparison:
+        """How much two pictures are alike.
 
-    def _nearest(
-        self,
-        query: Query,
-        vector: Vector,
-        limit: int,
-        among: Collection[ImageId] | None,
-        alive: Callable[[], bool],
-    ) -> tuple[tuple[Match, ...], int, bool]:
-        """The nearest images that have a file. One may have lost it while its vector is still on its way out."""
-        floor = -2.0 if query.min_similarity is None else query.min_similarity
-        for factor in _WIDEN:
-            _still(alive)
-            asked = limit * factor
-            answer = self._index.search(vector[np.newaxis], asked, among=among, exact=query.exact)[0]
-            near = [hit for hit in answer.hits if hit.similarity >= floor]
-            matches = self._with_files(near, query.path_prefix)
-            if len(matches) >= limit or len(near) < asked:
-                break
-        return tuple(matches[:limit]), answer.searched, answer.exact
-
-    def _with_files(self, hits: Sequence[Hit], prefix: bytes) -> list[Match]:
-        ids = [hit.image_id for hit in hits]
-        files = self._catalogue.files_of(ids)
-        facts = self._catalogue.facts_of(ids)
-        found = ((hit, files.get(hit.image_id, ())) for hit in hits)
-        return [Match(hit, _ordered(paths, prefix), facts.get(hit.image_id)) for hit, paths in found if paths]
+        Raises:
+            InvalidRequest, ImageRejected, NotFound: as `search`; the field begins with `first.` or `second.`.
+            NotReady, Abandoned: as `search`.
+        """
+        with self._serving.use() as served:
+            starts = []
+            for name, subject in (("first", first), ("second", second)):
+                with blaming(name):
+                    starts.append(self._embedder.begin(served, subject))
+            one, other = self._embedder.finish(served, starts, alive)
+        return _compared(_of("first", one), _of("second", other))
 
 
-def _checked(query: Query) -> int:
-    """The limit in force, if the query can be."""
+def _compared(one: Embedded, other: Embedded) -> Comparison:
+    # Rounded as what is stored is, so that a picture is 0 away from itself, indexed or not.
+    distance = float(distances(half(one.vector), half(other.vector)[None])[0])
+    same = one.image_id is not None and one.image_id == other.image_id
+    return Comparison(distance, 1.0 - distance * distance / 2.0, same)
+
+
+def _of(name: str, embedded: Embedded | BaseException) -> Embedded:
+    with blaming(name):
+        if isinstance(embedded, BaseException):
+            raise embedded
+    return embedded
+
+
+@contextmanager
+def blaming(name: str) -> Iterator[None]:
+    """Say of an error which of two pictures it is about."""
+    try:
+        yield
+    except InvalidRequest as error:
+        error.field = f"{name}.{error.field}"
+        raise
+
+
+def _terms(query: Query) -> Terms:
+    """What is asked for, if it can be."""
     if not 0 <= query.limit <= MAX_LIMIT:
         raise InvalidRequest(f"limit {query.limit} is not in 1..{MAX_LIMIT}", field="limit")
     low = query.min_similarity
@@ -266,14 +230,4 @@ def _checked(query: Query) -> int:
         raise InvalidRequest(
             f"path_prefix {query.path_prefix.decode('utf-8', 'replace')} is not absolute", field="path_prefix"
         )
-    return query.limit or DEFAULT_LIMIT
-
-
-def _ordered(paths: Sequence[bytes], prefix: bytes) -> tuple[bytes, ...]:
-    under = prefix.rstrip(b"/") + b"/"
-    return tuple(sorted(paths, key=lambda path: (path != prefix and not path.startswith(under), path)))
-
-
-def _still(alive: Callable[[], bool]) -> None:
-    if not alive():
-        raise Abandoned
+    return Terms(query.limit or DEFAULT_LIMIT, -2.0 if low is None else low, query.path_prefix, query.exact)

@@ -7,24 +7,28 @@ the services are set, and again once it stops, every other RPC is refused with `
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from simd.errors import NotReady
-from simd.index.base import Index
-from simd.serving.ports import DeviceInfo, Ingest, Ledger, ModelInfo
+from simd.serving.ports import Catalogue, Ingest, Ledger
 from simd.serving.queries import Queries
+from simd.serving.served import Serving
+from simd.types import SwitchStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All that answers RPCs."""
+    """All that answers RPCs. `switch` tells of a model switch under way, `workers_lost` how many decode workers of each
+    pool crashed or were killed for a limit."""
 
     queries: Queries
-    index: Index
+    serving: Serving
+    catalogue: Catalogue
     ledger: Ledger
     ingest: Ingest
-    model: ModelInfo
-    device: DeviceInfo
+    switch: Callable[[], SwitchStatus | None] = lambda: None
+    workers_lost: Callable[[], Mapping[str, int]] = dict
 
 
 class Readiness:

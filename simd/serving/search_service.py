@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import grpc
 
-from simd.serving import convert
+from simd.errors import InvalidRequest
+from simd.serving import convert_search as convert
+from simd.serving.answering import telling
+from simd.serving.batch import Answered, Asked, Batch, Budget
 from simd.serving.readiness import Readiness
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 
@@ -14,6 +19,7 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
 
     def __init__(self, readiness: Readiness) -> None:
         self._readiness = readiness
+        self._budget = Budget()
 
     def Search(
         self, request: search_service_pb2.SearchRequest, context: grpc.ServicerContext
@@ -21,3 +27,36 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
         """The images nearest to the query."""
         queries = self._readiness.services().queries
         return convert.found_to(queries.search(convert.query_of(request), alive=context.is_active))
+
+    def BatchSearch(
+        self, request_iterator: Iterator[search_service_pb2.BatchSearchRequest], context: grpc.ServicerContext
+    ) -> Iterator[search_service_pb2.BatchSearchResponse]:
+        """The answers to many queries, in the order in which they are ready."""
+        batch = Batch(self._readiness.services().queries, self._budget)
+        if not context.add_callback(batch.close):
+            return
+        for answered in batch.answers(map(_asked, request_iterator)):
+            yield _told(answered)
+
+    def Compare(
+        self, request: search_service_pb2.CompareRequest, context: grpc.ServicerContext
+    ) -> search_service_pb2.CompareResponse:
+        """How much two pictures are alike."""
+        queries = self._readiness.services().queries
+        first, second = convert.compared_of(request)
+        return convert.compared_to(queries.compare(first, second, alive=context.is_active))
+
+
+def _asked(request: search_service_pb2.BatchSearchRequest) -> Asked:
+    try:
+        return Asked(request.tag, convert.query_of(request.search))
+    except InvalidRequest as error:
+        return Asked(request.tag, error)
+
+
+def _told(answered: Answered) -> search_service_pb2.BatchSearchResponse:
+    outcome = answered.outcome
+    if not isinstance(outcome, BaseException):
+        return search_service_pb2.BatchSearchResponse(tag=answered.tag, found=convert.found_to(outcome))
+    failure = convert.failure_to(telling(outcome, "BatchSearch"))
+    return search_service_pb2.BatchSearchResponse(tag=answered.tag, failure=failure)

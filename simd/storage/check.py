@@ -5,6 +5,7 @@ Whoever calls makes sure that nobody removes files meanwhile; an open store hold
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,14 @@ from simd.vectors.metric import NORM_TOLERANCE, widen
 from simd.vectors.quantizer import LIMIT, OFFSET, SLACK
 from simd.vectors.topk import Ids, keys
 
+Pause = Callable[[int], None]
+"""Told how many bytes were read since the last time; what it raises ends the check."""
+
 _ALL = 1 << 62
+
+
+def _go_on(count: int) -> None:
+    """The pause of who needs none."""
 
 
 def check_directory(directory: Path) -> list[str]:
@@ -33,19 +41,19 @@ def check_directory(directory: Path) -> list[str]:
     return check_segments(directory, manifest) + check_logs(directory, manifest)
 
 
-def check_segments(directory: Path, manifest: Manifest) -> list[str]:
+def check_segments(directory: Path, manifest: Manifest, pause: Pause = _go_on) -> list[str]:
     """Of the segments that the manifest names, and of their order."""
     problems = []
     last_seq = 0
     for name in manifest.segments:
         try:
             segment = open_segment(
-                directory / SEGMENTS / name, manifest.dimension, bytes.fromhex(manifest.fingerprint), _ALL
+                directory / SEGMENTS / name, manifest.dimension, bytes.fromhex(manifest.fingerprint), _ALL, pause
             )
         except StoreError as error:
             problems.append(str(error))
             continue
-        problems += check_segment(segment)
+        problems += check_segment(segment, pause)
         meta = segment.meta
         if not last_seq < meta.first_seq <= meta.last_seq <= manifest.checkpoint:
             problems.append(
@@ -71,20 +79,23 @@ def check_logs(directory: Path, manifest: Manifest) -> list[str]:
     ]
 
 
-def check_open(live: Live, directory: Path) -> list[str]:
-    """Of the store that `live` has open; flush and compaction are held back by the caller, changes are not."""
+def check_open(live: Live, directory: Path) -> tuple[Manifest, list[str]]:
+    """Of the log and the memory of the store that `live` has open, and the manifest they belong to.
+
+    Flush and compaction are held back by the caller, changes are not.
+    """
     with live.lock:
         manifest, segments, snapshot = live.manifest, live.segments, live.snapshot
         fingerprint = bytes.fromhex(manifest.fingerprint)
         try:
             logs = read_logs(directory / LOG, manifest.checkpoint, manifest.dimension, fingerprint)
         except StoreError as error:
-            return [str(error), *check_segments(directory, manifest)]
+            return manifest, [str(error)]
     _, expected = assemble(manifest, segments, logs, capacity=1)
-    return check_snapshot(snapshot, expected) + check_segments(directory, manifest)
+    return manifest, check_snapshot(snapshot, expected)
 
 
-def check_segment(segment: Segment) -> list[str]:
+def check_segment(segment: Segment, pause: Pause = _go_on) -> list[str]:
     """Of one segment whose checksums are right: order, norms, codes."""
     where = segment.directory
     problems = []
@@ -96,6 +107,7 @@ def check_segment(segment: Segment) -> list[str]:
     if seqs.size and not (segment.meta.first_seq <= seqs.min() and seqs.max() <= segment.meta.last_seq):
         problems.append(f"{where}/tombstones.npy: a seq outside of the segment's")
     for start in range(0, segment.meta.rows, CHUNK_ROWS):
+        pause(0)
         rows = widen(segment.vectors[start : start + CHUNK_ROWS])
         norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
         bad = ~(np.abs(norms - 1.0) <= 2 * NORM_TOLERANCE)
@@ -107,6 +119,7 @@ def check_segment(segment: Segment) -> list[str]:
             wrong = np.linalg.norm(moved, axis=1) > segment.coded.max_error + SLACK
             if wrong.any() or (np.abs(codes.astype(np.int16) - OFFSET) > LIMIT).any():
                 problems.append(f"{where}/codes.npy: row {start + int(wrong.argmax())} is further off than max_error")
+        segment.let_go()
     return problems
 
 

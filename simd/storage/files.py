@@ -42,8 +42,8 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
 
 
-def checksum(path: Path, pause: Callable[[], None] | None = None) -> int:
-    """CRC32C of a file, read in chunks and without mapping it; `pause` is called between chunks and may raise."""
+def checksum(path: Path, pause: Callable[[int], None] | None = None) -> int:
+    """CRC32C of a file, read in chunks and without mapping it; `pause` is told each chunk's length and may raise."""
     with reading(path), path.open("rb", buffering=0) as stream:
         buffer = bytearray(_CHUNK)
         view = memoryview(buffer)
@@ -51,7 +51,7 @@ def checksum(path: Path, pause: Callable[[], None] | None = None) -> int:
         while count := stream.readinto(buffer):
             crc = crc32c.crc32c(view[:count], crc)
             if pause is not None:
-                pause()
+                pause(count)
         return crc
 
 

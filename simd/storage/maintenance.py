@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 
 RETRY_S = 5.0
 PERIOD_S = 60.0
+_POLL_S = 0.1
 _OVERFULL = 8
 
 
@@ -109,9 +110,19 @@ class Maintenance:
             raise self._damage
 
     @contextmanager
-    def held_back(self) -> Iterator[None]:
-        """While inside, no flush or compaction runs."""
-        with self._flushing, self._compacting:
+    def keeping_segments(self, pause: Callable[[], None]) -> Iterator[None]:
+        """While inside, no compaction runs, so no segment is removed; `pause` is called while one has to end first."""
+        while not self._compacting.acquire(timeout=_POLL_S):
+            pause()
+        try:
+            yield
+        finally:
+            self._compacting.release()
+
+    @contextmanager
+    def keeping_logs(self) -> Iterator[None]:
+        """While inside, no flush runs, so no log file is removed."""
+        with self._flushing:
             yield
 
     def flush(self) -> None:
@@ -128,23 +139,26 @@ class Maintenance:
             self._remove_logs()
         self._grown.set()
 
-    def compact_all(self) -> None:
-        """Flush, merge all that may be merged, rewrite whatever a rewrite would free something of."""
+    def compact_all(self, pause: Callable[[], None]) -> None:
+        """Flush, merge all that may be merged, rewrite whatever a rewrite would free something of.
+
+        `pause` is called between the steps; what it raises ends the work, and what is done by then stays done.
+        """
         self.flush()
-        with self._compacting:
+        with self.keeping_segments(pause):
             while run := compaction.pick_run(self._sizes(), self._policy, minimum=2):
-                self._compact(run)
+                self._compact(run, pause)
             # From the oldest on: purging an old row can free its tombstone in a newer segment.
             for name in [segment.name for segment in self._live.segments]:
                 at = [segment.name for segment in self._live.segments].index(name)
                 if self._reclaimable(at):
-                    self._compact(range(at, at + 1))
+                    self._compact(range(at, at + 1), pause)
 
     def compact(self) -> None:
         """Do the merges and rewrites that are due."""
         with self._compacting:
             while run := self._due():
-                self._compact(run)
+                self._compact(run, self._pause)
 
     def _due(self) -> range | None:
         run = compaction.pick_run(self._sizes(), self._policy)
@@ -169,13 +183,11 @@ class Maintenance:
         part = next(p for p in snapshot.parts if p.name == segments[at].name)
         return compaction.reclaimable(segments[:at], segments[at], part, segments[at + 1 :], self._expired())
 
-    def _compact(self, run: range) -> None:
+    def _compact(self, run: range, pause: Callable[[], None]) -> None:
         segments = self._live.segments
         inputs = segments[run.start : run.stop]
         number = self._live.segment_number()
-        draft = compaction.plan(
-            segments[: run.start], inputs, segments[run.stop :], number, self._expired(), self._pause
-        )
+        draft = compaction.plan(segments[: run.start], inputs, segments[run.stop :], number, self._expired(), pause)
         merged: Segment | None = None
         if len(draft.contents.ids) or len(draft.contents.tombstones):
             merged = self._writer.write(draft.contents, None)
@@ -194,7 +206,7 @@ class Maintenance:
                 self._disk.remove(path)
                 self._disk.failpoint("flush.removed_log")
 
-    def _pause(self) -> None:
+    def _pause(self, count: int = 0) -> None:
         if self._stopping.is_set():
             raise _Stopping
 
@@ -204,6 +216,9 @@ class Maintenance:
 
     def _compact_and_verify(self) -> None:
         self.compact()
+        # What searches touched is resident until then; while nobody asks, it need not be.
+        for segment in self._live.segments:
+            segment.let_go()
         for segment in self._live.segments:
             for name in segment.unverified:
                 self._verify(segment, name)

@@ -144,8 +144,16 @@ class Segment:
         return Part(self.name, self.ids, self.vectors, True, self.coded, live, dead)
 
 
-def open_segment(directory: Path, dimension: int, fingerprint: bytes, verify_bytes: int) -> Segment:
+def open_segment(
+    directory: Path,
+    dimension: int,
+    fingerprint: bytes,
+    verify_bytes: int,
+    pause: Callable[[int], None] | None = None,
+) -> Segment:
     """Open and map a segment; its smallest files, up to `verify_bytes` together, have their checksums compared.
+
+    `pause` is told how many bytes were read since the last time; what it raises ends the work.
 
     Raises:
         CorruptStore: a file is missing, of another length, or damaged.
@@ -161,7 +169,7 @@ def open_segment(directory: Path, dimension: int, fingerprint: bytes, verify_byt
     totals = accumulate(meta.files[name].bytes for name in by_size)
     verified = [name for name, total in zip(by_size, totals, strict=True) if total <= verify_bytes]
     for name in arrays:
-        verify_file(directory / name, meta.files[name], content=name in verified)
+        verify_file(directory / name, meta.files[name], content=name in verified, pause=pause)
     loaded = {name: load_array(directory / name, np.dtype(kind), shape) for name, (kind, shape) in arrays.items()}
     coded = None
     if meta.quantizer_id:
@@ -177,7 +185,9 @@ def open_segment(directory: Path, dimension: int, fingerprint: bytes, verify_byt
     )
 
 
-def verify_file(path: Path, facts: FileFacts, *, content: bool = True, pause: Callable[[], None] | None = None) -> None:
+def verify_file(
+    path: Path, facts: FileFacts, *, content: bool = True, pause: Callable[[int], None] | None = None
+) -> None:
     """Compare a file's length, and its checksum if `content`, with what they must be.
 
     Raises:

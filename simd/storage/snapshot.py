@@ -8,13 +8,15 @@ and it is the newest. Parts are in age order, oldest first.
 from __future__ import annotations
 
 import dataclasses
+import heapq
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from simd.types import ImageId, Vector
+from simd.types import ID_BYTES, ImageId, Vector
 from simd.vectors.metric import Half, widen
 from simd.vectors.quantizer import Codes, Quantizer
 from simd.vectors.topk import Ids, keys, pack_ids
@@ -153,5 +155,31 @@ class Snapshot:
     def ids(self) -> Iterator[ImageId]:
         """Every live image."""
         for part in self.parts:
-            for row in np.flatnonzero(part.mask()):
-                yield ImageId(part.ids[row].tobytes())
+            together = part.ids[part.mask()].tobytes()
+            for start in range(0, len(together), ID_BYTES):
+                yield ImageId(together[start : start + ID_BYTES])
+
+    def in_order(self, at_once: int = 256) -> Iterator[tuple[list[ImageId], Vector]]:
+        """Every live image with its vector, float32 `(n, dimension)`, in the order of the ids, `at_once` at a time.
+
+        Memory is flat but for the parts that are not in order, which are small.
+        """
+        # The rows of each part come in the order they are stored in, so maps are read from front to back.
+        merged = heapq.merge(*(_ordered(number, part) for number, part in enumerate(self.parts)))
+        while chunk := list(itertools.islice(merged, at_once)):
+            vectors = np.empty((len(chunk), self.parts[-1].vectors.shape[1]), dtype=np.float32)
+            origins = np.array([number for _, number, _ in chunk])
+            rows = np.array([row for _, _, row in chunk], dtype=np.intp)
+            for number in np.unique(origins):
+                mine = origins == number
+                vectors[mine] = widen(self.parts[number].vectors[rows[mine]])
+            yield [image_id for image_id, _, _ in chunk], vectors
+
+
+def _ordered(number: int, part: Part) -> Iterator[tuple[ImageId, int, int]]:
+    """(image, number, row) of the live rows of a part, in the order of the ids."""
+    rows = np.flatnonzero(part.mask())
+    if not part.in_order:
+        rows = rows[np.argsort(keys(part.ids[rows]), kind="stable")]
+    for row in rows:
+        yield ImageId(part.ids[row].tobytes()), number, int(row)

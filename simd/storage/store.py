@@ -43,7 +43,7 @@ class StoreOptions:
         min_coded_rows: segments of fewer rows are scanned by their vectors.
         grace_ms: how long a deleted image's vector is kept.
         max_segment_rows: at most so many rows in a merged segment; bounds the disk that a merge takes.
-        verify_bytes: files up to this size are verified when opened, larger ones soon after, in the background.
+        verify_bytes: so much is verified when the store is opened, the rest soon after, in the background.
         background: keep it in shape without being asked; False is for tests and tools.
     """
 
@@ -179,6 +179,13 @@ class Store:
         _check_id(image_id)
         return bool(self.snapshot.alive([image_id])[0])
 
+    def missing(self, image_ids: Sequence[ImageId]) -> list[ImageId]:
+        """Those of the images that are not stored or are deleted, in their order."""
+        for image_id in image_ids:
+            _check_id(image_id)
+        alive = self.snapshot.alive(image_ids)
+        return [image_id for image_id, there in zip(image_ids, alive, strict=True) if not there]
+
     def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
         """The stored vector, float32 `(dimension,)`. `deleted` also looks at what is not yet purged."""
         _check_id(image_id)
@@ -192,14 +199,23 @@ class Store:
         """Turn the memtable into a segment now."""
         self._maintenance.flush()
 
-    def compact(self) -> None:
-        """Flush, merge what may be merged, and purge what is past its grace period."""
-        self._maintenance.compact_all()
+    def compact(self, pause: Callable[[], None] = lambda: None) -> None:
+        """Flush, merge what may be merged, and purge what is past its grace period.
 
-    def check(self) -> list[str]:
-        """Every broken invariant found by reading all of the data, one sentence each; changes nothing."""
-        with self._maintenance.held_back():
-            return check.check_open(self._live, self.directory)
+        `pause` is called between the steps; what it raises ends the work, and what is done by then stays done.
+        """
+        self._maintenance.compact_all(pause)
+
+    def check(self, pause: Callable[[int], None] = lambda count: None) -> list[str]:
+        """Every broken invariant found by reading all of the data, one sentence each; changes nothing.
+
+        Changes, searches and flushes go on meanwhile. `pause` is told how many bytes were read since the last time;
+        what it raises ends the check.
+        """
+        with self._maintenance.keeping_segments(lambda: pause(0)):
+            with self._maintenance.keeping_logs():
+                manifest, problems = check.check_open(self._live, self.directory)
+            return problems + check.check_segments(self.directory, manifest, pause)
 
     def let_go(self) -> None:
         """Give back the memory that reading vectors made resident."""

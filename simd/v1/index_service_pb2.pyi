@@ -1,6 +1,8 @@
 import datetime
 
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from simd.v1 import search_service_pb2 as _search_service_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -64,37 +66,55 @@ class RemoveResponse(_message.Message):
     def __init__(self, files: _Optional[int] = ..., images: _Optional[int] = ..., missing: _Optional[_Iterable[str]] = ..., missing_bytes: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class ScanRequest(_message.Message):
-    __slots__ = ("paths", "paths_bytes", "retry_rejected", "confirm_deletes")
+    __slots__ = ("paths", "paths_bytes", "retry_rejected", "confirm_deletes", "explain")
     PATHS_FIELD_NUMBER: _ClassVar[int]
     PATHS_BYTES_FIELD_NUMBER: _ClassVar[int]
     RETRY_REJECTED_FIELD_NUMBER: _ClassVar[int]
     CONFIRM_DELETES_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     paths: _containers.RepeatedScalarFieldContainer[str]
     paths_bytes: _containers.RepeatedScalarFieldContainer[bytes]
     retry_rejected: bool
     confirm_deletes: bool
-    def __init__(self, paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., retry_rejected: _Optional[bool] = ..., confirm_deletes: _Optional[bool] = ...) -> None: ...
+    explain: bool
+    def __init__(self, paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., retry_rejected: _Optional[bool] = ..., confirm_deletes: _Optional[bool] = ..., explain: _Optional[bool] = ...) -> None: ...
 
 class ScanResponse(_message.Message):
-    __slots__ = ("seen", "changed", "deleted", "offline", "offline_bytes")
+    __slots__ = ("seen", "changed", "deleted", "offline", "offline_bytes", "explanations")
     SEEN_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     DELETED_FIELD_NUMBER: _ClassVar[int]
     OFFLINE_FIELD_NUMBER: _ClassVar[int]
     OFFLINE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATIONS_FIELD_NUMBER: _ClassVar[int]
     seen: int
     changed: int
     deleted: int
     offline: _containers.RepeatedScalarFieldContainer[str]
     offline_bytes: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, seen: _Optional[int] = ..., changed: _Optional[int] = ..., deleted: _Optional[int] = ..., offline: _Optional[_Iterable[str]] = ..., offline_bytes: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    explanations: _containers.RepeatedCompositeFieldContainer[Explanation]
+    def __init__(self, seen: _Optional[int] = ..., changed: _Optional[int] = ..., deleted: _Optional[int] = ..., offline: _Optional[_Iterable[str]] = ..., offline_bytes: _Optional[_Iterable[bytes]] = ..., explanations: _Optional[_Iterable[_Union[Explanation, _Mapping]]] = ...) -> None: ...
+
+class Explanation(_message.Message):
+    __slots__ = ("path", "path_bytes", "indexed", "reason", "detail")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    INDEXED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    path_bytes: bytes
+    indexed: bool
+    reason: str
+    detail: str
+    def __init__(self, path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., indexed: _Optional[bool] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class StatusRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("ready", "detail", "images", "files", "pending", "failed", "failed_by_reason", "paused", "scanning", "images_per_s", "roots", "model", "device", "index", "version", "uptime_s")
+    __slots__ = ("ready", "detail", "images", "files", "pending", "failed", "failed_by_reason", "paused", "scanning", "images_per_s", "roots", "model", "device", "index", "version", "uptime_s", "model_switch", "eta_s", "paused_until_time", "files_decided")
     class FailedByReasonEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -118,6 +138,10 @@ class StatusResponse(_message.Message):
     INDEX_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     UPTIME_S_FIELD_NUMBER: _ClassVar[int]
+    MODEL_SWITCH_FIELD_NUMBER: _ClassVar[int]
+    ETA_S_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
+    FILES_DECIDED_FIELD_NUMBER: _ClassVar[int]
     ready: bool
     detail: str
     images: int
@@ -134,7 +158,45 @@ class StatusResponse(_message.Message):
     index: IndexStatus
     version: str
     uptime_s: float
-    def __init__(self, ready: _Optional[bool] = ..., detail: _Optional[str] = ..., images: _Optional[int] = ..., files: _Optional[int] = ..., pending: _Optional[int] = ..., failed: _Optional[int] = ..., failed_by_reason: _Optional[_Mapping[str, int]] = ..., paused: _Optional[bool] = ..., scanning: _Optional[bool] = ..., images_per_s: _Optional[float] = ..., roots: _Optional[_Iterable[_Union[RootStatus, _Mapping]]] = ..., model: _Optional[_Union[ModelStatus, _Mapping]] = ..., device: _Optional[_Union[DeviceStatus, _Mapping]] = ..., index: _Optional[_Union[IndexStatus, _Mapping]] = ..., version: _Optional[str] = ..., uptime_s: _Optional[float] = ...) -> None: ...
+    model_switch: ModelSwitch
+    eta_s: float
+    paused_until_time: _timestamp_pb2.Timestamp
+    files_decided: int
+    def __init__(self, ready: _Optional[bool] = ..., detail: _Optional[str] = ..., images: _Optional[int] = ..., files: _Optional[int] = ..., pending: _Optional[int] = ..., failed: _Optional[int] = ..., failed_by_reason: _Optional[_Mapping[str, int]] = ..., paused: _Optional[bool] = ..., scanning: _Optional[bool] = ..., images_per_s: _Optional[float] = ..., roots: _Optional[_Iterable[_Union[RootStatus, _Mapping]]] = ..., model: _Optional[_Union[ModelStatus, _Mapping]] = ..., device: _Optional[_Union[DeviceStatus, _Mapping]] = ..., index: _Optional[_Union[IndexStatus, _Mapping]] = ..., version: _Optional[str] = ..., uptime_s: _Optional[float] = ..., model_switch: _Optional[_Union[ModelSwitch, _Mapping]] = ..., eta_s: _Optional[float] = ..., paused_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., files_decided: _Optional[int] = ...) -> None: ...
+
+class WatchStatusRequest(_message.Message):
+    __slots__ = ("min_interval",)
+    MIN_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    min_interval: _duration_pb2.Duration
+    def __init__(self, min_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class WatchStatusResponse(_message.Message):
+    __slots__ = ("status",)
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    status: StatusResponse
+    def __init__(self, status: _Optional[_Union[StatusResponse, _Mapping]] = ...) -> None: ...
+
+class PauseRequest(_message.Message):
+    __slots__ = ("duration",)
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    duration: _duration_pb2.Duration
+    def __init__(self, duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class PauseResponse(_message.Message):
+    __slots__ = ("until_time",)
+    UNTIL_TIME_FIELD_NUMBER: _ClassVar[int]
+    until_time: _timestamp_pb2.Timestamp
+    def __init__(self, until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ResumeRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ResumeResponse(_message.Message):
+    __slots__ = ("was_paused",)
+    WAS_PAUSED_FIELD_NUMBER: _ClassVar[int]
+    was_paused: bool
+    def __init__(self, was_paused: _Optional[bool] = ...) -> None: ...
 
 class RootStatus(_message.Message):
     __slots__ = ("path", "path_bytes", "online", "watching", "files", "last_scan_time", "detail")
@@ -165,6 +227,22 @@ class ModelStatus(_message.Message):
     fingerprint: str
     licence: str
     def __init__(self, name: _Optional[str] = ..., dimension: _Optional[int] = ..., fingerprint: _Optional[str] = ..., licence: _Optional[str] = ...) -> None: ...
+
+class ModelSwitch(_message.Message):
+    __slots__ = ("from_model", "to_model", "done", "total", "unreachable", "detail")
+    FROM_MODEL_FIELD_NUMBER: _ClassVar[int]
+    TO_MODEL_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    UNREACHABLE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    from_model: str
+    to_model: str
+    done: int
+    total: int
+    unreachable: int
+    detail: str
+    def __init__(self, from_model: _Optional[str] = ..., to_model: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., unreachable: _Optional[int] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class DeviceStatus(_message.Message):
     __slots__ = ("device", "engine", "reason")
@@ -236,3 +314,105 @@ class ListErrorsResponse(_message.Message):
     next_page_token: str
     total: int
     def __init__(self, errors: _Optional[_Iterable[_Union[FileError, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total: _Optional[int] = ...) -> None: ...
+
+class ListFilesRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "path_prefix", "path_prefix_bytes")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PATH_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    PATH_PREFIX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    path_prefix: str
+    path_prefix_bytes: bytes
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., path_prefix: _Optional[str] = ..., path_prefix_bytes: _Optional[bytes] = ...) -> None: ...
+
+class FileInfo(_message.Message):
+    __slots__ = ("path", "path_bytes", "image_id", "size", "modified_time", "width", "height", "format")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    MODIFIED_TIME_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    path_bytes: bytes
+    image_id: str
+    size: int
+    modified_time: _timestamp_pb2.Timestamp
+    width: int
+    height: int
+    format: str
+    def __init__(self, path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., image_id: _Optional[str] = ..., size: _Optional[int] = ..., modified_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., format: _Optional[str] = ...) -> None: ...
+
+class ListFilesResponse(_message.Message):
+    __slots__ = ("files", "next_page_token")
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    files: _containers.RepeatedCompositeFieldContainer[FileInfo]
+    next_page_token: str
+    def __init__(self, files: _Optional[_Iterable[_Union[FileInfo, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class CompactRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CompactResponse(_message.Message):
+    __slots__ = ("before", "after")
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    before: IndexStatus
+    after: IndexStatus
+    def __init__(self, before: _Optional[_Union[IndexStatus, _Mapping]] = ..., after: _Optional[_Union[IndexStatus, _Mapping]] = ...) -> None: ...
+
+class VerifyRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class VerifyResponse(_message.Message):
+    __slots__ = ("bytes_checked", "bytes_total", "done", "problems", "problem_count")
+    BYTES_CHECKED_FIELD_NUMBER: _ClassVar[int]
+    BYTES_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    PROBLEMS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_COUNT_FIELD_NUMBER: _ClassVar[int]
+    bytes_checked: int
+    bytes_total: int
+    done: bool
+    problems: _containers.RepeatedScalarFieldContainer[str]
+    problem_count: int
+    def __init__(self, bytes_checked: _Optional[int] = ..., bytes_total: _Optional[int] = ..., done: _Optional[bool] = ..., problems: _Optional[_Iterable[str]] = ..., problem_count: _Optional[int] = ...) -> None: ...
+
+class ExportRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ExportResponse(_message.Message):
+    __slots__ = ("model", "total", "images")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    model: ModelStatus
+    total: int
+    images: _containers.RepeatedCompositeFieldContainer[ExportedImage]
+    def __init__(self, model: _Optional[_Union[ModelStatus, _Mapping]] = ..., total: _Optional[int] = ..., images: _Optional[_Iterable[_Union[ExportedImage, _Mapping]]] = ...) -> None: ...
+
+class ExportedImage(_message.Message):
+    __slots__ = ("image_id", "path", "path_bytes", "paths", "paths_bytes", "path_count", "vector")
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    PATHS_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PATH_COUNT_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_FIELD_NUMBER: _ClassVar[int]
+    image_id: str
+    path: str
+    path_bytes: bytes
+    paths: _containers.RepeatedScalarFieldContainer[str]
+    paths_bytes: _containers.RepeatedScalarFieldContainer[bytes]
+    path_count: int
+    vector: _search_service_pb2.Vector
+    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ..., vector: _Optional[_Union[_search_service_pb2.Vector, _Mapping]] = ...) -> None: ...

@@ -55,10 +55,45 @@ class IndexServiceStub:
                 request_serializer=simd_dot_v1_dot_index__service__pb2.StatusRequest.SerializeToString,
                 response_deserializer=simd_dot_v1_dot_index__service__pb2.StatusResponse.FromString,
                 _registered_method=True)
+        self.WatchStatus = channel.unary_stream(
+                '/simd.v1.IndexService/WatchStatus',
+                request_serializer=simd_dot_v1_dot_index__service__pb2.WatchStatusRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_index__service__pb2.WatchStatusResponse.FromString,
+                _registered_method=True)
+        self.Pause = channel.unary_unary(
+                '/simd.v1.IndexService/Pause',
+                request_serializer=simd_dot_v1_dot_index__service__pb2.PauseRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_index__service__pb2.PauseResponse.FromString,
+                _registered_method=True)
+        self.Resume = channel.unary_unary(
+                '/simd.v1.IndexService/Resume',
+                request_serializer=simd_dot_v1_dot_index__service__pb2.ResumeRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_index__service__pb2.ResumeResponse.FromString,
+                _registered_method=True)
         self.ListErrors = channel.unary_unary(
                 '/simd.v1.IndexService/ListErrors',
                 request_serializer=simd_dot_v1_dot_index__service__pb2.ListErrorsRequest.SerializeToString,
                 response_deserializer=simd_dot_v1_dot_index__service__pb2.ListErrorsResponse.FromString,
+                _registered_method=True)
+        self.ListFiles = channel.unary_unary(
+                '/simd.v1.IndexService/ListFiles',
+                request_serializer=simd_dot_v1_dot_index__service__pb2.ListFilesRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_index__service__pb2.ListFilesResponse.FromString,
+                _registered_method=True)
+        self.Compact = channel.unary_unary(
+                '/simd.v1.IndexService/Compact',
+                request_serializer=simd_dot_v1_dot_index__service__pb2.CompactRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_index__service__pb2.CompactResponse.FromString,
+                _registered_method=True)
+        self.Verify = channel.unary_stream(
+                '/simd.v1.IndexService/Verify',
+                request_serializer=simd_dot_v1_dot_index__service__pb2.VerifyRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_index__service__pb2.VerifyResponse.FromString,
+                _registered_method=True)
+        self.Export = channel.unary_stream(
+                '/simd.v1.IndexService/Export',
+                request_serializer=simd_dot_v1_dot_index__service__pb2.ExportRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_index__service__pb2.ExportResponse.FromString,
                 _registered_method=True)
 
 
@@ -97,8 +132,64 @@ class IndexServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchStatus(self, request, context):
+        """WatchStatus tells how the daemon is, now and after every change, until the caller leaves or the daemon stops.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Pause(self, request, context):
+        """Pause stops indexing: what is being decoded is finished, nothing else is begun. Searches go on, deleted files leave
+        the answers, changes are noted for later, and files given to Add are indexed all the same. It outlasts a restart.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Resume(self, request, context):
+        """Resume ends a pause.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListErrors(self, request, context):
         """ListErrors lists the files that are not indexed, with the reason, root by root, in each ordered by path.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFiles(self, request, context):
+        """ListFiles lists the files that are searchable, root by root, in each ordered by path.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Compact(self, request, context):
+        """Compact does all maintenance of the index now: it merges its parts and frees the room of what was deleted longer
+        ago than the grace period. The daemon does this by itself when it is due. Searches and indexing go on. It returns
+        when it is done; whoever leaves earlier ends it at the next step, and nothing is lost.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Verify(self, request, context):
+        """Verify reads all of the index and of the catalogue and compares it with its checksums and rules; it changes
+        nothing. It tells how far it is, and last what it found. Searches and indexing go on.
+
+        RESOURCE_EXHAUSTED: it is being verified already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Export(self, request, context):
+        """Export tells every image that is searchable with its embedding, in the order of their ids: the embeddings as they
+        are when it begins, the files as they are when they are sent. An image that has lost its last file is left out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,10 +218,45 @@ def add_IndexServiceServicer_to_server(servicer, server):
                     request_deserializer=simd_dot_v1_dot_index__service__pb2.StatusRequest.FromString,
                     response_serializer=simd_dot_v1_dot_index__service__pb2.StatusResponse.SerializeToString,
             ),
+            'WatchStatus': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchStatus,
+                    request_deserializer=simd_dot_v1_dot_index__service__pb2.WatchStatusRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_index__service__pb2.WatchStatusResponse.SerializeToString,
+            ),
+            'Pause': grpc.unary_unary_rpc_method_handler(
+                    servicer.Pause,
+                    request_deserializer=simd_dot_v1_dot_index__service__pb2.PauseRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_index__service__pb2.PauseResponse.SerializeToString,
+            ),
+            'Resume': grpc.unary_unary_rpc_method_handler(
+                    servicer.Resume,
+                    request_deserializer=simd_dot_v1_dot_index__service__pb2.ResumeRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_index__service__pb2.ResumeResponse.SerializeToString,
+            ),
             'ListErrors': grpc.unary_unary_rpc_method_handler(
                     servicer.ListErrors,
                     request_deserializer=simd_dot_v1_dot_index__service__pb2.ListErrorsRequest.FromString,
                     response_serializer=simd_dot_v1_dot_index__service__pb2.ListErrorsResponse.SerializeToString,
+            ),
+            'ListFiles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFiles,
+                    request_deserializer=simd_dot_v1_dot_index__service__pb2.ListFilesRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_index__service__pb2.ListFilesResponse.SerializeToString,
+            ),
+            'Compact': grpc.unary_unary_rpc_method_handler(
+                    servicer.Compact,
+                    request_deserializer=simd_dot_v1_dot_index__service__pb2.CompactRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_index__service__pb2.CompactResponse.SerializeToString,
+            ),
+            'Verify': grpc.unary_stream_rpc_method_handler(
+                    servicer.Verify,
+                    request_deserializer=simd_dot_v1_dot_index__service__pb2.VerifyRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_index__service__pb2.VerifyResponse.SerializeToString,
+            ),
+            'Export': grpc.unary_stream_rpc_method_handler(
+                    servicer.Export,
+                    request_deserializer=simd_dot_v1_dot_index__service__pb2.ExportRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_index__service__pb2.ExportResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -253,6 +379,87 @@ class IndexService:
             _registered_method=True)
 
     @staticmethod
+    def WatchStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/simd.v1.IndexService/WatchStatus',
+            simd_dot_v1_dot_index__service__pb2.WatchStatusRequest.SerializeToString,
+            simd_dot_v1_dot_index__service__pb2.WatchStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Pause(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.IndexService/Pause',
+            simd_dot_v1_dot_index__service__pb2.PauseRequest.SerializeToString,
+            simd_dot_v1_dot_index__service__pb2.PauseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Resume(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.IndexService/Resume',
+            simd_dot_v1_dot_index__service__pb2.ResumeRequest.SerializeToString,
+            simd_dot_v1_dot_index__service__pb2.ResumeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListErrors(request,
             target,
             options=(),
@@ -269,6 +476,114 @@ class IndexService:
             '/simd.v1.IndexService/ListErrors',
             simd_dot_v1_dot_index__service__pb2.ListErrorsRequest.SerializeToString,
             simd_dot_v1_dot_index__service__pb2.ListErrorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFiles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.IndexService/ListFiles',
+            simd_dot_v1_dot_index__service__pb2.ListFilesRequest.SerializeToString,
+            simd_dot_v1_dot_index__service__pb2.ListFilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compact(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.IndexService/Compact',
+            simd_dot_v1_dot_index__service__pb2.CompactRequest.SerializeToString,
+            simd_dot_v1_dot_index__service__pb2.CompactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Verify(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/simd.v1.IndexService/Verify',
+            simd_dot_v1_dot_index__service__pb2.VerifyRequest.SerializeToString,
+            simd_dot_v1_dot_index__service__pb2.VerifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Export(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/simd.v1.IndexService/Export',
+            simd_dot_v1_dot_index__service__pb2.ExportRequest.SerializeToString,
+            simd_dot_v1_dot_index__service__pb2.ExportResponse.FromString,
             options,
             channel_credentials,
             insecure,

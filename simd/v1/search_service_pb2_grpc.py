@@ -40,6 +40,16 @@ class SearchServiceStub:
                 request_serializer=simd_dot_v1_dot_search__service__pb2.SearchRequest.SerializeToString,
                 response_deserializer=simd_dot_v1_dot_search__service__pb2.SearchResponse.FromString,
                 _registered_method=True)
+        self.BatchSearch = channel.stream_stream(
+                '/simd.v1.SearchService/BatchSearch',
+                request_serializer=simd_dot_v1_dot_search__service__pb2.BatchSearchRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_search__service__pb2.BatchSearchResponse.FromString,
+                _registered_method=True)
+        self.Compare = channel.unary_unary(
+                '/simd.v1.SearchService/Compare',
+                request_serializer=simd_dot_v1_dot_search__service__pb2.CompareRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_search__service__pb2.CompareResponse.FromString,
+                _registered_method=True)
 
 
 class SearchServiceServicer:
@@ -56,6 +66,25 @@ class SearchServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchSearch(self, request_iterator, context):
+        """BatchSearch answers many searches, which cost less together than one by one: pictures are embedded several at a
+        time, and queries of one kind share a scan. Answers come as they are ready, each with the tag of its request; a
+        request that fails gets its error as its answer, and the others go on. The daemon works on 16 of them at once and
+        reads the next one when an answer was taken, so send and receive at the same time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Compare(self, request, context):
+        """Compare tells how much two pictures are alike. Neither has to be indexed.
+
+        Errors are those of Search; their field begins with `first.` or `second.`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SearchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -63,6 +92,16 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.Search,
                     request_deserializer=simd_dot_v1_dot_search__service__pb2.SearchRequest.FromString,
                     response_serializer=simd_dot_v1_dot_search__service__pb2.SearchResponse.SerializeToString,
+            ),
+            'BatchSearch': grpc.stream_stream_rpc_method_handler(
+                    servicer.BatchSearch,
+                    request_deserializer=simd_dot_v1_dot_search__service__pb2.BatchSearchRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_search__service__pb2.BatchSearchResponse.SerializeToString,
+            ),
+            'Compare': grpc.unary_unary_rpc_method_handler(
+                    servicer.Compare,
+                    request_deserializer=simd_dot_v1_dot_search__service__pb2.CompareRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_search__service__pb2.CompareResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -93,6 +132,60 @@ class SearchService:
             '/simd.v1.SearchService/Search',
             simd_dot_v1_dot_search__service__pb2.SearchRequest.SerializeToString,
             simd_dot_v1_dot_search__service__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchSearch(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/simd.v1.SearchService/BatchSearch',
+            simd_dot_v1_dot_search__service__pb2.BatchSearchRequest.SerializeToString,
+            simd_dot_v1_dot_search__service__pb2.BatchSearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compare(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.SearchService/Compare',
+            simd_dot_v1_dot_search__service__pb2.CompareRequest.SerializeToString,
+            simd_dot_v1_dot_search__service__pb2.CompareResponse.FromString,
             options,
             channel_credentials,
             insecure,

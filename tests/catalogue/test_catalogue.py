@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from simd.catalogue.catalogue import Catalogue
+from simd.catalogue.queries import locate
 from simd.catalogue.rows import IndexedFile, RejectedFile
 from simd.errors import CorruptStore, Reason, StoreError, StoreVersion
 from simd.types import FileKey, ImageFacts, ImageId, Rejection, Root, Stamp, image_id_of
@@ -111,17 +112,20 @@ class TestRoots:
         assert catalogue.last_scans() == {root.root_id: 12.5}
 
     def test_a_path_is_located_in_the_root_that_holds_it(self, catalogue: Catalogue) -> None:
-        first, second = catalogue.sync_roots([b"/p", b"/p2"])
-        assert catalogue.locate(b"/p2/a/../b.jpg") == FileKey(second.root_id, b"b.jpg")
-        assert catalogue.locate(b"/p/a") == FileKey(first.root_id, b"a")
-        assert catalogue.locate(b"/p") is None
-        assert catalogue.locate(b"/pp/a") is None
-        assert catalogue.locate(b"/p/../etc/passwd") is None
+        first, second = roots = catalogue.sync_roots([b"/p", b"/p2"])
+        assert locate(roots, b"/p2/a/b.jpg") == FileKey(second.root_id, b"a/b.jpg")
+        assert locate(roots, b"/p/a") == FileKey(first.root_id, b"a")
+        assert locate(roots, b"/p") == FileKey(first.root_id, b"")
+        assert locate(roots, b"/pp/a") is None
+        catalogue.record([indexed(second, b"b.jpg", "x")])
+        assert catalogue.image_at(b"/p2/a/../b.jpg") == image("x")
+        assert catalogue.image_at(b"/p") is None
+        assert catalogue.image_at(b"/p2/../etc/b.jpg") is None
 
     def test_the_whole_filesystem_can_be_a_root(self, catalogue: Catalogue) -> None:
         top = catalogue.sync_roots([b"/"])[0]
         catalogue.record([indexed(top, b"a/b", "x")])
-        assert catalogue.locate(b"/a/b") == FileKey(top.root_id, b"a/b")
+        assert locate([top], b"/a/b") == FileKey(top.root_id, b"a/b")
         assert catalogue.files_of([image("x")]) == {image("x"): [b"/a/b"]}
         assert catalogue.images_under(b"/a") == {image("x")}
 
@@ -253,9 +257,9 @@ class TestDirectories:
         assert catalogue.images_under(prefix) == {image(repr(name)) for name in expected}
         assert {line.path for line in catalogue.files(under=prefix)} == {b"/p/" + name for name in expected}
 
-    def test_a_directory_is_deleted_with_what_it_holds_only(self, catalogue: Catalogue, root: Root) -> None:
+    def test_a_directory_is_replaced_with_what_it_holds_only(self, catalogue: Catalogue, root: Root) -> None:
         catalogue.record([], [rejected(root, b"a_b/bad"), rejected(root, b"aXb/bad")])
-        assert catalogue.delete_under(root.root_id, b"a_b") == [image(repr(b"a_b/1"))]
+        assert catalogue.rename_under(root.root_id, b"nothing", b"a_b") == [image(repr(b"a_b/1"))]
         assert catalogue.image_at(b"/p/aXb/2") is not None
         assert [line.path for line in catalogue.rejections()] == [b"/p/aXb/bad"]
 
@@ -319,6 +323,13 @@ class TestPaging:
     def test_all_images_are_listed_in_order(self, catalogue: Catalogue, root: Root) -> None:
         catalogue.record([indexed(root, b"%d" % i, str(i % 1500)) for i in range(3000)])
         assert list(catalogue.image_ids()) == sorted(image(str(i)) for i in range(1500))
+
+    def test_the_ledger_is_counted_as_it_is_listed(self, catalogue: Catalogue) -> None:
+        roots = catalogue.sync_roots([b"/a", b"/b"])
+        catalogue.record([], [rejected(r, b"in/bad%d" % i) for r in roots for i in range(5)])
+        catalogue.record([], [rejected(roots[0], b"other"), rejected(roots[1], b"in-between")])
+        for under, count in ((b"", 12), (b"/", 12), (b"/a", 6), (b"/b/in", 5), (b"/a/other", 1), (b"/nowhere", 0)):
+            assert catalogue.count_rejections(under) == count == len(catalogue.rejections(under=under))
 
     def test_ledger_lines_say_when_and_why(self, catalogue: Catalogue, root: Root) -> None:
         catalogue.record([], [rejected(root, b"\xff.jpg")])

@@ -64,12 +64,6 @@ class CatalogueMachine(RuleBasedStateMachine):
         assert set(orphans) >= before - self.living()
         assert not set(orphans) & self.living()
 
-    @rule(under=st.sampled_from(UNDER))
-    def delete_under(self, under: bytes) -> None:
-        before = self.living()
-        self.model = {path: image for path, image in self.model.items() if not is_under(path, under)}
-        assert set(self.catalogue.delete_under(self.root.root_id, under)) == before - self.living()
-
     @rule(old=st.sampled_from(UNDER), new=st.sampled_from([b"n", b"a_b", b"\xfe/m"]))
     def rename_under(self, old: bytes, new: bytes) -> None:
         if is_under(old, new) or is_under(new, old):

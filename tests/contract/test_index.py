@@ -152,6 +152,15 @@ def test_putting_again_replaces(subject: Subject) -> None:
     assert min(hit.distance for hit in answer.hits) > 0
 
 
+def test_missing_names_what_was_never_put_and_what_was_deleted(subject: Subject) -> None:
+    assert subject.index.missing([image_id(1)]) == [image_id(1)]
+    subject.put(*range(30))
+    subject.delete(3, 20)
+    asked = [image_id(n) for n in (40, 20, 5, 3, 29)]
+    assert subject.index.missing(asked) == [image_id(n) for n in (40, 20, 3)]
+    assert subject.index.missing([]) == []
+
+
 def test_a_deleted_image_is_gone_at_once_and_can_be_had_back(subject: Subject) -> None:
     subject.put(*range(50))
     assert subject.delete(1, 2, 2, 777) == 2
@@ -212,3 +221,22 @@ def test_equal_content_gives_equal_answers_whatever_its_history(tmp_path: Path) 
         assert index.check() == []
         index.close()
     assert answers[0] == answers[1] == answers[2]
+
+
+def test_embeddings_are_all_that_is_in_the_answers_in_the_order_of_the_ids(subject: Subject) -> None:
+    subject.put(*range(60))
+    subject.put(3, 4, version=1)
+    subject.delete(7, 8)
+    found = list(subject.index.embeddings())
+    assert [one.image_id for one in found] == sorted(subject.index.ids())
+    for one in found:
+        stored = subject.index.vector(one.image_id)
+        assert stored is not None and np.array_equal(one.vector, stored)
+
+
+def test_embeddings_are_those_of_the_time_of_the_call(subject: Subject) -> None:
+    subject.put(1, 2)
+    embeddings_ = subject.index.embeddings()
+    subject.delete(1)
+    subject.put(3)
+    assert [one.image_id for one in embeddings_] == sorted([image_id(1), image_id(2)])

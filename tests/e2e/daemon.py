@@ -38,6 +38,7 @@ class Daemon:
         self.work = Path(tempfile.mkdtemp(prefix="simd-e2e-"))
         self.root = self.work / "root"
         self.root.mkdir()
+        self.roots = [self.root]
         self.state = self.work / "state"
         self.address = f"unix:{self.work}/s"
         self.log = self.work / "log"
@@ -45,13 +46,20 @@ class Daemon:
 
     def command(self, *more: str) -> list[str]:
         """What starts it."""
+        roots = [part for root in self.roots for part in ("--root", str(root))]
         return [
-            sys.executable, "-m", "simd", "serve", "--root", str(self.root), "--state-dir", str(self.state),
+            sys.executable, "-m", "simd", "serve", *roots, "--state-dir", str(self.state),
             "--listen", self.address, "--models-dir", str(MODELS), *more,
         ]  # fmt: skip
 
     def start(self, *more: str, env: dict[str, str] | None = None) -> Daemon:
         """Start it, and return once it answers."""
+        self.launch(*more, env=env)
+        self.until(lambda: self.simctl("health").returncode == 0, "the daemon to answer")
+        return self
+
+    def launch(self, *more: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start it, and wait for nothing."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(*more),
@@ -61,8 +69,7 @@ class Daemon:
                 preexec_fn=obey_permissions,
                 cwd=self.work,
             )
-        self.until(lambda: self.simctl("health").returncode == 0, "the daemon to answer")
-        return self
+        return self.process
 
     def wait(self) -> dict[str, Any]:
         """Until nothing is pending; the status."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,57 +15,84 @@ from simd.catalogue.catalogue import Catalogue
 from simd.errors import ImageRejected, ModelError, Reason, StoreFull
 from simd.featurize.workers import Decoded, FileChanged
 from simd.index.brute import BruteIndex
+from simd.indexing.backfill import Backfill, Whole
 from simd.indexing.backlog import Backlog
+from simd.indexing.deletions import Deletions
 from simd.indexing.indexer import Indexer
 from simd.indexing.ingest import Ingest
+from simd.indexing.look import looking
+from simd.indexing.pause import Pause
 from simd.indexing.pipeline import Pipeline
+from simd.indexing.purge import Purge
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
-from simd.types import Embedding, ImageFacts, ImageId, Pixels, Stamp, Vector, image_id_of
+from simd.indexing.targets import Target, Targets
+from simd.types import Embedding, ImageFacts, ImageId, Pixels, Size, Stamp, Vector, image_id_of
 from simd.vectors.metric import half, normalise
 from simd.watch.ignore import Ignore
 from simd.watch.settle import Settler
 
 DIMENSION = 16
+SIZE = (4, 4)
 
 
 class Decoder:
-    """Every file is an image unless it begins with `bad`; `torn` files change while they are read, once each."""
+    """Every file is an image unless it begins with `bad`; `torn` files change while they are read, once each.
+
+    `growing` ones always do. With `hold`, the next file that is read waits for it before it is decoded.
+    """
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(2)
         self._torn: set[bytes] = set()
         self.decoded = 0
+        self.asked: list[str] = []
+        self.hold: threading.Event | None = None
 
-    def submit_file(self, path: bytes, wanted: Callable[[ImageId], bool]) -> Future[Decoded]:
-        """As `DecodePool.submit_file`."""
+    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]]) -> Future[Decoded]:
+        """As `DecodePool.submit_file`; `asked` keeps the files' names in order."""
+        self.asked.append(os.path.basename(os.fsdecode(path)))
         return self._pool.submit(self._decode, path, wanted)
 
     def close(self) -> None:
         """End the threads."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _decode(self, path: bytes, wanted: Callable[[ImageId], bool]) -> Decoded:
+    def _decode(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]]) -> Decoded:
         info = os.stat(path)
         data = Path(os.fsdecode(path)).read_bytes()
+        hold, self.hold = self.hold, None
+        if hold is not None:
+            assert hold.wait(20.0)
         if data.startswith(b"bug"):
             raise RuntimeError("a bug of ours")
         if data.startswith(b"torn") and path not in self._torn:
             self._torn.add(path)
             raise FileChanged
+        if data.startswith(b"growing"):
+            raise FileChanged
         image_id = image_id_of(data)
-        if not wanted(image_id):
-            return Decoded(image_id, Stamp.of(info), None, None)
+        sizes = wanted(image_id)
+        if not sizes:
+            return Decoded(image_id, Stamp.of(info), {}, None)
         if data.startswith(b"bad"):
             raise ImageRejected(Reason.NOT_AN_IMAGE, "it begins with `bad`")
         self.decoded += 1
-        return Decoded(image_id, Stamp.of(info), picture(data), ImageFacts(4, 3, "PNG"))
+        pictures = {size: picture(data, size) for size in sizes}
+        return Decoded(image_id, Stamp.of(info), pictures, ImageFacts(4, 3, "PNG"))
 
 
 class Backbone:
-    """Counts what it embeds."""
+    """Counts what it embeds.
 
-    def __init__(self) -> None:
+    Args:
+        size: of the pictures it takes.
+        dimension: of the vectors it makes.
+    """
+
+    def __init__(self, size: Size = SIZE, dimension: int = DIMENSION) -> None:
+        self._size = size
+        self._dimension = dimension
         self.embedded = 0
         self.broken = False
 
@@ -72,8 +100,9 @@ class Backbone:
         """As `Featurizer.embed`."""
         if self.broken:
             raise ModelError("the engine failed")
+        assert pixels.shape[1:] == (*self._size, 3)
         self.embedded += len(pixels)
-        return half(normalise(pixels.reshape(len(pixels), -1).astype(np.float32)[:, :DIMENSION] + 1.0))
+        return half(normalise(pixels.reshape(len(pixels), -1).astype(np.float32)[:, : self._dimension] + 1.0))
 
 
 class FillingIndex(BruteIndex):
@@ -90,38 +119,66 @@ class FillingIndex(BruteIndex):
         super().put(embeddings)
 
 
-def picture(data: bytes) -> Pixels:
+def picture(data: bytes, size: Size) -> Pixels:
     """Pixels that differ where the data does."""
     seed = int.from_bytes(image_id_of(data)[:4], "big")
-    return np.random.default_rng(seed).integers(0, 255, (4, 4, 3), dtype=np.uint8)
+    return np.random.default_rng(seed).integers(0, 255, (*size, 3), dtype=np.uint8)
 
 
 class Bench:
-    """Everything between a folder and an index, started by `start`."""
+    """Everything between a folder and an index, started by `start`.
 
-    def __init__(self, work: Path) -> None:
+    Args:
+        work: holds the folder and the catalogue.
+        successor: an index to build beside the one that answers.
+        whole: judges the end of a pass of the backfill.
+    """
+
+    def __init__(
+        self,
+        work: Path,
+        successor: Target | None = None,
+        whole: Callable[[Bench], Whole] | None = None,
+        index: FillingIndex | None = None,
+        backlog: Backlog | None = None,
+        purge: Callable[[Catalogue], Purge] = lambda catalogue: Purge(catalogue, 7 * 86400.0),
+    ) -> None:
         self.root = work / "root"
         self.root.mkdir(exist_ok=True)
         self.catalogue = Catalogue.open(work / "catalogue.sqlite")
-        self.index = FillingIndex(DIMENSION)
+        self.index = index or FillingIndex(DIMENSION)
         self.decoder = Decoder()
         self.backbone = Backbone()
+        self.targets = Targets(Target("old", SIZE, self.backbone, self.index), successor)
         self.catalogue.sync_roots([os.fsencode(self.root)])
-        roots, ignore, backlog, settler = Roots(self.catalogue.roots()), Ignore(), Backlog(), Settler(0.05)
+        roots, ignore, settler = Roots(self.catalogue.roots()), Ignore(), Settler(0.05)
+        self.backlog = backlog = Backlog() if backlog is None else backlog
+        self.pause = Pause(work / "paused.json")
+        deletions = Deletions(
+            known=self.catalogue.known,
+            files=lambda root_id: self.catalogue.counts().files_by_root.get(root_id, 0),
+            scan=lambda root_id: scans.hint(root_id),
+        )
         self.indexer = Indexer(
             backlog=backlog,
             settler=settler,
+            pause=self.pause,
+            purge=purge(self.catalogue),
             make_pipeline=lambda wake: Pipeline(
                 pool=self.decoder,
-                featurizer=self.backbone,
-                index=self.index,
+                targets=self.targets,
                 catalogue=self.catalogue,
                 window=12,
                 wake=wake,
             ),
+            backfill=Backfill(
+                targets=self.targets, catalogue=self.catalogue, roots=roots, whole=whole(self) if whole else None
+            ),
             roots=roots,
             known=self.catalogue.known,
+            look=looking(roots, ignore),
             scan=lambda root_id: scans.hint(root_id),
+            deletions=deletions,
             batch_size=4,
             full_disk_retry_s=0.01,
             young_s=0.0,
@@ -131,19 +188,21 @@ class Bench:
             backlog=backlog,
             ignore=ignore,
             roots=roots,
+            deletions=deletions,
             settle=self.indexer.settle,
             news=self.indexer.wake,
+            scanned=self.indexer.scanned,
             interval_s=3600,
         )
         self.ingest = Ingest(
             catalogue=self.catalogue,
-            index=self.index,
+            targets=self.targets,
             roots=roots,
             indexer=self.indexer,
             scans=scans,
-            backlog=backlog,
             settler=settler,
             ignore=ignore,
+            pause=self.pause,
             configured=[os.fsencode(self.root)],
         )
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simd.indexing.backlog import Backlog, Urgency
 from simd.types import Change, ChangeKind, FileKey, Stamp
+
+SCAN = Urgency.SCAN
 
 
 def upsert(name: bytes, mtime_ns: int = 0) -> Change:
@@ -29,14 +32,24 @@ def drained(backlog: Backlog) -> list[bytes]:
     return names
 
 
-def test_events_come_first_then_the_newest_of_a_scan_then_its_deletions() -> None:
+def test_requests_come_first_then_events_then_the_newest_of_a_scan_then_its_deletions() -> None:
     backlog = Backlog()
     backlog.push(delete(b"gone"), Urgency.SCAN)
     backlog.push(upsert(b"old", 1), Urgency.SCAN)
     backlog.push(upsert(b"new", 2), Urgency.SCAN)
     backlog.push(upsert(b"event 1", 0), Urgency.EVENT)
     backlog.push(delete(b"event 2"), Urgency.EVENT)
-    assert drained(backlog) == [b"event 1", b"event 2", b"new", b"old", b"gone"]
+    backlog.push(upsert(b"asked for"), Urgency.REQUEST)
+    assert drained(backlog) == [b"asked for", b"event 1", b"event 2", b"new", b"old", b"gone"]
+
+
+def test_a_file_that_somebody_waits_for_does_not_lose_its_turn_when_a_scan_finds_it_too() -> None:
+    backlog = Backlog()
+    backlog.push(upsert(b"a"), Urgency.EVENT)
+    backlog.push(upsert(b"asked for"), Urgency.REQUEST)
+    for name in (b"asked for", b"b"):
+        backlog.push(upsert(name), Urgency.SCAN)
+    assert drained(backlog) == [b"asked for", b"a", b"b"]
 
 
 def test_a_file_has_one_entry_and_the_latest_news_wins() -> None:
@@ -57,7 +70,7 @@ def test_a_discarded_file_does_not_come_out() -> None:
 
 
 def test_a_full_backlog_holds_up_scans_but_not_events() -> None:
-    backlog = Backlog(limit=2)
+    backlog = Backlog(scan_bytes=1000)
     for name in (b"a", b"b"):
         backlog.push(upsert(name), Urgency.SCAN)
     scan = threading.Thread(target=backlog.push, args=(upsert(b"c"), Urgency.SCAN))
@@ -70,7 +83,7 @@ def test_a_full_backlog_holds_up_scans_but_not_events() -> None:
 
 
 def test_closing_releases_a_scan_that_is_held_up() -> None:
-    backlog = Backlog(limit=1)
+    backlog = Backlog(scan_bytes=1)
     backlog.push(upsert(b"a"), Urgency.SCAN)
     answers: list[bool] = []
     scan = threading.Thread(target=lambda: answers.append(backlog.push(upsert(b"b"), Urgency.SCAN)))
@@ -78,6 +91,81 @@ def test_closing_releases_a_scan_that_is_held_up() -> None:
     backlog.close()
     scan.join(10)
     assert answers == [False] and not backlog.push(upsert(b"c"), Urgency.EVENT)
+
+
+def test_events_without_end_take_no_more_memory_than_their_limit_and_become_a_scan() -> None:
+    backlog = Backlog(event_bytes=100_000)
+    backlog.push(Change(ChangeKind.UPSERT, FileKey(2, b"of another root")), Urgency.EVENT)
+    backlog.push(upsert(b"by a scan"), Urgency.SCAN)
+    backlog.push(upsert(b"asked for"), Urgency.REQUEST)
+    most = 0
+    for number in range(10_000):
+        backlog.push(upsert(b"%d" % number), Urgency.EVENT)
+        most = max(most, len(backlog))
+    assert most < 200
+    assert backlog.take_scans() == [1] and backlog.take_scans() == []
+    assert drained(backlog) == [b"asked for", b"of another root", b"by a scan"]
+    backlog.push(upsert(b"later"), Urgency.EVENT)
+    assert drained(backlog) == [b"later"]
+
+
+def test_a_file_that_changes_again_and_again_takes_no_more_memory_than_one() -> None:
+    backlog = Backlog()
+    backlog.push(upsert(b"a"), Urgency.EVENT)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(20_000):
+            backlog.push(upsert(b"a"), Urgency.EVENT)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 1_000_000
+    assert drained(backlog) == [b"a"]
+
+
+def test_the_limits_are_what_the_entries_take_in_memory() -> None:
+    tracemalloc.start()
+    try:
+        backlog = Backlog(scan_bytes=4_000_000)
+        backlog.pause(True)
+        for number in range(20_000):
+            key = FileKey(1, b"a folder with a name/and another one/picture %08d.jpeg" % number)
+            backlog.push(Change(ChangeKind.UPSERT, key, Stamp(10**6 + number, 10**18 + number, 10**6 + number)), SCAN)
+            if len(backlog) < number:
+                break
+        else:
+            raise AssertionError("there was no limit")
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 2_000_000 < most < 6_000_000
+
+
+def test_while_paused_only_requests_and_deletions_come_out_and_a_scan_is_not_held_up() -> None:
+    backlog = Backlog(scan_bytes=1500)
+    backlog.pause(True)
+    backlog.push(delete(b"gone"), Urgency.EVENT)
+    backlog.push(upsert(b"event"), Urgency.EVENT)
+    backlog.push(upsert(b"asked for"), Urgency.REQUEST)
+    for number in range(10):
+        backlog.push(upsert(b"%d" % number), Urgency.SCAN)
+    backlog.push(delete(b"gone too"), Urgency.SCAN)
+    assert drained(backlog) == [b"asked for", b"gone", b"gone too"]
+    assert backlog.take_scans() == []
+    backlog.pause(False)
+    assert drained(backlog)[0] == b"event"
+    assert backlog.take_scans() == [1], "what found no room is found by another scan"
+
+
+def test_a_pause_releases_a_scan_that_is_held_up() -> None:
+    backlog = Backlog(scan_bytes=1)
+    backlog.push(upsert(b"a"), Urgency.SCAN)
+    scan = threading.Thread(target=backlog.push, args=(upsert(b"b"), Urgency.SCAN))
+    scan.start()
+    backlog.pause(True)
+    scan.join(10)
+    assert not scan.is_alive()
 
 
 @given(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simd.errors import InvalidRequest, Reason
-from simd.indexing.pipeline import reconcile
+from simd.indexing.backfill import reconcile
 from simd.types import ImageId, image_id_of
 from tests.indexing.bench import Bench
 
@@ -39,6 +40,15 @@ def test_files_that_are_there_and_files_that_come_are_found(bench: Bench) -> Non
     bench.until(lambda: bench.index.contains(image_id_of(b"a new one")))
     path.unlink()
     bench.until(lambda: not bench.index.contains(image_id_of(b"a new one")))
+
+
+def test_a_file_that_is_found_again_while_it_is_decoded_is_decoded_once(bench: Bench) -> None:
+    for number in range(10):
+        bench.write(f"{number}.png", b"picture %d" % number)
+    bench.start()
+    for _ in range(5):
+        bench.ingest.scan([], retry_rejected=False)
+    assert bench.settle().decoder.decoded == 10
 
 
 def test_copies_are_one_image_that_is_embedded_once(bench: Bench) -> None:
@@ -72,6 +82,21 @@ def test_renaming_a_folder_costs_no_inference(bench: Bench) -> None:
     (bench.root / "one").rename(bench.root / "two")
     bench.until(lambda: sorted(bench.files()) == [f"two/{n}.png" for n in range(5)])
     assert bench.settle().backbone.embedded == 5
+
+
+def test_a_folder_renamed_while_its_files_are_decoded_leaves_nothing_under_its_old_name(bench: Bench) -> None:
+    bench.write("keep.png", b"an empty root would be taken for an unmounted disk")
+    bench.start().settle()
+    bench.decoder.hold = held = threading.Event()
+    path = bench.write("old/a.png", b"a picture")
+    bench.until(lambda: bench.decoder.hold is None)
+    path.parent.rename(bench.root / "new")
+    bench.until(lambda: bench.decoder.asked.count("a.png") == 2)
+    bench.until(lambda: not bench.ingest.progress().scanning)
+    held.set()
+    bench.until(lambda: bench.ingest.progress().pending == 0)
+    assert set(bench.files()) == {"keep.png", "new/a.png"}
+    assert bench.backbone.embedded == 2
 
 
 def test_new_content_under_an_old_name_replaces_the_image(bench: Bench) -> None:
@@ -221,16 +246,20 @@ def test_a_root_that_encloses_others_takes_their_place(bench: Bench) -> None:
 
 
 def test_after_a_crash_index_and_catalogue_agree_again(bench: Bench) -> None:
-    for name in ("a", "b"):
+    for name in ("a", "b", "c"):
         bench.write(f"{name}.png", b"picture " + name.encode())
     bench.start().settle()
-    vector = bench.index.vector(image_id_of(b"picture a"))
-    assert vector is not None
+    bench.ingest.stop()
     bench.index.delete([image_id_of(b"picture a")])
     bench.catalogue.record([], [], [file.key for file in bench.catalogue.files() if file.path.endswith(b"b.png")])
-    assert reconcile(bench.index, bench.catalogue) == (1, 1)
-    bench.settle()
-    assert sorted(bench.files()) == ["a.png", "b.png"]
+    assert reconcile(bench.catalogue, bench.index) == 1
+    assert set(bench.index.ids()) == ids(b"picture c")
+    again = Bench(bench.root.parent, index=bench.index).start().settle()
+    try:
+        assert sorted(again.files()) == ["a.png", "b.png", "c.png"]
+        assert again.backbone.embedded == 0, "the vectors had been kept"
+    finally:
+        again.close()
 
 
 names = st.sampled_from(["a.png", "b.png", "d/a.png", "d/b.png", "e/f/a.png"])

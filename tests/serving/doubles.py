@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,21 +14,27 @@ from pathlib import Path
 
 import numpy as np
 
-from simd.catalogue.rows import Counts, LedgerLine
-from simd.errors import ImageRejected, Reason
+from simd.catalogue.rows import Counts, LedgerLine, ListedFile
+from simd.errors import CorruptStore, ImageRejected, Reason
 from simd.index.base import Answer, IndexStats
+from simd.serving.auth import Tokens
+from simd.serving.metrics import Metrics
 from simd.serving.ports import DeviceInfo, ModelInfo
 from simd.serving.queries import Queries
 from simd.serving.readiness import Readiness, Services
 from simd.serving.rootfiles import RootFiles
+from simd.serving.served import Served, Serving
 from simd.serving.server import Server
+from simd.serving.tls import Tls
 from simd.types import (
     AddReport,
     Embedding,
+    Explanation,
     FileKey,
     Hit,
     ImageFacts,
     ImageId,
+    PauseState,
     Pixels,
     Progress,
     Rejection,
@@ -36,12 +42,15 @@ from simd.types import (
     Root,
     RootStatus,
     ScanReport,
+    Size,
     Stamp,
+    SwitchStatus,
     Vector,
     image_id_of,
 )
 
 DIMENSION = 4
+SIZE = (1, 1)
 _MIB = 1 << 20
 _FACTS = ImageFacts(640, 480, "TEXT")
 
@@ -53,6 +62,10 @@ class MemoryIndex:
         self.vectors: dict[ImageId, Vector] = {}
         self.dead: dict[ImageId, Vector] = {}
         self.asked: list[int] = []
+        self.scans: list[int] = []
+        self.problems: list[str] = []
+        self.checking = threading.Event()
+        self.checking.set()
 
     @property
     def dimension(self) -> int:
@@ -69,6 +82,9 @@ class MemoryIndex:
     def contains(self, image_id: ImageId) -> bool:
         return image_id in self.vectors
 
+    def missing(self, image_ids: Sequence[ImageId]) -> list[ImageId]:
+        return [i for i in image_ids if i not in self.vectors]
+
     def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
         found = self.vectors.get(image_id)
         return self.dead.get(image_id) if found is None and deleted else found
@@ -76,12 +92,16 @@ class MemoryIndex:
     def search(
         self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
     ) -> list[Answer]:
-        assert queries.dtype == np.float32 and queries.shape == (1, DIMENSION)
+        assert queries.dtype == np.float32 and queries.shape[1:] == (DIMENSION,)
         self.asked.append(k)
+        self.scans.append(len(queries))
         considered = [i for i in self.vectors if among is None or i in among]
-        hits = [Hit(i, float(np.linalg.norm(self.vectors[i] - queries[0]))) for i in considered]
-        hits.sort(key=lambda hit: (hit.distance, hit.image_id))
-        return [Answer(hits[:k], len(considered), exact)]
+        answers = []
+        for query in queries:
+            hits = [Hit(i, float(np.linalg.norm(self.vectors[i] - query))) for i in considered]
+            hits.sort(key=lambda hit: (hit.distance, hit.image_id))
+            answers.append(Answer(hits[:k], len(considered), exact))
+        return answers
 
     def ids(self) -> Iterator[ImageId]:
         return iter(self.vectors)
@@ -89,11 +109,18 @@ class MemoryIndex:
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def compact(self) -> None:
+    def embeddings(self) -> Iterator[Embedding]:
+        return iter([Embedding(i, self.vectors[i]) for i in sorted(self.vectors)])
+
+    def compact(self, pause: Callable[[], None] = lambda: None) -> None:
+        pause()
         self.dead.clear()
 
-    def check(self) -> list[str]:
-        return []
+    def check(self, pause: Callable[[int], None] = lambda count: None) -> list[str]:
+        for _ in range(4):
+            pause(1024)
+            self.checking.wait()
+        return self.problems
 
     def stats(self) -> IndexStats:
         return IndexStats("memory", DIMENSION, len(self.vectors), len(self.dead), 4096, {"segments": 1})
@@ -106,18 +133,19 @@ class MemoryIndex:
 class MemoryCatalogue:
     """Files and images in dictionaries; also the ledger."""
 
-    files: dict[bytes, ImageId] = field(default_factory=dict)
+    by_path: dict[bytes, ImageId] = field(default_factory=dict)
     facts: dict[ImageId, ImageFacts] = field(default_factory=dict)
     ledger: list[LedgerLine] = field(default_factory=list)
+    damage: CorruptStore | None = None
 
     def image_at(self, path: bytes) -> ImageId | None:
-        return self.files.get(path)
+        return self.by_path.get(path)
 
     def images_under(self, prefix: bytes) -> set[ImageId]:
-        return {i for path, i in self.files.items() if path.startswith(prefix.rstrip(b"/") + b"/")}
+        return {i for path, i in self.by_path.items() if path.startswith(prefix.rstrip(b"/") + b"/")}
 
     def files_of(self, image_ids: Iterable[ImageId]) -> dict[ImageId, list[bytes]]:
-        found = {i: sorted(path for path, image in self.files.items() if image == i) for i in image_ids}
+        found = {i: sorted(path for path, image in self.by_path.items() if image == i) for i in image_ids}
         return {i: paths for i, paths in found.items() if paths}
 
     def facts_of(self, image_ids: Iterable[ImageId]) -> dict[ImageId, ImageFacts]:
@@ -127,7 +155,21 @@ class MemoryCatalogue:
         by_reason: dict[str, int] = {}
         for line in self.ledger:
             by_reason[line.rejection.reason] = by_reason.get(line.rejection.reason, 0) + 1
-        return Counts(len(set(self.files.values())), len(self.files), {}, by_reason)
+        return Counts(len(set(self.by_path.values())), len(self.by_path), {}, by_reason)
+
+    def count_rejections(self, under: bytes) -> int:
+        return sum(line.path.startswith(under) for line in self.ledger)
+
+    def files(self, *, after: FileKey | None, limit: int, under: bytes) -> list[ListedFile]:
+        stamp = Stamp(17, 1_700_000_000_500_000_000, 1)
+        keys = sorted(FileKey(1, path) for path in self.by_path if path.startswith(under))
+        return [
+            ListedFile(key, key.path, stamp, self.by_path[key.path]) for key in keys if after is None or key > after
+        ][:limit]
+
+    def check(self) -> None:
+        if self.damage is not None:
+            raise self.damage
 
     def rejections(self, *, after: FileKey | None, limit: int, under: bytes) -> Sequence[LedgerLine]:
         lines = [line for line in self.ledger if line.path.startswith(under) and (after is None or line.key > after)]
@@ -138,7 +180,7 @@ class MemoryCatalogue:
 class Picture:
     """What the decoder double gives."""
 
-    pixels: Pixels
+    pictures: Mapping[Size, Pixels]
 
 
 class TextDecoder:
@@ -154,7 +196,7 @@ class TextDecoder:
         self.cancelled = threading.Event()
         self.decoded = 0
 
-    def submit_bytes(self, data: bytes) -> Future[Picture]:
+    def submit_bytes(self, data: bytes, size: Size) -> Future[Picture]:
         future: Future[Picture] = Future()
         future.add_done_callback(lambda f: self.cancelled.set() if f.cancelled() else None)
         self.started.set()
@@ -174,13 +216,15 @@ class TextDecoder:
         self.decoded += 1
         if data == b"closed":
             future.cancel()
+        elif data == b"damaged":
+            future.set_exception(CorruptStore("/state/index/log/1", 42, "bad checksum"))
         elif data == b"explode":
             future.set_exception(RuntimeError("the secret of the decoder"))
         elif not data.startswith(b"picture "):
             future.set_exception(ImageRejected(Reason.NOT_AN_IMAGE, "the bytes are not an image"))
         else:
             values = [int(word) for word in data.split()[1:4]]
-            future.set_result(Picture(np.array(values, dtype=np.uint8).reshape(1, 1, 3)))
+            future.set_result(Picture({SIZE: np.array(values, dtype=np.uint8).reshape(1, 1, 3)}))
 
 
 def vector_of(*values: float) -> Vector:
@@ -193,9 +237,11 @@ class TinyFeaturizer:
 
     def __init__(self) -> None:
         self.batches = 0
+        self.alone: list[bool] = []
 
-    def embed(self, pixels: Pixels) -> Vector:
+    def embed(self, pixels: Pixels, *, alone: bool) -> Vector:
         self.batches += 1
+        self.alone.append(alone)
         return np.stack([vector_of(*picture.reshape(3)) for picture in pixels])
 
 
@@ -207,10 +253,12 @@ class MemoryIngest:
     remove_report: RemoveReport = field(default_factory=lambda: RemoveReport(1, 1))
     scan_report: ScanReport = field(default_factory=lambda: ScanReport(3, 1, 0))
     pending: list[int] = field(default_factory=lambda: [0])
+    paused: PauseState = field(default_factory=PauseState)
+    decided: int = 0
     roots_: list[RootStatus] = field(default_factory=list)
     calls: list[tuple[object, ...]] = field(default_factory=list)
 
-    def add(self, paths: Sequence[bytes]) -> AddReport:
+    def add(self, paths: Sequence[bytes], *, alive: Callable[[], bool]) -> AddReport:
         self.calls.append(("add", *paths))
         return self.add_report
 
@@ -218,14 +266,34 @@ class MemoryIngest:
         self.calls.append(("remove", *paths, *image_ids))
         return self.remove_report
 
-    def scan(self, paths: Sequence[bytes], *, retry_rejected: bool, confirm_deletes: bool = False) -> ScanReport:
+    def scan(
+        self, paths: Sequence[bytes], *, retry_rejected: bool, confirm_deletes: bool, alive: Callable[[], bool]
+    ) -> ScanReport:
         self.calls.append(("scan", *paths, retry_rejected, confirm_deletes))
         return self.scan_report
+
+    def explain(self, paths: Sequence[bytes]) -> list[Explanation]:
+        self.calls.append(("explain", *paths))
+        return [Explanation(path, False, "ignored", "by a rule") for path in paths]
 
     def progress(self) -> Progress:
         """The readings in turn; the last one stays."""
         pending = self.pending.pop(0) if len(self.pending) > 1 else self.pending[0]
-        return Progress(pending=pending, paused=False, scanning=False, images_per_s=12.5)
+        return Progress(
+            pending, self.paused, scanning=False, images_per_s=12.5, eta_s=pending / 12.5, decided=self.decided
+        )
+
+    def queues(self) -> dict[str, int]:
+        return {"backlog": 3}
+
+    def pause(self, for_s: float | None) -> PauseState:
+        self.calls.append(("pause", for_s))
+        self.paused = PauseState(True, None if for_s is None else 1.7e9 + for_s)
+        return self.paused
+
+    def resume(self) -> bool:
+        before, self.paused = self.paused, PauseState()
+        return before.paused
 
     def roots(self) -> Sequence[RootStatus]:
         return self.roots_
@@ -237,40 +305,73 @@ class Bench:
     Args:
         directory: a short path for the socket and the root.
         decoder: another decoder.
+        listen: other addresses; once the server is started, those in force.
+        max_searches: so many searches at once.
     """
 
-    def __init__(self, directory: Path, *, decoder: TextDecoder | None = None, max_request_bytes: int = _MIB) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        decoder: TextDecoder | None = None,
+        listen: str | None = None,
+        max_request_bytes: int = _MIB,
+        max_searches: int = 64,
+        tls: Tls | None = None,
+        tokens: Tokens | None = None,
+    ) -> None:
         self.directory = directory
         self.root = directory / "root"
         self.root.mkdir()
-        self.listen = f"unix:{directory}/simd.sock"
+        self.listen = listen or f"unix:{directory}/simd.sock"
         self.index = MemoryIndex()
         self.catalogue = MemoryCatalogue()
         self.decoder = decoder or TextDecoder()
         self.featurizer = TinyFeaturizer()
+        self.serving = Serving(self.served())
         status = RootStatus(Root(1, os.fsencode(self.root), 0, 0), True, "events", 2, 1.7e9)
         self.ingest = MemoryIngest(roots_=[status])
+        self.switch: SwitchStatus | None = None
         self.readiness = Readiness()
-        self.server = Server(self.listen, self.readiness, max_request_bytes=max_request_bytes, threads=4)
+        self.metrics = Metrics(self.readiness)
+        self.server = Server(
+            self.listen,
+            self.readiness,
+            max_request_bytes=max_request_bytes,
+            max_concurrent=max_searches,
+            threads=4,
+            tls=tls,
+            admission=tokens,
+            meter=self.metrics,
+        )
 
     @property
     def services(self) -> Services:
         return Services(
             queries=self.queries(),
-            index=self.index,
+            serving=self.serving,
+            catalogue=self.catalogue,
             ledger=self.catalogue,
             ingest=self.ingest,
-            model=ModelInfo("tiny", DIMENSION, "ab" * 16, "Apache-2.0"),
-            device=DeviceInfo("cpu", "numpy", "there is nothing else"),
+            switch=lambda: self.switch,
+        )
+
+    def served(self, name: str = "tiny") -> Served:
+        return Served(
+            ModelInfo(name, DIMENSION, "ab" * 16, "Apache-2.0"),
+            DeviceInfo("cpu", "numpy", "there is nothing else"),
+            SIZE,
+            self.featurizer,
+            self.index,
         )
 
     def queries(self) -> Queries:
         return Queries(
-            index=self.index,
+            serving=self.serving,
             catalogue=self.catalogue,
             decoder=self.decoder,
-            featurizer=self.featurizer,
             files=RootFiles(lambda: [root.root.path for root in self.ingest.roots()], 1 << 20),
+            meter=self.metrics,
         )
 
     def put(self, name: str | bytes, data: bytes, facts: ImageFacts | None = _FACTS) -> ImageId:
@@ -282,7 +383,7 @@ class Bench:
         image_id = image_id_of(data)
         values = [int(word) for word in data.split()[1:4]]
         self.index.put([Embedding(image_id, vector_of(*values))])
-        self.catalogue.files[path] = image_id
+        self.catalogue.by_path[path] = image_id
         if facts is not None:
             self.catalogue.facts[image_id] = facts
         return image_id
@@ -308,12 +409,27 @@ def short_directory() -> Iterator[Path]:
 
 @contextmanager
 def serving(
-    *, ready: bool = True, decoder: TextDecoder | None = None, max_request_bytes: int = _MIB
+    *,
+    ready: bool = True,
+    decoder: TextDecoder | None = None,
+    listen: str | None = None,
+    max_request_bytes: int = _MIB,
+    max_searches: int = 64,
+    tls: Tls | None = None,
+    tokens: Tokens | None = None,
 ) -> Iterator[Bench]:
-    """A server that answers on a unix socket."""
+    """A server that answers on a unix socket, or where `listen` says."""
     with short_directory() as directory:
-        bench = Bench(directory, decoder=decoder, max_request_bytes=max_request_bytes)
-        bench.server.start()
+        bench = Bench(
+            directory,
+            decoder=decoder,
+            listen=listen,
+            max_request_bytes=max_request_bytes,
+            max_searches=max_searches,
+            tls=tls,
+            tokens=tokens,
+        )
+        bench.listen = bench.server.start()
         try:
             if ready:
                 bench.server.open(bench.services)

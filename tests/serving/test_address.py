@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from simd.errors import ConfigError
-from simd.serving.address import LoopbackAddress, UnixAddress, parse, prepare_socket
+from simd.serving.address import TcpAddress, UnixAddress, parse, parse_all, prepare_socket
 from tests.serving.doubles import short_directory
 
 
@@ -33,26 +33,46 @@ def directory() -> Iterator[Path]:
     ],
 )
 def test_unix_sockets_and_loopback_are_accepted(text: str, target: str) -> None:
-    assert parse(text).target == target
+    assert parse(text, unmet="nothing would be encrypted").target == target
 
 
-@pytest.mark.parametrize("text", ["0.0.0.0:5000", "[::]:5000", "192.168.1.7:5000", "images.example:5000", "*:5000"])
-def test_an_address_that_other_machines_reach_is_refused_with_a_remedy(text: str) -> None:
+REACHABLE = ["0.0.0.0:5000", "[::]:5000", "192.168.1.7:5000", "images.example:5000", "*:5000", "127.0.0.1.example:5000"]
+
+
+@pytest.mark.parametrize("text", REACHABLE)
+def test_an_address_that_other_machines_reach_is_refused_with_what_is_missing_and_a_remedy(text: str) -> None:
     with pytest.raises(ConfigError, match=r"unix:PATH, or 127\.0\.0\.1:PORT and a tunnel") as caught:
-        parse(text)
+        parse(text, unmet="nothing would be encrypted")
     assert caught.value.field == "listen"
+    assert "nothing would be encrypted" in str(caught.value) and "token_file" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", REACHABLE)
+def test_an_address_that_other_machines_reach_is_accepted_once_nothing_is_missing(text: str) -> None:
+    assert parse(text, unmet="").target == text
+
+
+def test_several_addresses_are_separated_by_commas() -> None:
+    found = parse_all("unix:/run/s, 127.0.0.1:5000", unmet="nothing would be encrypted")
+    assert found == (UnixAddress(Path("/run/s")), TcpAddress("127.0.0.1", 5000))
+    with pytest.raises(ConfigError, match=r"cannot listen on 0\.0\.0\.0:5000"):
+        parse_all("unix:/run/s,0.0.0.0:5000", unmet="nothing would be encrypted")
+    with pytest.raises(ConfigError, match="twice"):
+        parse_all("127.0.0.1:5000,localhost:5000", unmet="")
+    with pytest.raises(ConfigError, match="write unix:PATH or HOST:PORT"):
+        parse_all("unix:/run/s,", unmet="")
 
 
 @pytest.mark.parametrize("text", ["", "unix:", "5000", ":5000", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:70000"])
 def test_a_malformed_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="cannot listen on"):
-        parse(text)
+        parse(text, unmet="")
 
 
 def test_a_socket_path_longer_than_the_kernel_takes_is_refused_with_the_limit() -> None:
-    assert isinstance(parse("unix:/" + "x" * 106), UnixAddress)
+    assert isinstance(parse("unix:/" + "x" * 106, unmet=""), UnixAddress)
     with pytest.raises(ConfigError, match="at most 107 bytes"):
-        parse("unix:/" + "x" * 107)
+        parse("unix:/" + "x" * 107, unmet="")
 
 
 def test_the_sockets_directory_is_made_for_the_owner_alone(directory: Path) -> None:
@@ -103,5 +123,5 @@ def test_a_directory_of_another_user_is_refused(directory: Path) -> None:
         prepare_socket(UnixAddress(directory / "simd.sock"))
 
 
-def test_loopback_has_a_host_and_a_port() -> None:
-    assert parse("localhost:5000") == LoopbackAddress("127.0.0.1", 5000)
+def test_localhost_is_loopback_whatever_a_hosts_file_says() -> None:
+    assert parse("localhost:5000", unmet="nothing would be encrypted") == TcpAddress("127.0.0.1", 5000)

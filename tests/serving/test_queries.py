@@ -5,22 +5,16 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
 
-from simd.errors import ImageRejected, InvalidRequest, NotFound, NotReady, Reason
-from simd.serving.queries import (
-    Abandoned,
-    Found,
-    GivenVector,
-    ImageBytes,
-    Query,
-    ServerPath,
-    StoredImage,
-)
-from simd.types import ImageId, Vector, image_id_of
-from tests.serving.doubles import Bench, TextDecoder, short_directory, vector_of
+from simd.errors import Abandoned, ImageRejected, InvalidRequest, NotFound, NotReady, Reason
+from simd.serving.queries import Found, Query
+from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage
+from simd.types import ImageId, Size, Vector, image_id_of
+from tests.serving.doubles import Bench, Picture, TextDecoder, short_directory, vector_of
 
 
 @pytest.fixture
@@ -146,7 +140,7 @@ def test_a_vector_is_normalised(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("vector", "complaint"),
     [
-        (np.ones(3, np.float32), "has 3 values, the model's dimension is 4"),
+        (np.ones(3, np.float32), "has 3 values, the dimension of the model tiny, which answers now, is 4"),
         (np.zeros(4, np.float32), "not all zero"),
         (np.array([1, 0, np.nan, 0], np.float32), "finite"),
         (np.array([1, 0, np.inf, 0], np.float32), "finite"),
@@ -208,17 +202,17 @@ def test_copies_are_one_match_with_sorted_paths(bench: Bench) -> None:
 
 def test_images_that_lost_their_file_are_left_out_and_made_up_for(bench: Bench) -> None:
     for name in ("red.jpg", "reddish.jpg"):
-        del bench.catalogue.files[os.fsencode(bench.root / name)]
+        del bench.catalogue.by_path[os.fsencode(bench.root / name)]
     found = bench.queries().search(Query(ImageBytes(b"picture 200 10 10"), limit=2))
     assert len(found.matches) == 2
     assert bench.index.asked == [2, 8]
 
 
 def test_an_index_of_images_without_files_is_not_asked_for_ever(bench: Bench) -> None:
-    bench.catalogue.files.clear()
+    bench.catalogue.by_path.clear()
     for i in range(200):
         image_id = bench.put("gone.jpg", b"picture %d 1 2" % i)
-        del bench.catalogue.files[os.fsencode(bench.root / "gone.jpg")]
+        del bench.catalogue.by_path[os.fsencode(bench.root / "gone.jpg")]
         assert bench.index.contains(image_id)
     assert bench.queries().search(Query(ImageBytes(b"picture 0 1 2"), limit=2)).matches == ()
     assert bench.index.asked == [2, 8, 32]
@@ -246,3 +240,22 @@ def test_a_search_that_nobody_waits_for_does_not_reach_the_index(bench: Bench) -
     with pytest.raises(Abandoned):
         bench.queries().search(Query(ImageBytes(b"picture 200 10 10")), alive=lambda: False)
     assert bench.index.asked == []
+
+
+def test_both_decodings_of_a_comparison_that_nobody_waits_for_are_cancelled() -> None:
+    class Counting(TextDecoder):
+        futures: list[Future[Picture]]
+
+        def submit_bytes(self, data: bytes, size: Size) -> Future[Picture]:
+            future = super().submit_bytes(data, size)
+            self.futures = [*getattr(self, "futures", []), future]
+            return future
+
+    hold = threading.Event()
+    with short_directory() as directory:
+        decoder = Counting(hold)
+        queries = Bench(directory, decoder=decoder).queries()
+        with pytest.raises(Abandoned):
+            queries.compare(ImageBytes(b"picture 1 2 3"), ImageBytes(b"picture 3 2 1"), lambda: False)
+        assert [future.cancelled() for future in decoder.futures] == [True, True]
+        hold.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
 import stat
@@ -43,6 +44,10 @@ def search(channel: grpc.Channel, timeout: float = 10, **request: Any) -> search
         search_service_pb2.SearchRequest(**request), timeout=timeout
     )
     return response
+
+
+def token(inside: bytes) -> str:
+    return base64.urlsafe_b64encode(inside).decode()
 
 
 def index(channel: grpc.Channel) -> Any:
@@ -117,6 +122,12 @@ def test_a_picture_in_very_many_places_does_not_make_the_answer_too_big(bench: B
         ({"image_id": "0 1" * 16}, "image_id"),
         ({"image": b"x", "limit": 1001}, "limit"),
         ({"path": "/etc/passwd"}, "path"),
+        ({"path": "/" + "a/" * 100_000}, "path"),
+        ({"path_bytes": b"/a\0b"}, "path"),
+        ({"image": b"x", "path_prefix": "relative"}, "path_prefix"),
+        ({"image": b"x", "path_prefix_bytes": b"/" + b"x" * 4095}, "path_prefix"),
+        ({"image": b"x", "min_similarity": float("nan")}, "min_similarity"),
+        ({"vector": search_service_pb2.Vector(values=[float("inf")] * 4)}, "vector"),
         ({"vector": search_service_pb2.Vector(values=[1.0])}, "vector"),
         ({"image": b"no image"}, "image"),
     ],
@@ -148,6 +159,18 @@ def test_a_bug_is_logged_and_its_text_is_not_sent(channel: grpc.Channel, caplog:
     (record,) = [record for record in caplog.records if record.exc_info]
     assert "the secret of the decoder" in str(record.exc_info)
     number = record.getMessage().rsplit("(", 1)[1].rstrip(")")
+    assert number in error.details()
+
+
+def test_where_the_daemons_files_are_is_logged_and_not_sent(
+    channel: grpc.Channel, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = failure(lambda: search(channel, image=b"damaged"))
+    assert error.code() is grpc.StatusCode.DATA_LOSS
+    assert "/state" not in error.details() and "simd check" in error.details()
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "/state/index/log/1: damaged at byte 42" in record.getMessage()
+    number = record.getMessage().split("(", 1)[1].split(")", 1)[0]
     assert number in error.details()
 
 
@@ -225,9 +248,19 @@ def test_scan_passes_paths_on_and_tells_what_is_offline(bench: Bench, channel: g
     assert (response.seen, response.changed, response.deleted, list(response.offline)) == (10, 2, 1, ["/mnt/usb"])
 
 
+def test_scan_explains_paths_one_by_one(bench: Bench, channel: grpc.Channel) -> None:
+    request = index_service_pb2.ScanRequest(paths=["/r/a"], paths_bytes=[b"/r/\xff"], explain=True)
+    response = index(channel).Scan(request)
+    assert bench.ingest.calls == [("explain", b"/r/a", b"/r/\xff")]
+    first, second = response.explanations
+    assert (first.path, first.path_bytes, first.indexed, first.reason) == ("/r/a", b"", False, "ignored")
+    assert (second.path, second.path_bytes, second.detail) == ("/r/\ufffd", b"/r/\xff", "by a rule")
+
+
 @pytest.mark.parametrize(
     "call",
     [
+        lambda stub: stub.Scan(index_service_pb2.ScanRequest(explain=True)),
         lambda stub: stub.Add(index_service_pb2.AddRequest()),
         lambda stub: stub.Add(index_service_pb2.AddRequest(paths=["relative"])),
         lambda stub: stub.Remove(index_service_pb2.RemoveRequest()),
@@ -236,6 +269,15 @@ def test_scan_passes_paths_on_and_tells_what_is_offline(bench: Bench, channel: g
         lambda stub: stub.ListErrors(index_service_pb2.ListErrorsRequest(page_size=1001)),
         lambda stub: stub.ListErrors(index_service_pb2.ListErrorsRequest(page_token="made up")),
         lambda stub: stub.ListErrors(index_service_pb2.ListErrorsRequest(page_token="YWJj")),
+        lambda stub: stub.ListErrors(index_service_pb2.ListErrorsRequest(page_token=token(b"%d:x" % (1 << 63)))),
+        lambda stub: stub.ListErrors(index_service_pb2.ListErrorsRequest(page_token=token(b"-1:x"))),
+        lambda stub: stub.ListErrors(index_service_pb2.ListErrorsRequest(page_token=token(b"1" * 9000 + b":x"))),
+        lambda stub: stub.ListErrors(index_service_pb2.ListErrorsRequest(path_prefix="relative")),
+        lambda stub: stub.ListErrors(index_service_pb2.ListErrorsRequest(path_prefix_bytes=b"/a\0b")),
+        lambda stub: stub.Add(index_service_pb2.AddRequest(paths=["/" + "x" * 4095])),
+        lambda stub: stub.Scan(index_service_pb2.ScanRequest(paths_bytes=[b"/a\0b"])),
+        lambda stub: stub.Scan(index_service_pb2.ScanRequest(paths=["/"] * 100_001)),
+        lambda stub: stub.Remove(index_service_pb2.RemoveRequest(image_ids=["x"] * 100_001)),
     ],
 )
 def test_index_requests_that_cannot_be_are_refused_and_nothing_is_done(

@@ -12,9 +12,11 @@ from google.rpc import error_details_pb2
 from simd.errors import (
     CorruptStore,
     ImageRejected,
+    IndexUnavailable,
     InvalidRequest,
     NotFound,
     NotReady,
+    Overloaded,
     Reason,
     SimdError,
     StoreFull,
@@ -56,6 +58,43 @@ def details_of(error: SimdError) -> dict[str, object]:
     return found
 
 
+SECRET = "/home/somebody/state/index/manifest.json"
+REQUESTS_FAULT = {
+    "Abandoned", "InvalidRequest", "ImageRejected", "NotFound", "Unauthenticated", "PermissionDenied", "Overloaded",
+    "NotReady",
+}  # fmt: skip
+"""Their messages are about the request, or say nothing of the daemon's files."""
+
+
+def example(kind: type[SimdError]) -> SimdError:
+    if kind is CorruptStore:
+        return CorruptStore(SECRET, 7, "bad checksum")
+    if kind is ImageRejected:
+        return ImageRejected(Reason.CORRUPT, SECRET)
+    return kind(f"{SECRET} went wrong", field="somewhere", remedy=f"look at {SECRET}")
+
+
+@pytest.mark.parametrize("kind", list(every_error()), ids=lambda kind: kind.__name__)
+def test_a_caller_is_told_nothing_of_the_daemons_own_files(kind: type[SimdError]) -> None:
+    status = status_of(example(kind), "12ab")
+    tells = SECRET.encode() in status.SerializeToString()
+    if kind.__module__ == "simd.errors":
+        assert tells == (kind.__name__ in REQUESTS_FAULT)
+    assert tells == (not kind.told)
+    if not tells:
+        assert "12ab" in status.message and details_of(example(kind))["ErrorInfo"]
+
+
+@pytest.mark.parametrize("kind", list(every_error()), ids=lambda kind: kind.__name__)
+def test_every_error_has_its_details(kind: type[SimdError]) -> None:
+    error = example(kind)
+    details = details_of(error)
+    assert details["ErrorInfo"].reason == reason_of(kind)  # type: ignore[attr-defined]
+    assert ("BadRequest" in details) == isinstance(error, InvalidRequest)
+    again = code_of(kind) in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+    assert ("RetryInfo" in details) == again
+
+
 def test_an_invalid_request_names_the_field() -> None:
     error = InvalidRequest("limit 2000 is not in 1..1000", field="limit", remedy="ask for less")
     status = status_of(error)
@@ -75,7 +114,13 @@ def test_not_found_names_the_field_too() -> None:
 
 
 def test_what_is_unavailable_says_when_to_try_again() -> None:
-    assert details_of(NotReady("starting"))["RetryInfo"].retry_delay.seconds == 1  # type: ignore[attr-defined]
+    for error, seconds in (
+        (NotReady("starting"), 1),
+        (IndexUnavailable("away"), 1),
+        (Overloaded("too many"), 1),
+        (StoreFull("no room"), 30),
+    ):
+        assert details_of(error)["RetryInfo"].retry_delay.seconds == seconds  # type: ignore[attr-defined]
     assert "RetryInfo" not in details_of(CorruptStore("a", 0, "b"))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from simd.errors import Reason
-from simd.types import AddReport, Rejection, RemoveReport, Root, RootStatus, ScanReport
+from simd.types import AddReport, Rejection, RemoveReport, Root, RootStatus, ScanReport, SwitchStatus
 from tests.serving.doubles import Bench, TextDecoder, environment, serving, short_directory
 
 RED = b"picture 200 10 10"
@@ -282,6 +282,19 @@ def test_status_json_has_what_programs_rely_on(bench: Bench) -> None:
     }
 
 
+def test_status_tells_of_a_switch_to_another_model(bench: Bench) -> None:
+    assert document(simctl(bench.listen, "status", "--json"))["model_switch"] is None
+    bench.switch = SwitchStatus("tiny", "large", 1500, 2000, 3, "it waits until tomorrow")
+    assert document(simctl(bench.listen, "status", "--json"))["model_switch"] == {
+        "from_model": "tiny", "to_model": "large", "done": 1500, "total": 2000, "unreachable": 3,
+        "detail": "it waits until tomorrow",
+    }  # fmt: skip
+    lines = simctl(bench.listen, "status").stdout.decode().splitlines()
+    assert "  switch   from tiny to large: 1,500 of 2,000 images are in its index, 3 cannot be read now; it waits" in [
+        line.removesuffix(" until tomorrow") for line in lines
+    ]
+
+
 def test_status_for_people_names_what_matters(bench: Bench) -> None:
     bench.put("red.jpg", RED)
     bench.reject("bad.jpg", Reason.TRUNCATED, "it ends early")
@@ -387,6 +400,18 @@ def test_deletions_are_confirmed_for_a_root_that_is_named(bench: Bench) -> None:
     assert bench.ingest.calls == [("scan", b"/mnt/usb", False, True)]
     done = simctl(bench.listen, "scan", "--confirm-deletes")
     assert done.returncode == 2 and b"ROOT" in done.stderr
+
+
+def test_scan_explains_paths_and_scans_nothing(bench: Bench) -> None:
+    done = simctl(bench.listen, "scan", "--explain", "/r/a.raw", b"/r/\xff")
+    assert (done.returncode, done.stdout) == (0, b"/r/a.raw: ignored: by a rule\n/r/\\xff: ignored: by a rule\n")
+    assert bench.ingest.calls == [("explain", b"/r/a.raw", b"/r/\xff")]
+    done = simctl(bench.listen, "scan", "--explain", "--json", b"/r/\xff")
+    explained = {"path": "/r/\ufffd", "path_base64": "L3Iv/w==", "indexed": False, "reason": "ignored"}
+    assert document(done) == {"explanations": [{**explained, "detail": "by a rule"}]}
+    for wrong in (["--explain"], ["--explain", "--retry", "/r"], ["--explain", "--confirm-deletes", "/r"]):
+        done = simctl(bench.listen, "scan", *wrong)
+        assert done.returncode == 2 and b"--explain PATH..." in done.stderr
 
 
 def test_errors_lists_every_page(bench: Bench) -> None:
@@ -500,7 +525,7 @@ def test_colours_are_for_terminals_and_no_color_is_honoured(bench: Bench) -> Non
 def test_progress_of_wait_is_for_terminals_and_is_cleared(bench: Bench) -> None:
     bench.ingest.pending = [5, 0, 0]
     written = on_a_terminal(bench.listen, "wait", "--timeout", "20", NO_COLOR="1")
-    assert b"5 pending" in written
+    assert b"[........................]  0 of 5 files, 12.5/s" in written
     assert written.endswith(b"\r\x1b[Ksettled: 0 images in 0 files\r\n")
 
 

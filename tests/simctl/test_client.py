@@ -105,6 +105,18 @@ def test_the_address_is_the_argument_then_the_environment_then_the_default() -> 
     assert resolve(None, {"XDG_RUNTIME_DIR": "/run/user/1"}) == "unix:/run/user/1/simd/simd.sock"
 
 
+def test_the_hosts_service_is_asked_where_there_is_no_daemon_of_ones_own(tmp_path: Path) -> None:
+    hosts, own = tmp_path / "hosts.sock", tmp_path / "simd" / "simd.sock"
+    environ = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    assert resolve(None, environ, str(hosts)) == f"unix:{own}"
+    hosts.touch()
+    assert resolve(None, environ, str(hosts)) == f"unix:{hosts}"
+    assert resolve(None, {**environ, "SIMD_ADDRESS": "localhost:1"}, str(hosts)) == "localhost:1"
+    own.parent.mkdir()
+    own.touch()
+    assert resolve(None, environ, str(hosts)) == f"unix:{own}"
+
+
 @pytest.mark.parametrize("environ", [{"XDG_RUNTIME_DIR": "/run/user/1"}, {}])
 def test_the_default_address_is_the_one_the_daemon_listens_on(environ: dict[str, str], tmp_path: Path) -> None:
     empty = tmp_path / "simd.toml"

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Iterator
+from typing import Any
 
 from simctl.answers import Match, SearchResult
 from simctl.client import Client
+from simctl.connection import Subject
 from simctl.errors import EXIT_ERROR, EXIT_NOTHING_FOUND, EXIT_PARTLY_FAILED, DaemonUnreachable, SimctlError
-from simctl.output import Output, counted, json_path, json_paths, json_text, printable
+from simctl.output import Output, counted, json_path, json_paths, json_text, percent, printable
+from simctl.picture import read, shown
 
-_MAX_BYTES = (1 << 31) - (1 << 20)
-"""A protobuf message holds less than 2 GiB."""
+_PATIENCE_S = 60.0
+"""How long one search of many may take, if nothing was said."""
+
+_ONE_BY_ONE = ("RESOURCE_EXHAUSTED", "UNIMPLEMENTED")
+"""What ends a stream, and says nothing of the searches in it: one was too big for a request, or the daemon is old."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,20 +39,16 @@ def _count(text: str) -> int:
 
 
 def run(args: argparse.Namespace, client: Client, output: Output) -> int:
-    """Search with every image in turn; one that fails does not stop the others."""
+    """Search with every image; one that fails does not stop the others."""
     documents: list[dict[str, object]] = []
     failures: list[SimctlError] = []
     found = 0
-    for name in args.images:
-        try:
-            result = _search(name, args, client)
-        except DaemonUnreachable:
-            raise
-        except SimctlError as error:
-            failures.append(error)
-            message = _message(name, error)
+    for name, result in _results(args, client):
+        if isinstance(result, SimctlError):
+            failures.append(result)
+            message = _message(name, result)
             output.error(message)
-            documents.append({"query": json_text(name), "error": {"code": error.code, "message": message}})
+            documents.append({"query": json_text(name), "error": {"code": result.code, "message": message}})
             continue
         found += len(result.matches)
         documents.append(_document(name, result))
@@ -67,38 +69,72 @@ def _exit_code(asked: int, failures: list[SimctlError], found: int) -> int:
     return 0 if found else EXIT_NOTHING_FOUND
 
 
-def _search(name: str, args: argparse.Namespace, client: Client) -> SearchResult:
-    return client.search(
-        image=_read(name),
-        limit=args.limit,
-        min_similarity=args.min_similarity,
-        path_prefix=args.path_prefix,
-        exact=args.exact,
-    )
+def _results(args: argparse.Namespace, client: Client) -> Iterator[tuple[str, SearchResult | SimctlError]]:
+    """What became of each image, in their order."""
+    names: list[str] = args.images
+    if len(names) == 1:
+        yield names[0], _alone(names[0], args, client)
+        return
+    done: dict[int, SearchResult | SimctlError] = {}
+    following, ended = 0, None
+    try:
+        for at, outcome in _together(args, client):
+            done[at] = outcome
+            while following in done:
+                yield names[following], done.pop(following)
+                following += 1
+    except DaemonUnreachable:
+        raise
+    except SimctlError as error:
+        ended = error
+    for at in range(following, len(names)):
+        if at not in done:
+            done[at] = ended if ended and ended.code not in _ONE_BY_ONE else _alone(names[at], args, client)
+        yield names[at], done[at]
+
+
+def _together(args: argparse.Namespace, client: Client) -> Iterator[tuple[int, SearchResult | SimctlError]]:
+    """What became of the images, by their places, in one stream."""
+    sent: list[int] = []
+    unreadable: dict[int, SimctlError] = {}
+
+    def subjects() -> Iterator[Subject]:
+        for at, name in enumerate(args.images):
+            try:
+                data = read(name)
+            except SimctlError as error:
+                unreadable[at] = error
+                continue
+            sent.append(at)
+            yield Subject(image=data)
+
+    timeout = args.timeout or _PATIENCE_S * len(args.images)
+    for answer in client.batch_search(subjects(), timeout=timeout, **_how(args)):
+        yield sent[answer.number], answer.outcome
+    yield from unreadable.items()
+
+
+def _alone(name: str, args: argparse.Namespace, client: Client) -> SearchResult | SimctlError:
+    try:
+        return client.search(image=read(name), **_how(args))
+    except DaemonUnreachable:
+        raise
+    except SimctlError as error:
+        return error
+
+
+def _how(args: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "limit": args.limit,
+        "min_similarity": args.min_similarity,
+        "path_prefix": args.path_prefix,
+        "exact": args.exact,
+    }
 
 
 def _message(name: str, error: SimctlError) -> str:
     """The daemon does not know the file's name; what failed here names it already."""
-    return f"{_shown(name)}: {error}" if error.code else str(error)
-
-
-def _shown(name: str) -> str:
-    return "stdin" if name == "-" else name
-
-
-def _read(name: str) -> bytes:
-    try:
-        if name == "-":
-            data = sys.stdin.buffer.read(_MAX_BYTES + 1)
-        else:
-            with open(name, "rb") as stream:
-                data = stream.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise SimctlError(f"cannot read {_shown(name)}: {error.strerror}") from error
-    if not data or len(data) > _MAX_BYTES:
-        what = f"has more than {_MAX_BYTES:,} bytes, which no request can carry" if data else "is empty"
-        raise SimctlError(f"{_shown(name)} {what}")
-    return data
+    return f"{shown(name)}: {error}" if error.code else str(error)
 
 
 def _document(name: str, result: SearchResult) -> dict[str, object]:
@@ -133,7 +169,7 @@ def _print(name: str, result: SearchResult, output: Output) -> None:
     width = max(map(len, sizes), default=0)
     rank_width = len(str(len(sizes)))
     for rank, (match, pixels) in enumerate(zip(result.matches, sizes, strict=True), 1):
-        start = f"{rank:>{rank_width}}  {_percent(match):>7}  {pixels:>{width}}  "
+        start = f"{rank:>{rank_width}}  {percent(match.distance, match.similarity):>7}  {pixels:>{width}}  "
         output.line(start + output.style(printable(match.path), "bold"))
         also = [path for path in match.paths if path != match.path]
         for path in also:
@@ -148,9 +184,3 @@ def _print(name: str, result: SearchResult, output: Output) -> None:
     output.line(output.style(f"{among}, {took['total']:.1f} ms ({stages})", "dim"))
     if name:
         output.line()
-
-
-def _percent(match: Match) -> str:
-    """Similarity for people: 100 % is kept for what is the same."""
-    percent = match.similarity * 100
-    return "100 %" if match.distance == 0 else f"{min(percent, 99.9):.1f} %"

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from simctl.client import Client
-from simctl.output import Output, counted, duration, json_path, printable, size
-from simctl.reports import RootStatus, Status
+from simctl.output import Output, counted, duration, json_path, moment, printable, size
+from simctl.reports import ModelSwitch, RootStatus, Status
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options: there are none."""
+    """Declare the options."""
+    parser.add_argument("--watch", action="store_true", help="go on and show every change; with --json a line each")
 
 
 def run(args: argparse.Namespace, client: Client, output: Output) -> int:
-    """Print the status."""
+    """Print the status, once or after every change."""
+    if args.watch:
+        _watch(args, client, output)
+        return 0
     status = client.status()
     if args.json:
         output.json(document(status))
     else:
-        _print(status, output)
+        for line in _lines(status, output):
+            output.line(line)
     return 0
+
+
+def _watch(args: argparse.Namespace, client: Client, output: Output) -> None:
+    with output.screen() as draw:
+        for status in client.watch_status(timeout=args.timeout):
+            if args.json:
+                output.json(document(status))
+                output.flush()
+            elif draw is not None:
+                draw([f"{time.strftime('%X')}  every change is shown; Ctrl-C ends", "", *_lines(status, output)])
+            else:
+                output.line(f"{time.strftime('%X')}  {printable(summary(status))}")
+                output.flush()
 
 
 def document(status: Status) -> dict[str, object]:
@@ -36,10 +55,14 @@ def document(status: Status) -> dict[str, object]:
         "failed": status.failed,
         "failed_by_reason": status.failed_by_reason,
         "paused": status.paused,
+        "paused_until": status.paused_until,
         "scanning": status.scanning,
         "images_per_s": round(status.images_per_s, 3),
+        "eta_s": None if status.eta_s is None else round(status.eta_s, 1),
+        "files_decided": status.files_decided,
         "roots": [_root(root) for root in status.roots],
         "model": status.model,
+        "model_switch": None if status.model_switch is None else dataclasses.asdict(status.model_switch),
         "device": status.device,
         "index": status.index,
         "version": status.version,
@@ -63,19 +86,31 @@ def summary(status: Status) -> str:
     if not status.ready:
         return f"not ready: {status.detail}"
     if not status.pending:
-        return "nothing is pending"
+        return "nothing is pending" + (f"; {paused(status)}" if status.paused else "")
     speed = f", {status.images_per_s:.1f} images/s" if status.images_per_s else ""
-    state = " (paused)" if status.paused else ", scanning" if status.scanning else ""
-    return f"{status.pending:,} pending{state}{speed}; {counted(status.images, 'image')} searchable"
+    state = f"; {paused(status)}" if status.paused else ", scanning" if status.scanning else ""
+    return f"{status.pending:,} pending{state}{speed}{_left(status)}; {counted(status.images, 'image')} searchable"
 
 
-def _print(status: Status, output: Output) -> None:
+def paused(status: Status) -> str:
+    """That it is paused, and until when."""
+    if status.paused_until is None:
+        return "indexing is paused until `simctl resume`"
+    return f"indexing is paused until {moment(status.paused_until)}"
+
+
+def _left(status: Status) -> str:
+    if status.eta_s is None:
+        return ""
+    return f", {'at least' if status.scanning else 'about'} {duration(status.eta_s)} left"
+
+
+def _lines(status: Status, output: Output) -> Iterator[str]:
     about = f"simd {status.version}, up {duration(status.uptime_s)}"
     if not status.ready:
-        output.line(f"{output.style('not ready', 'yellow')}: {printable(status.detail)}  ({about})")
+        yield f"{output.style('not ready', 'yellow')}: {printable(status.detail)}  ({about})"
         return
-    output.line(f"{output.style('ready', 'green')}  ({about})")
-    pending = summary(status) if status.pending else "0"
+    yield f"{output.style('ready', 'green')}  ({about})"
     failed = f"{status.failed:,}"
     if status.failed:
         reasons = ", ".join(f"{reason} {number:,}" for reason, number in status.failed_by_reason.items())
@@ -83,17 +118,24 @@ def _print(status: Status, output: Output) -> None:
     model, index = status.model, status.index
     rows = {
         "images": f"{status.images:,} in {counted(status.files, 'file')}",
-        "pending": output.style(pending, "yellow") if status.pending else pending,
+        "pending": output.style(summary(status), "yellow") if status.pending or status.paused else "0",
         "failed": failed,
         "model": f"{model['name']}, dimension {model['dimension']}, {model['licence']}",
         "device": _device(status.device),
         "index": f"{index['kind']}, {index['vectors']:,} vectors, {index['dead']:,} dead, {size(_number(index))}",
     }
-    for name, text in rows.items():
-        output.line(f"  {name:<8} {text}")
-    output.line("  roots" if status.roots else "  roots    none; `simctl add DIR` adds one")
-    for root in status.roots:
-        _print_root(root, output)
+    if status.model_switch is not None:
+        rows["switch"] = output.style(_switch(status.model_switch), "yellow")
+    yield from (f"  {name:<8} {text}" for name, text in rows.items())
+    yield "  roots" if status.roots else "  roots    none; `simctl add DIR` adds one"
+    yield from (_root_line(root, output) for root in status.roots)
+
+
+def _switch(switch: ModelSwitch) -> str:
+    """Such as `from a to b: 5 of 9 images are in its index`."""
+    text = f"from {switch.from_model} to {switch.to_model}: {switch.done:,} of {switch.total:,} images are in its index"
+    unreachable = f", {switch.unreachable:,} cannot be read now" if switch.unreachable else ""
+    return printable(text + unreachable + (f"; {switch.detail}" if switch.detail else ""))
 
 
 def _device(device: Mapping[str, str]) -> str:
@@ -107,12 +149,11 @@ def _number(index: dict[str, object]) -> float:
     return float(disk) if isinstance(disk, int) else 0.0
 
 
-def _print_root(root: RootStatus, output: Output) -> None:
+def _root_line(root: RootStatus, output: Output) -> str:
     state = root.watching if root.online else output.style("offline", "red")
     scanned = "not scanned yet"
     if root.last_scan_time is not None:
         scanned = f"scanned {duration(max(0.0, time.time() - root.last_scan_time))} ago"
     detail = f"; {printable(root.detail)}" if root.detail else ""
-    output.line(
-        f"    {output.style(printable(root.path), 'bold')}  {state}, {counted(root.files, 'file')}, {scanned}{detail}"
-    )
+    path = output.style(printable(root.path), "bold")
+    return f"    {path}  {state}, {counted(root.files, 'file')}, {scanned}{detail}"

@@ -1,0 +1,122 @@
+"""A connection to the daemon: what every call goes through, and what paths and pictures look like on the way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from simctl.address import resolve
+from simctl.channel import Security, connect
+from simctl.errors import from_rpc
+
+Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # A proxy of the environment is for the network, not for this machine.
+    ("grpc.enable_http_proxy", 0),
+    # `wait` tries again and again while the daemon starts.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A picture, or what stands for one: exactly one of an image file's bytes, a file inside a root on the daemon's
+    machine, an indexed image (32 hex digits), and an embedding.
+
+    Raises:
+        TypeError: none is given, or several.
+    """
+
+    image: bytes | None = field(default=None, repr=False)
+    path: Path | None = None
+    image_id: str | None = None
+    vector: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        if sum(one is not None for one in (self.image, self.path, self.image_id, self.vector)) != 1:
+            raise TypeError("exactly one of image, path, image_id and vector is given")
+
+    def fields(self) -> dict[str, Any]:
+        """As a request has it."""
+        from simd.v1 import search_service_pb2 as wire
+
+        return {
+            "image": self.image,
+            "path_bytes": None if self.path is None else absolute(self.path),
+            "image_id": self.image_id,
+            "vector": None if self.vector is None else wire.Vector(values=self.vector),
+        }
+
+
+class Connection:
+    """What the calls of `Client` share; see there."""
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        timeout: float | None = None,
+        tls_ca: str | None = None,
+        tls_cert: str | None = None,
+        tls_key: str | None = None,
+        token_file: str | None = None,
+    ) -> None:
+        self.address = resolve(address, os.environ)
+        self._timeout = timeout
+        security = Security(tls_ca, tls_cert, tls_key, token_file).completed(os.environ)
+        self._channel = connect(self.address, security, _OPTIONS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection and the calls under way."""
+        self._channel.close()
+
+    def _search_stub(self) -> Any:
+        from simd.v1.search_service_pb2_grpc import SearchServiceStub
+
+        return SearchServiceStub(self._channel)  # type: ignore[no-untyped-call]
+
+    def _index_stub(self) -> Any:
+        from simd.v1.index_service_pb2_grpc import IndexServiceStub
+
+        return IndexServiceStub(self._channel)  # type: ignore[no-untyped-call]
+
+    def _call(self, method: Callable[..., Any], request: object, timeout: float | None) -> Any:
+        limit = self._timeout if timeout is None else timeout
+        try:
+            return method(request, timeout=limit)
+        except grpc.RpcError as error:
+            raise from_rpc(error, self.address, limit) from error
+
+    def _stream(self, method: Callable[..., Any], request: object, timeout: float | None) -> Iterator[Any]:
+        """The messages of a stream; leaving it early ends the call."""
+        limit = self._timeout if timeout is None else timeout
+        messages = method(request, timeout=limit)
+        try:
+            yield from messages
+        except grpc.RpcError as error:
+            raise from_rpc(error, self.address, limit) from error
+        finally:
+            messages.cancel()
+
+
+def absolute(path: Path) -> bytes:
+    """A path as requests have it."""
+    return os.path.abspath(os.fsencode(path))

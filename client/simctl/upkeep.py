@@ -1,0 +1,59 @@
+"""The calls of IndexService that list, check, tidy and copy what is indexed.
+
+What a call needs is imported by that call, because a search should cost little more than importing gRPC does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from simctl.connection import Connection, Path, absolute
+
+if TYPE_CHECKING:
+    from simctl import contents
+
+
+class Upkeep(Connection):
+    """What there is, and whether it is sound."""
+
+    def files(self, path_prefix: Path | None = None, *, timeout: float | None = None) -> Iterator[contents.File]:
+        """The files that are searchable, root by root, in each ordered by path.
+
+        Args:
+            path_prefix: only files under this path.
+            timeout: seconds for each page.
+        """
+        from simctl import contents
+        from simd.v1 import index_service_pb2 as wire
+
+        prefix = b"" if path_prefix is None else absolute(path_prefix)
+        request = wire.ListFilesRequest(page_size=1000, path_prefix_bytes=prefix)
+        list_files = self._index_stub().ListFiles
+        while True:
+            page = self._call(list_files, request, timeout)
+            yield from map(contents.file, page.files)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def compact(self, *, timeout: float | None = None) -> contents.Compaction:
+        """Do all maintenance of the index now; returns when it is done."""
+        from simctl import contents
+        from simd.v1 import index_service_pb2 as wire
+
+        return contents.compaction(self._call(self._index_stub().Compact, wire.CompactRequest(), timeout))
+
+    def verify(self, *, timeout: float | None = None) -> Iterator[contents.Verified]:
+        """Have all of the index read and compared with its checksums: how far that is, and last what was found."""
+        from simctl import contents
+        from simd.v1 import index_service_pb2 as wire
+
+        yield from map(contents.verified, self._stream(self._index_stub().Verify, wire.VerifyRequest(), timeout))
+
+    def export(self, *, timeout: float | None = None) -> contents.Export:
+        """Every image that is searchable, with its embedding."""
+        from simctl import contents
+        from simd.v1 import index_service_pb2 as wire
+
+        return contents.export(self._stream(self._index_stub().Export, wire.ExportRequest(), timeout))

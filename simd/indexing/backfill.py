@@ -1,0 +1,195 @@
+"""Images that have a file and no vector: after a crash, after a repair, and all of them when the model is another one.
+
+They are offered to the loop one file an image, when nothing else waits, so events and scans go first. Memory is flat:
+the catalogue is read as the loop asks. A *pass* goes through all images once. When all it offered was decided, another
+one follows while they get fewer; what is then still missing is tried again later, ever more seldom, and after a scan.
+
+An image is *unreachable* while none of its files is to be seen, because their root is offline or their deletion is
+held. That is no deletion: it stays in the catalogue, and is embedded once a file of it is back.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from simd.catalogue.catalogue import Catalogue
+from simd.index.base import Index
+from simd.indexing.look import Look
+from simd.indexing.roots import Roots
+from simd.indexing.targets import Targets
+from simd.types import ID_BYTES, Change, ChangeKind, ImageId
+from simd.vectors.topk import keys, pack_ids
+from simd.watch.roots import RootOffline
+from simd.watch.rules import RulesUnread
+
+log = logging.getLogger(__name__)
+
+_PAGE = 1000
+_STRETCH = 65_536
+"""So many images of an index are compared with the catalogue at once."""
+
+_STEP = 100
+"""The loop has its turn after a page of images that are not missing, and after so many that are unreachable."""
+
+_RETRY_S = (5.0, 3600.0)
+"""The first and the longest wait before what is missing is looked at again."""
+
+Whole = Callable[[int, int], bool]
+"""Told at the end of a pass how many images are missing, and how many of these are unreachable; whether to rest."""
+
+
+class Backfill:
+    """Used by the indexing thread alone, but for its properties.
+
+    Args:
+        whole: asked at the end of a pass, and what it is not content with is tried again; None is content when nothing
+            is missing.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        targets: Targets,
+        catalogue: Catalogue,
+        roots: Roots,
+        whole: Whole | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._targets = targets
+        self._catalogue = catalogue
+        self._roots = roots
+        self._whole = whole or (lambda missing, _: missing == 0)
+        self._clock = clock
+        self._pass: Iterator[Change | None] | None = None
+        self._running = False
+        self._offered_all = False
+        self._missing_before = 0
+        self._seen_unreachable = 0
+        self._retry_at: float | None = None
+        self._wait_s = _RETRY_S[0]
+        self.unreachable = 0
+
+    @property
+    def offering(self) -> bool:
+        """Whether `next` may have something now."""
+        return self._running and not self._offered_all
+
+    @property
+    def pending(self) -> int:
+        """Images to come in this pass; at least 1 until its end was judged, 0 between two of them."""
+        return max(1, self.missing() - self.unreachable) if self._running else 0
+
+    def missing(self) -> int:
+        """How many images the index that lacks the most of them lacks."""
+        images = self._catalogue.counts().images
+        return max(0, *(images - len(target.index) for target in self._targets))
+
+    def start(self) -> None:
+        """Mend what a crash left, and begin the first pass; called once, before `next`."""
+        try:
+            if homeless := reconcile(self._catalogue, *(target.index for target in self._targets)):
+                log.info("mended after a crash: %d vectors without a file are out of the answers", homeless)
+        finally:
+            self.again()
+
+    def again(self) -> None:
+        """Begin a pass, unless one is under way."""
+        if self._running:
+            return
+        self._running, self._offered_all = True, False
+        self._retry_at = None
+        self._targets.trouble = ""
+        self._missing_before = self.missing()
+        self._seen_unreachable = 0
+
+    def next(self, look: Look) -> Change | None:
+        """The next file to index; None for now. Considers a bounded number of images.
+
+        Args:
+            look: the stamp of a file now, None if there is none; where it cannot tell, the file is out of reach.
+        """
+        if self._retry_at is not None and self._clock() >= self._retry_at:
+            self.again()
+        if not self.offering:
+            return None
+        if self._pass is None:
+            self._pass = self._go(look)
+        try:
+            if self._missing_before and not self._targets.trouble:
+                return next(self._pass)
+        except StopIteration:
+            pass
+        self._pass, self._offered_all = None, True
+        return None
+
+    def next_due(self) -> float | None:
+        """Seconds until `next` may have something again; None when it need not be asked."""
+        return None if self._retry_at is None else max(0.0, self._retry_at - self._clock())
+
+    def decided(self) -> None:
+        """Nothing that was offered is under way any more: judge the pass if it has come to its end."""
+        if not self._running or not self._offered_all:
+            return
+        self._running = False
+        self.unreachable = self._seen_unreachable
+        missing = self.missing()
+        if self._whole(missing, self.unreachable):
+            self._wait_s = _RETRY_S[0]
+        elif missing < self._missing_before and missing > self.unreachable:
+            self._wait_s = _RETRY_S[0]
+            self.again()
+        else:
+            self._retry_at = self._clock() + self._wait_s
+            self._wait_s = min(2 * self._wait_s, _RETRY_S[1])
+
+    def _go(self, look: Look) -> Iterator[Change | None]:
+        images = self._catalogue.image_ids()
+        while page := list(islice(images, _PAGE)):
+            yield None
+            for image_id in self._targets.missing(page):
+                change = self._offer(image_id, look)
+                if change is None:
+                    self._seen_unreachable += 1
+                if change is not None or self._seen_unreachable % _STEP == 0:
+                    yield change
+
+    def _offer(self, image_id: ImageId, look: Look) -> Change | None:
+        """A file of the image that is there now."""
+        for path in self._catalogue.files_of([image_id]).get(image_id, ()):
+            key = self._roots.locate(path)
+            if key is None:
+                continue
+            with suppress(RootOffline, RulesUnread, OSError):
+                if (stamp := look(key)) is not None:
+                    return Change(ChangeKind.UPSERT, key, stamp)
+        return None
+
+
+def reconcile(catalogue: Catalogue, *indexes: Index) -> int:
+    """Take vectors without a file out of the answers, which a crash left there. Returns how many.
+
+    No search shows them meanwhile, as it shows files; but they would count as images that need no vector.
+    """
+    packed = bytearray()
+    for image_id in catalogue.image_ids():
+        packed += image_id
+    with_file = keys(np.frombuffer(packed, np.uint8).reshape(-1, ID_BYTES))
+    return sum(index.delete(list(_homeless(index, with_file))) for index in indexes)
+
+
+def _homeless(index: Index, with_file: npt.NDArray[np.bytes_]) -> Iterator[ImageId]:
+    """The images of an index that are not in a sorted array."""
+    images = index.ids()
+    while page := list(islice(images, _STRETCH)):
+        wanted = keys(pack_ids(page))
+        at = np.minimum(np.searchsorted(with_file, wanted), max(0, with_file.size - 1))
+        there = with_file[at] == wanted if with_file.size else np.zeros(len(page), dtype=np.bool_)
+        yield from (page[row] for row in np.flatnonzero(~there))

@@ -1,0 +1,67 @@
+"""What other threads ask of the indexing thread, which runs it between two batches."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from simd.errors import NotReady
+
+T = TypeVar("T")
+
+
+class Commands:
+    """A queue of calls; `run` and `post` may be called from any thread.
+
+    Args:
+        wake: called when there is one.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._queue: deque[Callable[[], None]] = deque()
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def run(self, command: Callable[[], T]) -> Future[T]:
+        """Run something, and have what it returns or raises.
+
+        Raises:
+            NotReady: the daemon is stopping.
+        """
+        future: Future[T] = Future()
+
+        def step() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(command())
+                except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it from the future
+                    future.set_exception(error)
+
+        with self._lock:
+            if self._closed:
+                raise NotReady("the daemon is stopping")
+            self._queue.append(step)
+        self._wake()
+        return future
+
+    def post(self, command: Callable[[], None]) -> None:
+        """Run something; nobody waits for it."""
+        self._queue.append(command)
+        self._wake()
+
+    def drain(self) -> None:
+        """Run all that is there; called by the indexing thread."""
+        while self._queue:
+            self._queue.popleft()()
+
+    def close(self) -> None:
+        """Refuse `run` from now on. What was accepted is there for the next `drain`."""
+        with self._lock:
+            self._closed = True
+
+    def __len__(self) -> int:
+        return len(self._queue)

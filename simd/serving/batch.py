@@ -1,0 +1,217 @@
+"""Many searches in one stream: what is ready together is embedded and scanned together. No gRPC here.
+
+    requests -> reader thread: begin -> decoding ... done -> ready -> finish, several at once -> answers
+
+A stream holds `IN_FLIGHT` searches at most, from before a request is read until its answer is taken, so a caller that
+does not take answers is not read from. Image bytes that wait, of all streams together, are bounded as well; they are
+let go before the answer is given out, so a slow caller holds up no other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from simd.errors import SimdError
+from simd.serving.queries import Found, Queries, Query, Started
+from simd.serving.subjects import ImageBytes
+
+IN_FLIGHT = 16
+"""So many searches of one stream at once: enough to keep decoders and backbone busy, few enough to let others in."""
+
+WAITING_BYTES = 64 << 20
+"""So many image bytes of all streams wait, and one picture of each stream that is larger."""
+
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One search of a stream, or why it cannot be one."""
+
+    tag: int
+    query: Query | SimdError
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to the search of this tag, or why there is none."""
+
+    tag: int
+    outcome: Found | BaseException
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Item:
+    tag: int
+    search: Started | SimdError
+    size: int
+
+
+class Budget:
+    """Bytes that may wait, shared by all streams.
+
+    Args:
+        limit: so many; a single greater thing is let in when nothing else waits.
+    """
+
+    def __init__(self, limit: int = WAITING_BYTES) -> None:
+        self._limit = limit
+        self._used = 0
+        self._freed = threading.Condition()
+
+    def take(self, size: int, wanted: Callable[[], bool]) -> bool:
+        """Wait for room; False once it is not wanted any more."""
+        with self._freed:
+            while self._used and self._used + size > self._limit:
+                if not wanted():
+                    return False
+                self._freed.wait(_POLL_S)
+            self._used += size
+        return True
+
+    def give_back(self, size: int) -> None:
+        """Room for others."""
+        if size:
+            with self._freed:
+                self._used -= size
+                self._freed.notify_all()
+
+
+class Batch:
+    """The searches of one stream.
+
+    Args:
+        queries: answers them.
+        budget: for their bytes.
+        in_flight: so many at once.
+    """
+
+    def __init__(self, queries: Queries, budget: Budget, in_flight: int = IN_FLIGHT) -> None:
+        self._queries = queries
+        self._budget = budget
+        self._free = in_flight
+        self._held: set[_Item] = set()
+        self._ready: deque[_Item] = deque()
+        self._read_all = False
+        self._closed = False
+        self._failure: BaseException | None = None
+        self._changed = threading.Condition()
+
+    def answers(self, requests: Iterator[Asked]) -> Iterator[Answered]:
+        """The answers, each as soon as it is there. Ends when all requests are answered, or after `close`.
+
+        Raises:
+            Abandoned: `close` was called while answers were being computed.
+            Whatever reading the requests, the backbone or the index raised.
+        """
+        threading.Thread(target=self._read, args=(requests,), name="batch-reader", daemon=True).start()
+        try:
+            while items := self._take():
+                for answered in self._finish(items):
+                    yield answered
+                    self._release()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Nobody waits any more: read nothing, and give up what has begun. Safe to call from any thread, and again."""
+        with self._changed:
+            self._closed = True
+            held = list(self._held)
+            self._held.clear()
+            self._changed.notify_all()
+        for item in held:
+            self._let_go(item)
+
+    def _alive(self) -> bool:
+        return not self._closed
+
+    def _read(self, requests: Iterator[Asked]) -> None:
+        failure: BaseException | None = None
+        try:
+            while self._enter() and (asked := next(requests, None)) is not None:
+                if not self._begin(asked):
+                    break
+        except BaseException as error:  # noqa: BLE001 - it is raised where the answers are taken
+            failure = error
+        with self._changed:
+            self._read_all, self._failure = True, failure
+            self._changed.notify_all()
+
+    def _enter(self) -> bool:
+        """Wait until one more may be read."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._free or self._closed)
+            self._free -= 1
+            return not self._closed
+
+    def _release(self) -> None:
+        with self._changed:
+            self._free += 1
+            self._changed.notify_all()
+
+    def _begin(self, asked: Asked) -> bool:
+        size = _size(asked.query)
+        if not self._budget.take(size, self._alive):
+            return False
+        item = _Item(asked.tag, self._begun(asked.query), size)
+        with self._changed:
+            if not self._closed:
+                self._held.add(item)
+                size = 0
+        if size:
+            self._let_go(item)
+        elif isinstance(item.search, Started):
+            item.search.when_ready(lambda: self._is_ready(item))
+        else:
+            self._is_ready(item)
+        return True
+
+    def _begun(self, query: Query | SimdError) -> Started | SimdError:
+        if isinstance(query, SimdError):
+            return query
+        try:
+            return self._queries.begin(query)
+        except SimdError as error:
+            return error
+
+    def _is_ready(self, item: _Item) -> None:
+        with self._changed:
+            self._ready.append(item)
+            self._changed.notify_all()
+
+    def _take(self) -> list[_Item]:
+        """Wait for what is ready, and take all of it; nothing at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._ready or (self._read_all and not self._held))
+            if self._failure is not None:
+                raise self._failure
+            items = [] if self._closed else list(self._ready)
+            self._ready.clear()
+            return items
+
+    def _finish(self, items: list[_Item]) -> Iterator[Answered]:
+        found = iter(self._queries.finish([i.search for i in items if isinstance(i.search, Started)], self._alive))
+        answered = [
+            Answered(item.tag, next(found) if isinstance(item.search, Started) else item.search) for item in items
+        ]
+        with self._changed:
+            mine = [item for item in items if item in self._held]
+            self._held.difference_update(mine)
+        for item in mine:
+            self._budget.give_back(item.size)
+        return iter(answered)
+
+    def _let_go(self, item: _Item) -> None:
+        if isinstance(item.search, Started):
+            item.search.cancel()
+        self._budget.give_back(item.size)
+
+
+def _size(query: Query | SimdError) -> int:
+    if isinstance(query, Query) and isinstance(query.subject, ImageBytes):
+        return len(query.subject.data)
+    return 0

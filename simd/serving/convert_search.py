@@ -1,0 +1,107 @@
+"""Between the messages of SearchService and the nouns inside."""
+
+from __future__ import annotations
+
+import numpy as np
+from google.rpc import status_pb2
+
+from simd.errors import InvalidRequest
+from simd.serving import convert
+from simd.serving.matcher import Match
+from simd.serving.queries import Comparison, Found, Query, blaming
+from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
+from simd.v1 import search_service_pb2
+
+
+def query_of(request: search_service_pb2.SearchRequest) -> Query:
+    """What a search request asks for.
+
+    Raises:
+        InvalidRequest: no query is set, or an image id is malformed.
+    """
+    return Query(
+        subject=subject_of(request),
+        limit=request.limit,
+        min_similarity=request.min_similarity if request.HasField("min_similarity") else None,
+        path_prefix=convert.prefix_of(request.path_prefix, request.path_prefix_bytes),
+        exact=request.exact,
+    )
+
+
+def subject_of(request: search_service_pb2.SearchRequest | search_service_pb2.Subject) -> Subject:
+    """What picture a request names.
+
+    Raises:
+        InvalidRequest: none, or a path or an image id that is malformed.
+    """
+    match request.WhichOneof("query"):
+        case "image":
+            return ImageBytes(request.image)
+        case "path":
+            return ServerPath(convert.checked(request.path.encode(), "path"))
+        case "path_bytes":
+            return ServerPath(convert.checked(request.path_bytes, "path"))
+        case "image_id":
+            return StoredImage(convert.image_id_of(request.image_id))
+        case "vector":
+            return GivenVector(np.array(request.vector.values, dtype=np.float32))
+        case _:
+            raise InvalidRequest(
+                "the request has no query", field="query", remedy="set image, path, image_id or vector"
+            )
+
+
+def compared_of(request: search_service_pb2.CompareRequest) -> tuple[Subject, Subject]:
+    """What two pictures a request names.
+
+    Raises:
+        InvalidRequest: as `subject_of`; the field begins with `first.` or `second.`.
+    """
+    with blaming("first"):
+        first = subject_of(request.first)
+    with blaming("second"):
+        return first, subject_of(request.second)
+
+
+def found_to(found: Found) -> search_service_pb2.SearchResponse:
+    """The answer to a search."""
+    took = found.took
+    return search_service_pb2.SearchResponse(
+        matches=[_match_to(match) for match in found.matches],
+        searched=found.searched,
+        exact=found.exact,
+        took=search_service_pb2.Took(
+            decode_ms=took.decode_ms,
+            featurize_ms=took.featurize_ms,
+            search_ms=took.search_ms,
+            total_ms=took.total_ms,
+        ),
+    )
+
+
+def _match_to(match: Match) -> search_service_pb2.Match:
+    texts, exact = convert.paths_to(match.paths[: convert.MAX_PATHS])
+    return search_service_pb2.Match(
+        image_id=match.hit.image_id.hex(),
+        path=texts[0],
+        path_bytes=convert.exact_of(match.paths[0], texts[0]),
+        paths=texts,
+        paths_bytes=exact,
+        path_count=len(match.paths),
+        distance=match.hit.distance,
+        similarity=match.hit.similarity,
+        width=match.facts.width if match.facts else 0,
+        height=match.facts.height if match.facts else 0,
+    )
+
+
+def compared_to(comparison: Comparison) -> search_service_pb2.CompareResponse:
+    """The answer to a comparison."""
+    return search_service_pb2.CompareResponse(
+        distance=comparison.distance, similarity=comparison.similarity, same=comparison.same
+    )
+
+
+def failure_to(status: status_pb2.Status) -> search_service_pb2.Failure:
+    """An error that is an answer."""
+    return search_service_pb2.Failure(code=status.code, message=status.message, details=status.details)

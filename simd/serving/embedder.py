@@ -1,0 +1,224 @@
+"""From what the caller names to its vector. No gRPC here.
+
+    image bytes ------------------> known? -> its stored vector -----------------\\
+    path -> inside a root? -> known? -> ...or its bytes, as above                 > Embedded
+    image_id ---------------------> its stored vector, or NotFound --------------/
+    vector -----------------------> checked, normalised -------------------------/
+
+A picture that is already indexed costs no inference: its vector is looked up by the hash of its bytes. All others are
+decoded by workers, each on its own, and embedded together.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simd.errors import Abandoned, InvalidRequest, NotFound, NotReady
+from simd.serving.ports import Catalogue, Decoder, Decoding
+from simd.serving.rootfiles import RootFiles
+from simd.serving.served import Served
+from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
+from simd.types import ImageId, Pixels, Vector, image_id_of
+from simd.vectors.metric import NORM_TOLERANCE, normalise
+
+_POLL_S = 0.05
+
+Alive = Callable[[], bool]
+"""Whether somebody still waits for the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Milliseconds by stage; 0 for a stage that was not needed."""
+
+    decode_ms: float = 0.0
+    featurize_ms: float = 0.0
+    search_ms: float = 0.0
+    total_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A vector, float32 `(dimension,)`; the image that its bytes are, where they are known; what it took."""
+
+    vector: Vector
+    image_id: ImageId | None = None
+    took: Took = Took()
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A picture that is being decoded. `at` is when that began, `before_ms` what was spent before, on reading it."""
+
+    decoding: Decoding
+    image_id: ImageId
+    at: float
+    before_ms: float = 0.0
+
+
+class Embedder:
+    """Embeds what is asked for; safe to use from any thread.
+
+    Args:
+        catalogue: which image a file is.
+        decoder: for images that are not indexed.
+        files: reads files inside roots.
+        clock: seconds, for the times reported.
+    """
+
+    def __init__(self, *, catalogue: Catalogue, decoder: Decoder, files: RootFiles, clock: Callable[[], float]) -> None:
+        self._catalogue = catalogue
+        self._decoder = decoder
+        self._files = files
+        self._clock = clock
+        self._counting = threading.Lock()
+        self._pictures = 0
+
+    def begin(self, served: Served, subject: Subject) -> Embedded | Begun:
+        """The vector, if it costs nothing, else a decoding under way.
+
+        Raises:
+            InvalidRequest: a path or a vector that cannot be.
+            ImageRejected: a file that cannot be read.
+            NotFound: no such image, or no such file.
+        """
+        match subject:
+            case GivenVector(vector):
+                return Embedded(_normalised(served, vector))
+            case StoredImage(image_id):
+                stored = served.index.vector(image_id)
+                if stored is None:
+                    raise NotFound(f"no image {image_id.hex()} is indexed", field="image_id")
+                return Embedded(stored, image_id)
+            case ServerPath(path):
+                return self._of_path(served, path)
+            case ImageBytes(data):
+                return self._of_bytes(served, data)
+
+    def finish(
+        self, served: Served, starts: Sequence[Embedded | Begun | BaseException], alive: Alive
+    ) -> list[Embedded | BaseException]:
+        """The vectors; what was decoded goes through the backbone together. One that fails has its error as result.
+
+        Args:
+            served: the one that `begin` was given.
+            starts: what `begin` gave, or its error.
+            alive: asked while a picture is being decoded.
+
+        Raises:
+            ModelError: the backbone failed.
+            Abandoned: `alive` said no; decodings under way are cancelled.
+        """
+        with self._counted(sum(isinstance(start, Begun) for start in starts)):
+            try:
+                return self._finish(served, starts, alive)
+            except Abandoned:
+                for start in starts:
+                    if isinstance(start, Begun):
+                        start.decoding.cancel()
+                raise
+
+    def _finish(
+        self, served: Served, starts: Sequence[Embedded | Begun | BaseException], alive: Alive
+    ) -> list[Embedded | BaseException]:
+        found = [self._decoded(start, served, alive) if isinstance(start, Begun) else start for start in starts]
+        pictures = [one for one in found if isinstance(one, _Picture)]
+        if not pictures:
+            return [one for one in found if not isinstance(one, _Picture)]
+        still(alive)
+        begun = self._clock()
+        pixels = np.stack([picture.pixels for picture in pictures])
+        vectors = served.featurizer.embed(pixels, alone=self._pictures == 1)
+        featurize_ms = (self._clock() - begun) * 1e3
+        embedded = iter(
+            Embedded(vector, picture.image_id, Took(decode_ms=picture.decode_ms, featurize_ms=featurize_ms))
+            for picture, vector in zip(pictures, vectors, strict=True)
+        )
+        return [next(embedded) if isinstance(one, _Picture) else one for one in found]
+
+    @contextmanager
+    def _counted(self, pictures: int) -> Iterator[None]:
+        """Know how many pictures are on their way: a single one may have all cores, several share them."""
+        with self._counting:
+            self._pictures += pictures
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._pictures -= pictures
+
+    def _of_path(self, served: Served, path: bytes) -> Embedded | Begun:
+        begun = self._clock()
+        real = self._files.resolve(path)
+        known = self._catalogue.image_at(path) or self._catalogue.image_at(real)
+        stored = served.index.vector(known, deleted=True) if known else None
+        if stored is not None:
+            return Embedded(stored, known)
+        data = self._files.read(real)
+        reading_ms = (self._clock() - begun) * 1e3
+        start = self._of_bytes(served, data)
+        return start if isinstance(start, Embedded) else replace(start, before_ms=reading_ms)
+
+    def _of_bytes(self, served: Served, data: bytes) -> Embedded | Begun:
+        begun = self._clock()
+        image_id = image_id_of(data)
+        stored = served.index.vector(image_id, deleted=True)
+        if stored is not None:
+            return Embedded(stored, image_id)
+        return Begun(self._decoder.submit_bytes(data, served.size), image_id, begun)
+
+    def _decoded(self, start: Begun, served: Served, alive: Alive) -> _Picture | BaseException:
+        try:
+            while not start.decoding.done():
+                try:
+                    start.decoding.exception(timeout=_POLL_S)
+                except TimeoutError:
+                    still(alive)
+            error = start.decoding.exception()
+        except CancelledError:
+            return NotReady("the daemon is stopping")
+        if error is not None:
+            return error
+        pixels = start.decoding.result().pictures[served.size]
+        return _Picture(pixels, start.image_id, start.before_ms + (self._clock() - start.at) * 1e3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Picture:
+    """A decoded picture."""
+
+    pixels: Pixels
+    image_id: ImageId
+    decode_ms: float
+
+
+def _normalised(served: Served, vector: Vector) -> Vector:
+    if vector.shape != (served.index.dimension,):
+        raise InvalidRequest(
+            f"the vector has {vector.size} values, the dimension of the model {served.model.name}, which answers now, "
+            f"is {served.index.dimension}",
+            field="vector",
+            remedy="send an embedding of this model",
+        )
+    # In float64, where no square of a float32 overflows or vanishes.
+    norm = float(np.linalg.norm(vector.astype(np.float64)))
+    if not np.isfinite(norm) or norm == 0.0:
+        raise InvalidRequest("the vector must be finite and not all zero", field="vector")
+    # One that came out of the index goes back in as it is: it is then exactly 0 away from itself.
+    return vector if abs(norm - 1.0) <= NORM_TOLERANCE else normalise(vector)
+
+
+def still(alive: Alive) -> None:
+    """Go on only for somebody.
+
+    Raises:
+        Abandoned: nobody waits.
+    """
+    if not alive():
+        raise Abandoned("nobody waits for the answer any more")

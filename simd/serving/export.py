@@ -1,0 +1,54 @@
+"""Every image with its embedding and its files, portion by portion. No gRPC here.
+
+The index is held only while the export begins: its snapshot stays good, so a slow reader keeps nobody waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from simd.serving.embedder import still
+from simd.serving.ports import Catalogue, ModelInfo
+from simd.serving.served import Serving
+from simd.types import Embedding
+
+_PORTION_BYTES = 512 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """An image's embedding, and where the image is, sorted and never empty."""
+
+    embedding: Embedding
+    paths: tuple[bytes, ...]
+
+
+class Export:
+    """An export that has begun.
+
+    Args:
+        serving: holds the index.
+        catalogue: where the files are.
+    """
+
+    def __init__(self, serving: Serving, catalogue: Catalogue) -> None:
+        with serving.use() as served:
+            self.model: ModelInfo = served.model
+            self.total = len(served.index)
+            self._embeddings = served.index.embeddings()
+            self._at_once = max(1, _PORTION_BYTES // (4 * served.index.dimension))
+        self._catalogue = catalogue
+
+    def portions(self, alive: Callable[[], bool]) -> Iterator[list[Exported]]:
+        """The images in the order of their ids; one that has no file is left out.
+
+        Raises:
+            Abandoned: `alive` said no.
+        """
+        while portion := list(islice(self._embeddings, self._at_once)):
+            still(alive)
+            files = self._catalogue.files_of([embedding.image_id for embedding in portion])
+            found = ((embedding, files.get(embedding.image_id, ())) for embedding in portion)
+            yield [Exported(embedding, tuple(paths)) for embedding, paths in found if paths]

@@ -1,0 +1,109 @@
+"""From vectors to the images that look like them, with their files and facts. No gRPC here."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simd.serving.embedder import Alive, still
+from simd.serving.ports import Catalogue
+from simd.serving.served import Served
+from simd.types import Hit, ImageFacts, ImageId, Vector
+
+_WIDEN = (1, 4, 16)
+"""Ask for so many times the limit, one after the other, while images that lost their file leave the answer short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What answers a query: `limit` at most, of images under `path_prefix` (b"" is everywhere), `floor` the least
+    similarity, and whether it must be proved that nothing nearer was missed."""
+
+    limit: int
+    floor: float
+    path_prefix: bytes
+    exact: bool
+
+    @property
+    def kind(self) -> tuple[int, bytes, bool]:
+        """Queries of one kind can share a scan."""
+        return self.limit, self.path_prefix, self.exact
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One answer. `paths` is sorted, those under the query's prefix first, and never empty."""
+
+    hit: Hit
+    paths: tuple[bytes, ...]
+    facts: ImageFacts | None
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The matches, nearest first; how many vectors were considered; whether nothing can have been missed."""
+
+    matches: tuple[Match, ...]
+    searched: int
+    exact: bool
+
+
+class Matcher:
+    """Finds matches; safe to use from any thread.
+
+    Args:
+        catalogue: where the files are.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    def nearest(self, served: Served, asked: Sequence[tuple[Terms, Vector]], alive: Alive) -> list[Nearest]:
+        """What is nearest to each vector, in the same order; queries of one kind share a scan.
+
+        Raises:
+            Abandoned: `alive` said no.
+        """
+        kinds: dict[tuple[int, bytes, bool], list[int]] = defaultdict(list)
+        for at, (terms, _) in enumerate(asked):
+            kinds[terms.kind].append(at)
+        found: dict[int, Nearest] = {}
+        for (_, path_prefix, _), places in kinds.items():
+            among = self._catalogue.images_under(path_prefix) if path_prefix else None
+            found |= self._of_a_kind(served, {at: asked[at] for at in places}, among, alive)
+        return [found[at] for at in range(len(asked))]
+
+    def _of_a_kind(
+        self, served: Served, asked: dict[int, tuple[Terms, Vector]], among: Collection[ImageId] | None, alive: Alive
+    ) -> dict[int, Nearest]:
+        """An image may have lost its file while its vector is still on its way out: then more are asked for."""
+        found: dict[int, Nearest] = {}
+        for factor in _WIDEN:
+            left = [at for at in asked if at not in found]
+            if not left:
+                break
+            still(alive)
+            terms = asked[left[0]][0]
+            k = terms.limit * factor
+            answers = served.index.search(np.stack([asked[at][1] for at in left]), k, among=among, exact=terms.exact)
+            for at, answer in zip(left, answers, strict=True):
+                near = [hit for hit in answer.hits if hit.similarity >= asked[at][0].floor]
+                matches = self._with_files(near, terms.path_prefix)
+                if len(matches) >= terms.limit or len(near) < k or factor == _WIDEN[-1]:
+                    found[at] = Nearest(tuple(matches[: terms.limit]), answer.searched, answer.exact)
+        return found
+
+    def _with_files(self, hits: Sequence[Hit], prefix: bytes) -> list[Match]:
+        ids = [hit.image_id for hit in hits]
+        files = self._catalogue.files_of(ids)
+        facts = self._catalogue.facts_of(ids)
+        found = ((hit, files.get(hit.image_id, ())) for hit in hits)
+        return [Match(hit, _ordered(paths, prefix), facts.get(hit.image_id)) for hit, paths in found if paths]
+
+
+def _ordered(paths: Sequence[bytes], prefix: bytes) -> tuple[bytes, ...]:
+    under = prefix.rstrip(b"/") + b"/"
+    return tuple(sorted(paths, key=lambda path: (path != prefix and not path.startswith(under), path)))

@@ -1,0 +1,210 @@
+"""Metrics for Prometheus: calls and searches as they happen, everything else as it is when somebody asks.
+
+One registry, owned by `Metrics`; nothing is global. A scrape reads what `status` reads: it takes no lock that indexing
+holds for long, and what cannot be read now (the store is damaged) is left out. Labels have few values: methods that
+exist, status codes, reasons, roots. Seconds, bytes and counts are the units. `prometheus_client` is imported here only,
+and this module only when metrics are asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from simd import __version__
+from simd.errors import ConfigError, SimdError
+from simd.serving.address import TcpAddress
+from simd.serving.convert import clean, text_of
+from simd.serving.embedder import Took
+from simd.serving.readiness import Readiness, Services
+
+log = logging.getLogger(__name__)
+
+_CALLS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
+_SEARCH_S = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1.0, 2.0, 5.0)
+
+Gauge = tuple[str, str, float]
+"""Name, help, value."""
+
+
+class Metrics:
+    """Counts, and tells.
+
+    Args:
+        readiness: where the services are.
+        clock: seconds that only go forward.
+    """
+
+    def __init__(self, readiness: Readiness, clock: Callable[[], float] = time.monotonic) -> None:
+        self.registry = CollectorRegistry()
+        self._calls = Counter("simd_requests", "Calls answered.", ("method", "code"), registry=self.registry)
+        self._seconds = Histogram(
+            "simd_request_seconds", "How long calls took.", ("method",), buckets=_CALLS_S, registry=self.registry
+        )
+        self._stages = Histogram(
+            "simd_search_seconds",
+            "How long the stages of searches took; a stage that was not needed is not counted.",
+            ("stage",),
+            buckets=_SEARCH_S,
+            registry=self.registry,
+        )
+        self.registry.register(_Reading(readiness, clock))
+        ProcessCollector(registry=self.registry)
+
+    def answered(self, method: str, code: str, seconds: float) -> None:
+        """See `Meter`."""
+        self._calls.labels(method, code).inc()
+        self._seconds.labels(method).observe(seconds)
+
+    def searched(self, took: Took) -> None:
+        """See `Meter`."""
+        for stage, ms in (
+            ("decode", took.decode_ms), ("featurize", took.featurize_ms), ("search", took.search_ms),
+            ("total", took.total_ms),
+        ):  # fmt: skip
+            if ms > 0:
+                self._stages.labels(stage).observe(ms / 1000)
+
+
+class MetricsServer:
+    """Answers `GET /metrics` on a loopback address, from the constructor to `close`.
+
+    Raises:
+        ConfigError: the address cannot be bound.
+    """
+
+    def __init__(self, metrics: Metrics, address: TcpAddress) -> None:
+        try:
+            self._server, self._thread = start_http_server(address.port, address.host, metrics.registry)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot serve metrics on {address.target}: {error.strerror}",
+                field="metrics_listen",
+                remedy="choose a port that is free",
+            ) from error
+        self.address = TcpAddress(address.host, self._server.server_port)
+        log.info("metrics on http://%s/metrics", self.address.target)
+
+    def close(self) -> None:
+        """Answer no more."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Reading(Collector):
+    """Reads the daemon whenever it is asked."""
+
+    def __init__(self, readiness: Readiness, clock: Callable[[], float]) -> None:
+        self._readiness = readiness
+        self._clock = clock
+        self._started = clock()
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing, so that registering reads nothing."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Everything there is to tell now."""
+        services, _ = self._readiness.current
+        yield InfoMetricFamily("simd_build", "The version that runs.", {"version": __version__})
+        yield from _gauges(
+            ("ready", "Whether searches are answered.", float(services is not None)),
+            ("uptime_seconds", "Since the start.", self._clock() - self._started),
+        )
+        if services is None:
+            return
+        for read in (_progress, _files, _roots, _model, _switch, _decoders):
+            try:
+                yield from list(read(services))
+            except SimdError as error:
+                log.warning("metrics are incomplete: %s", error)
+
+
+def _gauges(*values: Gauge) -> Iterator[Metric]:
+    for name, text, value in values:
+        yield GaugeMetricFamily(f"simd_{name}", text, value)
+
+
+def _by(name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -> Metric:
+    family = GaugeMetricFamily(f"simd_{name}", text, labels=[label])
+    for of, value in values:
+        family.add_metric([of], value)
+    return family
+
+
+def _progress(services: Services) -> Iterator[Metric]:
+    progress = services.ingest.progress()
+    yield from _gauges(
+        ("pending", "Files not yet decided, and scans not yet ended.", progress.pending),
+        ("paused", "Whether indexing is paused.", progress.pause.paused),
+        ("scanning", "Whether a root is being scanned.", progress.scanning),
+        ("images_per_second", "How fast files are decided now.", progress.images_per_s),
+        ("eta_seconds", "Until nothing is pending; 0 if that is unknown.", progress.eta_s),
+    )
+    yield _by("queue", "Files that wait, by what for.", "kind", services.ingest.queues().items())
+    yield CounterMetricFamily("simd_files_decided", "Files indexed, refused, or found to be gone.", progress.decided)
+
+
+def _files(services: Services) -> Iterator[Metric]:
+    counts = services.ledger.counts()
+    yield from _gauges(
+        ("images", "Images that have a file.", counts.images), ("files", "Files whose image is indexed.", counts.files)
+    )
+    yield _by("rejected_files", "Files not indexed, by reason.", "reason", counts.failed_by_reason.items())
+
+
+def _roots(services: Services) -> Iterator[Metric]:
+    roots = [(clean(text_of(status.root.path)), status) for status in services.ingest.roots()]
+    yield _by("root_online", "Whether a root can be read.", "root", ((path, s.online) for path, s in roots))
+    yield _by("root_files", "Indexed files of a root.", "root", ((path, s.files) for path, s in roots))
+    yield _by(
+        "root_polled", "Whether a root is scanned at a short period.", "root",
+        ((path, s.watching == "polling") for path, s in roots),
+    )  # fmt: skip
+    yield _by(
+        "root_last_scan_timestamp_seconds", "When a root was last scanned to the end.", "root",
+        ((path, s.last_scan) for path, s in roots if s.last_scan is not None),
+    )  # fmt: skip
+
+
+def _model(services: Services) -> Iterator[Metric]:
+    with services.serving.use() as served:
+        stats = served.index.stats()
+    model, device = served.model, served.device
+    yield InfoMetricFamily("simd_model", "What answers.", {"name": model.name, "fingerprint": model.fingerprint[:16]})
+    yield InfoMetricFamily(
+        "simd_device", "What indexing computes on.", {"device": device.device, "engine": device.engine}
+    )
+    rows = stats.vectors + stats.dead
+    yield from _gauges(
+        ("index_vectors", "Vectors in the answers.", stats.vectors),
+        ("index_dead", "Vectors kept that are in no answer.", stats.dead),
+        ("index_dead_ratio", "Of all vectors, those in no answer.", stats.dead / rows if rows else 0.0),
+        ("index_disk_bytes", "What the index takes on the disk.", stats.disk_bytes),
+    )
+    yield _by("index_detail", "More of the index.", "of", stats.details.items())
+
+
+def _switch(services: Services) -> Iterator[Metric]:
+    if (switch := services.switch()) is not None:
+        yield from _gauges(
+            ("model_switch_done", "Images in the new model's index.", switch.done),
+            ("model_switch_total", "Images that it will hold.", switch.total),
+            ("model_switch_unreachable", "Images that cannot be read now.", switch.unreachable),
+        )
+
+
+def _decoders(services: Services) -> Iterator[Metric]:
+    family = CounterMetricFamily(
+        "simd_decode_workers_lost", "Decode workers that crashed or were killed for a limit.", labels=["pool"]
+    )
+    for pool, lost in services.workers_lost().items():
+        family.add_metric([pool], lost)
+    yield family

@@ -1,0 +1,185 @@
+"""Pause and resume, bounded queues, order and progress: what keeps indexing from being a nuisance."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from simd.indexing.backlog import Backlog, Urgency
+from simd.types import FileKey, PauseState, image_id_of
+from tests.indexing.bench import Bench
+
+SOME_ENTRIES = 5_000
+"""Bytes: room for seven files in a backlog."""
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """The room, not started yet, with little room in its backlog."""
+    made = Bench(tmp_path, backlog=Backlog(scan_bytes=SOME_ENTRIES, event_bytes=SOME_ENTRIES))
+    yield made
+    made.close()
+
+
+def write_some(bench: Bench, count: int, folder: str = "") -> None:
+    """Files, the first one newest."""
+    for number in range(count):
+        path = bench.write(f"{folder}{number}.png", b"picture %s %d" % (folder.encode(), number))
+        os.utime(path, ns=(0, (10_000 - number) * 10**9))
+
+
+def test_f15_while_paused_nothing_is_decoded_and_nothing_is_forgotten(bench: Bench) -> None:
+    write_some(bench, 3)
+    bench.start().settle()
+    bench.ingest.pause()
+    bench.write("by event.png", b"by event")
+    bench.until(lambda: bench.ingest.progress().pending > 0)
+    bench.write("by scan.png", b"by scan")
+    assert bench.ingest.scan([], retry_rejected=False).changed >= 1
+    progress = bench.ingest.progress()
+    assert progress.pause == PauseState(True) and progress.pending >= 1 and progress.eta_s == 0.0
+    assert (bench.decoder.decoded, bench.backbone.embedded) == (3, 3)
+    assert len(bench.files()) == 3
+    assert bench.ingest.resume() and not bench.ingest.resume()
+    bench.until(lambda: bench.ingest.progress().pending == 0)
+    assert sorted(bench.files()) == ["0.png", "1.png", "2.png", "by event.png", "by scan.png"]
+
+
+def test_while_paused_deleted_files_leave_the_answers_at_once(bench: Bench) -> None:
+    write_some(bench, 4)
+    bench.start().settle()
+    bench.ingest.pause()
+    (bench.root / "0.png").unlink()
+    bench.until(lambda: "0.png" not in bench.files())
+    report = bench.ingest.remove([os.fsencode(bench.root / "1.png")], [])
+    assert report.files == 1 and sorted(bench.files()) == ["2.png", "3.png"]
+
+
+def test_while_paused_a_file_that_is_asked_for_is_indexed(bench: Bench) -> None:
+    write_some(bench, 2)
+    bench.ingest.pause()
+    bench.start()
+    paths = [os.fsencode(bench.write(name, name.encode())) for name in ("asked for", "bad one")]
+    report = bench.ingest.add(paths)
+    assert report.added == 1 and len(report.rejected) == 1
+    assert list(bench.files()) == ["asked for"]
+    other = bench.root.parent / "other"
+    other.mkdir()
+    (other / "a.png").write_bytes(b"in a folder")
+    assert bench.ingest.add([os.fsencode(other)]).queued == 1
+    assert bench.backbone.embedded == 1, "a folder is queued, and what is queued waits"
+
+
+def test_a_pause_outlasts_a_restart_and_ends_when_its_time_is_over(bench: Bench, tmp_path: Path) -> None:
+    bench.ingest.pause()
+    again = Bench(tmp_path)
+    try:
+        again.write("a.png", b"a picture")
+        again.start()
+        again.until(lambda: again.ingest.progress().pending > 0)
+        assert again.ingest.progress().pause.paused and again.backbone.embedded == 0
+        again.ingest.pause(0.2)
+        again.until(lambda: list(again.files()) == ["a.png"])
+        assert again.ingest.progress().pause == PauseState(False)
+    finally:
+        again.close()
+
+
+def test_while_paused_a_scan_that_finds_more_than_there_is_room_for_ends_all_the_same(bench: Bench) -> None:
+    bench.ingest.pause()
+    bench.start()
+    write_some(bench, 50)
+    report = bench.ingest.scan([], retry_rejected=False)
+    assert report.seen == 50 and len(bench.backlog) < 20
+    bench.ingest.resume()
+    bench.until(lambda: bench.ingest.progress().pending == 0)
+    assert len(bench.files()) == 50 and bench.backbone.embedded == 50
+
+
+def test_p15_a_flood_of_events_is_bounded_and_nothing_of_it_is_lost(bench: Bench) -> None:
+    bench.start().settle()
+    bench.index.full = True
+    bench.write("first.png", b"this one waits for room on the disk")
+    bench.until(lambda: bench.index.refused > 0)
+    write_some(bench, 300, "burst/")
+    bench.index.full = False
+    bench.until(lambda: len(bench.files()) == 301)
+    assert bench.backbone.embedded == 301
+
+
+def test_of_a_backlog_the_newest_files_are_indexed_first(tmp_path: Path) -> None:
+    roomy = Bench(tmp_path)
+    try:
+        write_some(roomy, 30)
+        roomy.ingest.pause()
+        roomy.start()
+        roomy.ingest.scan([], retry_rejected=False)
+        roomy.until(lambda: len(roomy.backlog) == 30)
+        roomy.ingest.resume()
+        roomy.settle()
+        assert roomy.decoder.asked == [f"{number}.png" for number in range(30)]
+    finally:
+        roomy.close()
+
+
+def test_p7_status_answers_while_a_scan_is_held_up_and_the_loop_is_stuck(bench: Bench) -> None:
+    bench.index.full = True
+    write_some(bench, 100)
+    bench.start()
+    bench.until(lambda: bench.index.refused > 1 and len(bench.backlog) >= 7)
+    with ThreadPoolExecutor(8) as watchers:
+        answers = [watchers.submit(lambda: (bench.ingest.progress(), bench.ingest.roots())) for _ in range(50)]
+        for answer in answers:
+            progress, [root] = answer.result(timeout=10)
+            assert progress.scanning and progress.pending > 7
+            assert "no room" in root.detail
+    bench.index.full = False
+    bench.until(lambda: bench.ingest.progress().pending == 0)
+    assert len(bench.files()) == 100
+
+
+def test_f14_progress_tells_how_much_is_done_how_fast_and_what_is_left(bench: Bench) -> None:
+    bench.start().settle()
+    assert bench.ingest.progress().decided == 0
+    write_some(bench, 20)
+    bench.write("bad.png", b"bad one")
+    bench.settle()
+    (bench.root / "0.png").unlink()
+    bench.settle()
+    progress = bench.ingest.progress()
+    assert progress.decided >= 22, "what an event and a scan both tell may count twice"
+    assert (progress.pending, progress.images_per_s, progress.eta_s) == (0, 0.0, 0.0)
+
+
+def test_nobody_waits_for_ever_for_a_file_that_is_taken_out_meanwhile(bench: Bench) -> None:
+    bench.start().settle()
+    bench.index.full = True
+    bench.write("first.png", b"this one waits for room on the disk")
+    bench.until(lambda: bench.index.refused > 0)
+    path = os.fsencode(bench.write("a.png", b"a picture"))
+    with ThreadPoolExecutor(2) as callers:
+        removed = callers.submit(lambda: bench.ingest.remove([path], []))
+        added = callers.submit(lambda: bench.ingest.add([path]))
+        bench.index.full = False
+        removed.result(timeout=20)
+        assert added.result(timeout=20).added in (0, 1)
+
+
+def test_nobody_waits_for_ever_for_a_file_whose_root_goes_away(bench: Bench) -> None:
+    bench.start().settle()
+    path = os.fsencode(bench.write("a.png", b"growing for ever"))
+    key = FileKey(bench.ingest.roots()[0].root.root_id, b"a.png")
+    done = threading.Event()
+    with ThreadPoolExecutor(1) as callers:
+        answer = callers.submit(lambda: bench.ingest.add([path]))
+        answer.add_done_callback(lambda _: done.set())
+        bench.until(lambda: bench.indexer.outcomes.urgency(key) is Urgency.REQUEST)
+        bench.root.rename(bench.root.with_name("elsewhere"))
+        report = answer.result(timeout=20)
+        assert report.added == 0 and len(report.rejected) == 1
+    assert done.is_set() and not bench.index.contains(image_id_of(b"growing for ever"))

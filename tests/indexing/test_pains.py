@@ -1,0 +1,220 @@
+"""What makes people lose trust in a watched folder, one test for each: nothing is lost, forgotten or done twice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simd.indexing.deletions import Deletions
+from simd.types import Change, ChangeKind, FileKey, image_id_of
+from tests.indexing.bench import Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """The room, not started yet."""
+    made = Bench(tmp_path)
+    yield made
+    made.close()
+
+
+def fill(bench: Bench, count: int, folder: str = "") -> None:
+    for number in range(count):
+        bench.write(f"{folder}{number}.png", b"picture %s %d" % (folder.encode(), number))
+
+
+def detail(bench: Bench) -> str:
+    return bench.ingest.roots()[0].detail
+
+
+def restarted(bench: Bench) -> Bench:
+    """The room as it is after the daemon was started again."""
+    bench.ingest.stop()
+    return Bench(bench.root.parent, index=bench.index)
+
+
+class TestMassDeletionByEvents:
+    def test_p1_rm_r_of_most_of_a_root_stops_half_way_and_is_held_and_shown(self, bench: Bench) -> None:
+        fill(bench, 300)
+        bench.start().settle()
+        for path in list(bench.root.iterdir())[1:]:
+            path.unlink()
+        bench.until(lambda: "known files are gone" in detail(bench))
+        bench.settle()
+        left = len(bench.files())
+        assert 100 <= left <= 151, "at most half of them left the answers before anybody noticed"
+        assert f"besides {300 - left} that were deleted one by one before" in detail(bench)
+        for _ in range(2):
+            assert len(bench.settle().files()) == left, "no scan forgets what went before"
+        root = os.fsencode(bench.root)
+        assert bench.ingest.scan([root], retry_rejected=False, confirm_deletes=True).deleted == left - 1
+        bench.until(lambda: len(bench.files()) == 1)
+        assert bench.settle() and detail(bench) == ""
+
+    def test_p1_files_that_come_back_cost_no_inference_and_end_the_hold(self, bench: Bench, tmp_path: Path) -> None:
+        fill(bench, 250)
+        bench.start().settle()
+        shutil.copytree(bench.root, tmp_path / "backup")
+        for path in list(bench.root.iterdir())[1:]:
+            path.unlink()
+        bench.until(lambda: "are gone" in detail(bench))
+        shutil.copytree(tmp_path / "backup", bench.root, dirs_exist_ok=True)
+        bench.until(lambda: len(bench.files()) == 250)
+        assert bench.settle().backbone.embedded == 250 and detail(bench) == ""
+
+    def test_p1_rm_r_of_many_folders_is_held_as_well(self, bench: Bench) -> None:
+        for folder in range(30):
+            fill(bench, 10, f"{folder}/")
+        bench.start().settle()
+        for folder in range(1, 30):
+            shutil.rmtree(bench.root / str(folder))
+        bench.until(lambda: "known files are gone" in detail(bench))
+        assert 100 <= len(bench.settle().files()) <= 200
+
+    def test_deleting_less_than_half_is_nobodys_business(self, bench: Bench) -> None:
+        fill(bench, 300)
+        bench.start().settle()
+        for number in range(140):
+            (bench.root / f"{number}.png").unlink()
+        bench.until(lambda: len(bench.files()) == 160)
+        assert bench.settle() and detail(bench) == ""
+
+    def test_a_scan_of_the_whole_root_begins_a_new_count(self) -> None:
+        scans: list[int] = []
+        deletions = Deletions(known=lambda key: key, files=lambda root_id: 150, scan=scans.append)
+        gone = Change(ChangeKind.DELETE, FileKey(1, b"a"))
+        for _ in range(2):
+            assert all(deletions.believe(gone) for _ in range(149))
+            deletions.weighed(1)
+        assert sum(deletions.believe(gone) for _ in range(1000)) == 149
+        assert deletions.lost(1) == 149 and scans == [1], "one scan is enough"
+        other = Change(ChangeKind.DELETE, FileKey(2, b"a"))
+        judged = Change(ChangeKind.DELETE, FileKey(1, b"a"), judged=True)
+        assert deletions.believe(other) and deletions.believe(judged)
+
+    def test_what_is_not_known_does_not_count(self) -> None:
+        deletions = Deletions(known=lambda key: None, files=lambda root_id: 0, scan=lambda root_id: None)
+        assert all(deletions.believe(Change(ChangeKind.DELETE, FileKey(1, b"a"))) for _ in range(500))
+        assert deletions.lost(1) == 0
+
+
+class TestMoves:
+    def test_f6_renames_and_moves_of_files_and_folders_cost_no_inference(self, bench: Bench, tmp_path: Path) -> None:
+        fill(bench, 4, "one/")
+        fill(bench, 4, "two/deep/")
+        fill(bench, 1)
+        other = tmp_path / "other root"
+        other.mkdir()
+        (other / "keep.png").write_bytes(b"an empty root would be taken for an unmounted disk")
+        bench.start().settle()
+        bench.ingest.add([os.fsencode(other)])
+        (bench.root / "one/0.png").rename(bench.root / "one/renamed.png")
+        (bench.root / "one/1.png").rename(bench.root / "two/moved.png")
+        (bench.root / "two/deep").rename(bench.root / "one/deeper")
+        bench.until(lambda: "one/deeper/3.png" in bench.files() and "two/moved.png" in bench.files())
+        (bench.root / "one").rename(other / "one")
+        bench.until(lambda: bench.index.contains(image_id_of(b"picture one/ 2")) and "one/2.png" not in bench.files())
+        (other / "one").rename(bench.root / "back")
+        bench.until(lambda: "back/deeper/3.png" in bench.files())
+        bench.settle()
+        assert sorted(bench.files()) == [
+            "../other root/keep.png", "0.png", "back/2.png", "back/3.png", "back/deeper/0.png",
+            "back/deeper/1.png", "back/deeper/2.png", "back/deeper/3.png", "back/renamed.png", "two/moved.png",
+        ]  # fmt: skip
+        assert (bench.backbone.embedded, bench.decoder.decoded) == (10, 10)
+
+    def test_p4_a_folder_moved_out_leaves_the_answers_and_comes_back_for_nothing(
+        self, bench: Bench, tmp_path: Path
+    ) -> None:
+        fill(bench, 5, "d/sub/")
+        fill(bench, 1)
+        bench.start().settle()
+        (bench.root / "d").rename(tmp_path / "d")
+        bench.until(lambda: list(bench.files()) == ["0.png"])
+        (tmp_path / "d").rename(bench.root / "e")
+        bench.until(lambda: len(bench.files()) == 6)
+        assert bench.settle().backbone.embedded == 6
+
+    def test_p5_replace_by_rename_is_one_change_and_the_file_is_never_missing(self, bench: Bench) -> None:
+        bench.write("a.png", b"before")
+        bench.start().settle()
+        for number in range(20):
+            bench.write("a.png.tmp", b"version %d" % number).replace(bench.root / "a.png")
+        bench.until(lambda: bench.index.contains(image_id_of(b"version 19")))
+        bench.settle()
+        assert bench.files() == {"a.png": image_id_of(b"version 19")}
+
+
+class TestFiles:
+    def test_p5_a_file_that_grows_slowly_ends_as_what_it_is_at_last(self, bench: Bench) -> None:
+        bench.start().settle()
+        with open(bench.root / "a.png", "wb") as file:
+            for number in range(5):
+                file.write(b"part %d " % number)
+                file.flush()
+                bench.settle()
+        whole = image_id_of((bench.root / "a.png").read_bytes())
+        bench.until(lambda: bench.files() == {"a.png": whole})
+        assert set(bench.settle().index.ids()) == {whole}
+
+    def test_p24_loops_of_links_are_no_folders_and_links_to_files_are_files(self, bench: Bench, tmp_path: Path) -> None:
+        bench.write("d/a.png", b"a picture")
+        (bench.root / "d/up").symlink_to("..")
+        (bench.root / "self").symlink_to("self")
+        (bench.root / "a link.png").symlink_to("d/a.png")
+        bench.start().settle()
+        assert bench.files() == dict.fromkeys(["a link.png", "d/a.png"], image_id_of(b"a picture"))
+        (bench.root / "later").symlink_to(bench.root)
+        bench.write("last.png", b"another")
+        bench.until(lambda: "last.png" in bench.files())
+        assert len(bench.settle().files()) == 3 and bench.backbone.embedded == 2
+
+    def test_p25_names_that_are_not_text_are_found_renamed_and_forgotten(self, bench: Bench) -> None:
+        bench.write("keep.png", b"keep")
+        bench.start().settle()
+        folder = os.fsencode(bench.root) + b"/\xff\xfe"
+        os.mkdir(folder)
+        with open(folder + b"/\x80\n.png", "wb") as file:
+            file.write(b"a picture")
+        bench.until(lambda: os.fsdecode(b"\xff\xfe/\x80\n.png") in bench.files())
+        os.rename(folder, os.fsencode(bench.root) + b"/\xfd")
+        bench.until(lambda: os.fsdecode(b"\xfd/\x80\n.png") in bench.files())
+        shutil.rmtree(os.fsencode(bench.root) + b"/\xfd")
+        bench.until(lambda: list(bench.files()) == ["keep.png"])
+        assert bench.settle().backbone.embedded == 2
+
+
+class TestRoots:
+    def test_p1_a_root_that_is_gone_emptied_or_swapped_keeps_everything(self, bench: Bench, tmp_path: Path) -> None:
+        fill(bench, 3)
+        bench.start().settle()
+        away = tmp_path / "away"
+        bench.root.rename(away)
+        bench.until(lambda: "cannot be reached" in detail(bench))
+        bench.root.mkdir()
+        bench.until(lambda: "is empty although files of it are known" in detail(bench))
+        (bench.root / "of another disk.png").write_bytes(b"another disk")
+        bench.until(lambda: "is another directory: 0 of 3 known files are there" in detail(bench))
+        assert len(bench.files()) == 3 and not bench.ingest.roots()[0].online
+        shutil.rmtree(bench.root)
+        away.rename(bench.root)
+        bench.until(lambda: bench.ingest.roots()[0].online and detail(bench) == "")
+        assert len(bench.settle().files()) == 3 and bench.backbone.embedded == 3
+
+    def test_p9_a_device_number_that_changed_with_a_reboot_costs_nothing(self, bench: Bench) -> None:
+        fill(bench, 20)
+        bench.start().settle()
+        bench.ingest.stop()
+        [root] = bench.catalogue.roots()
+        bench.catalogue.set_identity(root.root_id, root.device + 1, root.inode)
+        again = restarted(bench).start().settle()
+        try:
+            assert len(again.files()) == 20 and again.ingest.roots()[0].detail == ""
+            assert (again.backbone.embedded, again.decoder.decoded) == (0, 0)
+            assert again.catalogue.roots() == [root], "the new number is remembered"
+        finally:
+            again.close()

@@ -1,0 +1,150 @@
+"""Files whose decoding ends in whatever order, by a decoder that is told when."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from simd.catalogue.catalogue import Catalogue
+from simd.featurize.workers import Decoded
+from simd.index.brute import BruteIndex
+from simd.indexing.pipeline import Pipeline
+from simd.indexing.targets import Target, Targets
+from simd.types import Change, ChangeKind, FileKey, ImageFacts, ImageId, Root, Size, Stamp, image_id_of
+from tests.indexing.bench import DIMENSION, SIZE, Backbone, picture
+
+STAMP = Stamp(1, 2, 3)
+
+
+class ByHand:
+    """Decodes a file when it is told its content: whoever asks first has to decode."""
+
+    def __init__(self) -> None:
+        self._wanted: dict[bytes, Callable[[ImageId], Collection[Size]]] = {}
+        self._futures: dict[bytes, Future[Decoded]] = {}
+
+    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], /) -> Future[Decoded]:
+        """As `DecodePool.submit_file`."""
+        self._wanted[path] = wanted
+        return self._futures.setdefault(path, Future())
+
+    def read(self, path: bytes, content: bytes) -> Decoded:
+        """Name a file; what decoding will give."""
+        image_id = image_id_of(content)
+        sizes = self._wanted[path](image_id)
+        facts = ImageFacts(4, 3, "PNG") if sizes else None
+        return Decoded(image_id, STAMP, {size: picture(content, size) for size in sizes}, facts)
+
+    def end(self, path: bytes, decoded: Decoded) -> None:
+        """The decoding of a file ended."""
+        self._futures[path].set_result(decoded)
+
+
+class Line:
+    """A pipeline into an empty index."""
+
+    def __init__(self, directory: Path, **limits: int) -> None:
+        self.catalogue = Catalogue.open(directory / "catalogue.sqlite")
+        self.root: Root = self.catalogue.add_root(b"/p")
+        self.index = BruteIndex(DIMENSION)
+        self.decoder = ByHand()
+        self.backbone = Backbone()
+        self.woken = threading.Event()
+        self.pipeline = Pipeline(
+            pool=self.decoder,
+            targets=Targets(Target("double", SIZE, self.backbone, self.index)),
+            catalogue=self.catalogue,
+            wake=self.woken.set,
+            **{"window": 8, **limits},
+        )
+
+    def start(self, name: bytes, stamp: Stamp = STAMP) -> bytes:
+        """Begin with a file; its path."""
+        key = FileKey(self.root.root_id, name)
+        self.pipeline.start(Change(ChangeKind.UPSERT, key, stamp), stamp, b"/p/" + name)
+        return b"/p/" + name
+
+    def finish(self) -> list[bytes]:
+        """Commit what ended; the files to be done again."""
+        jobs = self.pipeline.collect(100)
+        batch = self.pipeline.prepare(jobs, [])
+        self.pipeline.commit(batch)
+        self.pipeline.release(jobs)
+        return [change.key.path for change in batch.again]
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    made = Line(tmp_path)
+    yield made
+    made.catalogue.close()
+
+
+def test_a_copy_that_is_read_before_the_picture_is_decoded_is_recorded_with_it(line: Line) -> None:
+    first, copy = line.start(b"first"), line.start(b"copy")
+    decoded, skipped = line.decoder.read(first, b"x"), line.decoder.read(copy, b"x")
+    assert decoded.facts is not None and skipped.facts is None
+    line.decoder.end(copy, skipped)
+    line.decoder.end(first, decoded)
+    assert line.finish() == []
+    assert line.catalogue.files_of([image_id_of(b"x")]) == {image_id_of(b"x"): [copy, first]}
+    assert line.backbone.embedded == 1
+
+
+def test_a_copy_whose_picture_is_not_decoded_yet_is_done_again(line: Line) -> None:
+    first, copy = line.start(b"first"), line.start(b"copy")
+    decoded, skipped = line.decoder.read(first, b"x"), line.decoder.read(copy, b"x")
+    line.decoder.end(copy, skipped)
+    assert line.finish() == [b"copy"]
+    line.decoder.end(first, decoded)
+    assert line.finish() == []
+
+
+def test_a_picture_whose_facts_were_purged_after_it_was_read_is_done_again_with_them(line: Line) -> None:
+    first = line.start(b"first")
+    line.decoder.end(first, line.decoder.read(first, b"x"))
+    line.finish()
+    line.index.delete(line.catalogue.record([], [], [FileKey(line.root.root_id, b"first")]))
+    again = line.start(b"again")
+    decoded = line.decoder.read(again, b"x")
+    assert decoded.facts is None
+    line.catalogue.purge_images(1 << 60)
+    line.decoder.end(again, decoded)
+    assert line.finish() == [b"again"]
+    assert line.catalogue.files() == []
+
+
+def test_a_file_under_way_that_is_told_again_goes_on_and_one_that_changed_begins_anew(line: Line) -> None:
+    line.start(b"a")
+    line.start(b"a")
+    assert len(line.pipeline) == 1
+    line.decoder.end(b"/p/a", line.decoder.read(b"/p/a", b"x"))
+    assert line.finish() == [] and line.backbone.embedded == 1
+
+
+def test_p15_what_is_under_way_is_bounded_by_number_and_by_the_bytes_of_its_pictures(tmp_path: Path) -> None:
+    for limits, most in (
+        ({"window": 3}, 3),
+        ({"window": 100, "window_bytes": 5 * 48}, 5),
+        ({"window": 100, "window_bytes": 1}, 1),
+    ):
+        directory = tmp_path / str(limits)
+        directory.mkdir()
+        line = Line(directory, **limits)
+        for number in range(100):
+            if line.pipeline.room:
+                line.start(b"%d" % number)
+        assert len(line.pipeline) == most
+        line.catalogue.close()
+
+
+def test_p15_a_file_that_changes_all_the_time_fills_the_window_and_not_the_memory(line: Line) -> None:
+    started = 0
+    while line.pipeline.room:
+        line.start(b"a", Stamp(started, 0, 0))
+        started += 1
+    assert started == 8 and len(line.pipeline) == 1

@@ -1,0 +1,252 @@
+"""Compare, ListFiles, Compact, Verify and Export over a real socket."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from simd.errors import CorruptStore, InvalidRequest, Reason
+from simd.serving.paging import MAX_PAGE, Page
+from simd.types import FileKey, image_id_of
+from simd.v1 import index_service_pb2 as wire
+from simd.v1 import index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
+from tests.serving.doubles import Bench, TextDecoder, serving, vector_of
+
+RED, GREEN = b"picture 200 10 10", b"picture 10 200 10"
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with serving() as bench:
+        yield bench
+
+
+@pytest.fixture
+def index(bench: Bench) -> Iterator[Any]:
+    with grpc.insecure_channel(bench.listen) as channel:
+        yield index_service_pb2_grpc.IndexServiceStub(channel)  # type: ignore[no-untyped-call]
+
+
+def compare(bench: Bench, first: dict[str, Any], second: dict[str, Any]) -> search_service_pb2.CompareResponse:
+    with grpc.insecure_channel(bench.listen) as channel:
+        stub = search_service_pb2_grpc.SearchServiceStub(channel)  # type: ignore[no-untyped-call]
+        subjects = [search_service_pb2.Subject(**subject) for subject in (first, second)]
+        request = search_service_pb2.CompareRequest(first=subjects[0], second=subjects[1])
+        answer: search_service_pb2.CompareResponse = stub.Compare(request, timeout=10)
+        return answer
+
+
+def code_and_field(error: grpc.RpcError) -> tuple[grpc.StatusCode, str]:
+    status = rpc_status.from_call(error)
+    bad = error_details_pb2.BadRequest()
+    fields = [bad.field_violations[0].field for detail in status.details if detail.Unpack(bad)]
+    return error.code(), fields[0] if fields else ""
+
+
+def test_a_picture_is_the_same_as_itself_however_it_is_named(bench: Bench) -> None:
+    image_id = bench.put("red.jpg", RED)
+    for first in ({"image": RED}, {"image_id": image_id.hex()}, {"path": f"{bench.root}/red.jpg"}):
+        answer = compare(bench, first, {"image": RED})
+        assert (answer.distance, answer.similarity, answer.same) == (0, 1, True)
+
+
+def test_pictures_that_are_not_indexed_can_be_compared(bench: Bench) -> None:
+    answer = compare(bench, {"image": b"picture 200 10 11"}, {"image": b"picture 10 200 10"})
+    assert 0 < answer.distance < 2 and answer.similarity < 0.9 and not answer.same
+    assert bench.featurizer.batches == 1
+    again = compare(bench, {"image": b"picture 200 10 11"}, {"image": b"picture 200 10 11"})
+    assert again.same and again.distance == 0
+
+
+def test_a_vector_has_no_bytes_to_be_the_same(bench: Bench) -> None:
+    vector = search_service_pb2.Vector(values=vector_of(200, 10, 10))
+    answer = compare(bench, {"vector": vector}, {"vector": vector})
+    assert answer.distance == 0 and not answer.same
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "code", "field"),
+    [
+        ({}, {"image": RED}, grpc.StatusCode.INVALID_ARGUMENT, "first.query"),
+        ({"image": RED}, {"image": b"text"}, grpc.StatusCode.INVALID_ARGUMENT, "second.image"),
+        ({"image": b"text"}, {"image": RED}, grpc.StatusCode.INVALID_ARGUMENT, "first.image"),
+        ({"image": RED}, {"image_id": "ab" * 16}, grpc.StatusCode.NOT_FOUND, "second.image_id"),
+        ({"path": "relative"}, {"image": RED}, grpc.StatusCode.INVALID_ARGUMENT, "first.path"),
+    ],
+)
+def test_an_error_says_which_of_the_two_it_is_about(
+    bench: Bench, first: dict[str, Any], second: dict[str, Any], code: grpc.StatusCode, field: str
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        compare(bench, first, second)
+    assert code_and_field(caught.value) == (code, field)
+
+
+def list_files(index: Any, **request: Any) -> wire.ListFilesResponse:
+    answer: wire.ListFilesResponse = index.ListFiles(wire.ListFilesRequest(**request), timeout=10)
+    return answer
+
+
+def test_a_file_is_listed_with_all_that_is_known_of_it(bench: Bench, index: Any) -> None:
+    image_id = bench.put(b"caf\xe9.jpg", RED)
+    bench.put("unknown.jpg", GREEN, facts=None)
+    first, second = list_files(index).files
+    assert first.path_bytes == os.fsencode(bench.root) + b"/caf\xe9.jpg" and "\ufffd" in first.path
+    assert first.image_id == image_id.hex()
+    assert (first.size, first.modified_time.seconds, first.modified_time.nanos) == (17, 1_700_000_000, 500_000_000)
+    assert (first.width, first.height, first.format) == (640, 480, "TEXT")
+    assert (second.path, second.path_bytes, second.width) == (f"{bench.root}/unknown.jpg", b"", 0)
+
+
+def test_pages_of_files_go_on_while_files_come_and_go(bench: Bench, index: Any) -> None:
+    for number in range(10):
+        bench.put(f"{number}.jpg", RED)
+    page = list_files(index, page_size=4)
+    assert [file.path[-5:] for file in page.files] == [f"{n}.jpg" for n in range(4)]
+    for gone in (0, 3, 4):
+        del bench.catalogue.by_path[os.fsencode(f"{bench.root}/{gone}.jpg")]
+    bench.put("00.jpg", RED)
+    rest = list_files(index, page_size=100, page_token=page.next_page_token)
+    assert [file.path[-5:] for file in rest.files] == [f"{n}.jpg" for n in range(5, 10)]
+    assert rest.next_page_token == ""
+
+
+def test_a_page_that_is_exactly_full_is_the_last_one(bench: Bench, index: Any) -> None:
+    for number in range(4):
+        bench.put(f"{number}.jpg", RED)
+    page = list_files(index, page_size=4)
+    assert len(page.files) == 4 and page.next_page_token == ""
+
+
+def test_a_token_is_refused_where_it_does_not_belong(bench: Bench, index: Any) -> None:
+    for number in range(4):
+        bench.put(f"a/{number}.jpg", RED)
+        bench.reject(f"a/{number}.txt", Reason.NOT_AN_IMAGE, "no")
+    token = list_files(index, page_size=2, path_prefix=f"{bench.root}/a").next_page_token
+    assert len(list_files(index, page_token=token, path_prefix_bytes=bytes(bench.root / "a")).files) == 2
+    for call in (
+        lambda: list_files(index, page_token=token),
+        lambda: list_files(index, page_token="x" + token, path_prefix=f"{bench.root}/a"),
+        lambda: index.ListErrors(wire.ListErrorsRequest(page_token=token, path_prefix=f"{bench.root}/a"), timeout=10),
+        lambda: list_files(index, page_size=MAX_PAGE + 1),
+        lambda: list_files(index, path_prefix="a"),
+    ):
+        with pytest.raises(grpc.RpcError) as caught:
+            call()
+        code, field = code_and_field(caught.value)
+        assert code is grpc.StatusCode.INVALID_ARGUMENT and field in ("page_token", "page_size", "path_prefix")
+
+
+def test_a_page_token_survives_every_path_and_nothing_else_passes_for_one() -> None:
+    page = Page.asked("files", b"/a", 10, "")
+    for path in (b"", b"a:b", b"\xff\0\n", b"x" * 4095):
+        key = FileKey((1 << 63) - 1, path)
+        assert Page.asked("files", b"/a", 10, page.token(key)).after == key
+    for bad in ("!", "AAAA", page.token(FileKey(1 << 63, b"x")), page.token(FileKey(-1, b"x")), "é", "A" * 9000):
+        with pytest.raises(InvalidRequest, match="page_token"):
+            Page.asked("files", b"/a", 10, bad)
+
+
+def test_the_total_of_the_ledger_is_of_what_was_asked_for(bench: Bench, index: Any) -> None:
+    for folder, count in (("a", 3), ("b", 2)):
+        for number in range(count):
+            bench.reject(f"{folder}/{number}.txt", Reason.NOT_AN_IMAGE, "no")
+    assert index.ListErrors(wire.ListErrorsRequest(), timeout=10).total == 5
+    request = wire.ListErrorsRequest(path_prefix=f"{bench.root}/a", page_size=1)
+    page = index.ListErrors(request, timeout=10)
+    assert (len(page.errors), page.total) == (1, 3)
+
+
+def test_compact_tells_what_it_freed(bench: Bench, index: Any) -> None:
+    bench.index.delete([bench.put("red.jpg", RED)])
+    answer = index.Compact(wire.CompactRequest(), timeout=10)
+    assert (answer.before.dead, answer.after.dead, answer.after.kind) == (1, 0, "memory")
+
+
+def test_verify_tells_how_far_it_is_and_last_that_all_is_well(bench: Bench, index: Any) -> None:
+    bench.index.checking.clear()
+    readings = index.Verify(wire.VerifyRequest(), timeout=20)
+    first = next(readings)
+    assert not first.done and first.bytes_checked == 1024 and first.bytes_total == 4096
+    bench.index.checking.set()
+    *_, last = readings
+    assert last.done and last.bytes_checked == 4096 and not last.problems and last.problem_count == 0
+
+
+def test_verify_tells_the_problems_of_the_index_and_of_the_catalogue(bench: Bench, index: Any) -> None:
+    bench.index.problems = [f"problem {n}" for n in range(1500)]
+    bench.catalogue.damage = CorruptStore(Path("/state/catalogue.sqlite"), 7, "a page")
+    *_, last = index.Verify(wire.VerifyRequest(), timeout=20)
+    assert last.problem_count == 1501 and len(last.problems) == 1000 and last.problems[0] == "problem 0"
+    bench.index.problems = []
+    *_, last = index.Verify(wire.VerifyRequest(), timeout=20)
+    assert ["catalogue.sqlite" in problem for problem in last.problems] == [True]
+
+
+def test_a_second_verification_is_refused_while_one_is_under_way_and_one_that_is_left_ends(
+    bench: Bench, index: Any
+) -> None:
+    bench.index.checking.clear()
+    readings = index.Verify(wire.VerifyRequest(), timeout=20)
+    next(readings)
+    with pytest.raises(grpc.RpcError) as caught:
+        next(index.Verify(wire.VerifyRequest(), timeout=20))
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    readings.cancel()
+    bench.index.checking.set()
+    deadline = threading.Event()
+    for _ in range(200):
+        try:
+            *_, last = index.Verify(wire.VerifyRequest(), timeout=20)
+            break
+        except grpc.RpcError as error:
+            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            deadline.wait(0.02)
+    assert last.done
+
+
+def test_export_tells_every_image_in_the_order_of_the_ids(bench: Bench, index: Any) -> None:
+    data = [b"picture %d 1 1" % number for number in range(1, 6)]
+    for number, one in enumerate(data):
+        bench.put(f"{number}.jpg", one)
+    bench.put("copy.jpg", data[0])
+    bench.put(b"\xff.jpg", data[1])
+    first, *rest = index.Export(wire.ExportRequest(), timeout=20)
+    assert (first.model.name, first.model.dimension, first.total, len(first.images)) == ("tiny", 4, 5, 0)
+    images = [image for message in rest for image in message.images]
+    assert [image.image_id for image in images] == sorted(image_id_of(one).hex() for one in data)
+    by_id = {image.image_id: image for image in images}
+    copied = by_id[image_id_of(data[0]).hex()]
+    assert list(copied.paths) == [f"{bench.root}/0.jpg", f"{bench.root}/copy.jpg"] and copied.path_count == 2
+    odd = by_id[image_id_of(data[1]).hex()]
+    assert bytes(bench.root) + b"/\xff.jpg" in odd.paths_bytes
+    assert np.array_equal(np.array(copied.vector.values, np.float32), vector_of(1, 1, 1))
+
+
+def test_export_leaves_out_what_has_no_file_and_does_not_see_what_comes_later(bench: Bench, index: Any) -> None:
+    bench.put("red.jpg", RED)
+    bench.put("gone.jpg", GREEN)
+    messages = index.Export(wire.ExportRequest(), timeout=20)
+    assert next(messages).total == 2
+    del bench.catalogue.by_path[os.fsencode(f"{bench.root}/gone.jpg")]
+    found = [image.path for message in messages for image in message.images]
+    assert f"{bench.root}/red.jpg" in found and len(found) <= 2
+
+
+@pytest.mark.parametrize("method", ["ListFiles", "Compact", "Verify", "Export"])
+def test_before_the_daemon_is_ready_everything_is_refused(method: str) -> None:
+    with serving(ready=False, decoder=TextDecoder()) as bench, grpc.insecure_channel(bench.listen) as channel:
+        stub = index_service_pb2_grpc.IndexServiceStub(channel)  # type: ignore[no-untyped-call]
+        with pytest.raises(grpc.RpcError) as caught:
+            answer = getattr(stub, method)(getattr(wire, f"{method}Request")(), timeout=10)
+            list(answer)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

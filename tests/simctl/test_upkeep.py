@@ -1,0 +1,224 @@
+"""compare, files, compact, verify, export, and searches of several images: the command and the library."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import simctl
+from simctl.contents import ExportedImage
+from simctl.npz import write
+
+from simd.types import image_id_of
+from tests.serving.doubles import Bench, serving, vector_of
+from tests.simctl.test_cli import document
+from tests.simctl.test_cli import simctl as run
+
+RED, GREEN = b"picture 200 10 10", b"picture 10 200 10"
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with serving() as bench:
+        yield bench
+
+
+@pytest.fixture
+def client(bench: Bench) -> Iterator[simctl.Client]:
+    with simctl.Client(bench.listen) as client:
+        yield client
+
+
+def file(directory: Path, name: str, data: bytes) -> str:
+    path = directory / name
+    path.write_bytes(data)
+    return str(path)
+
+
+def test_several_images_are_answered_in_their_order_over_one_stream(bench: Bench, tmp_path: Path) -> None:
+    bench.put("red.jpg", RED)
+    bench.put("green.jpg", GREEN)
+    images = [file(tmp_path, f"{n}.jpg", b"picture %d 1 1" % n) for n in range(1, 41)]
+    done = run(bench.listen, "search", "--json", "-k1", *images, f"{bench.root}/green.jpg")
+    assert done.returncode == 0 and done.stderr == b""
+    found = document(done)
+    assert [one["query"] for one in found] == [*images, f"{bench.root}/green.jpg"]
+    assert found[-1]["matches"][0]["path"] == f"{bench.root}/green.jpg"
+    assert bench.featurizer.batches <= 40
+
+
+def test_of_several_images_those_that_fail_are_told_in_their_places(bench: Bench, tmp_path: Path) -> None:
+    bench.put("red.jpg", RED)
+    good, bad = file(tmp_path, "good", b"picture 200 11 10"), file(tmp_path, "bad", b"text")
+    done = run(bench.listen, "search", "--json", bad, good, f"{tmp_path}/missing", "-", good, stdin=RED)
+    assert done.returncode == 5
+    found = document(done)
+    assert ["error" in one for one in found] == [True, False, True, False, False]
+    assert found[0]["error"]["code"] == "INVALID_ARGUMENT" and "bad: " in found[0]["error"]["message"]
+    assert found[3]["query"] == "-" and found[3]["matches"][0]["distance"] == 0
+
+
+def test_an_image_that_is_too_big_for_a_request_does_not_spoil_the_others(tmp_path: Path) -> None:
+    with serving(max_request_bytes=4096) as bench:
+        bench.put("red.jpg", RED)
+        big = file(tmp_path, "big", b"picture 1 2 3".ljust(10_000))
+        good = file(tmp_path, "good", RED)
+        done = run(bench.listen, "search", "--json", good, big, good)
+        found = document(done)
+        assert done.returncode == 5
+        assert ["error" in one for one in found] == [False, True, False]
+        assert "max_request_bytes" in found[1]["error"]["message"]
+
+
+def test_the_library_searches_many_at_once(bench: Bench, client: simctl.Client) -> None:
+    image_id = bench.put("red.jpg", RED)
+    subjects = [
+        simctl.Subject(image=RED),
+        simctl.Subject(image_id=image_id.hex()),
+        simctl.Subject(image=b"text"),
+        simctl.Subject(path=bench.root / "red.jpg"),
+        simctl.Subject(vector=[float(value) for value in vector_of(200, 10, 10)]),
+    ]
+    found = {answer.number: answer.outcome for answer in client.batch_search(subjects, limit=1)}
+    assert sorted(found) == [0, 1, 2, 3, 4]
+    failed = found.pop(2)
+    assert isinstance(failed, simctl.SimctlError)
+    assert (failed.code, failed.reason, failed.field) == ("INVALID_ARGUMENT", "IMAGE_REJECTED", "image")
+    for one in found.values():
+        assert isinstance(one, simctl.SearchResult) and one.matches[0].distance == 0
+
+
+def test_what_the_subjects_raise_is_raised_after_the_answers_to_those_before(
+    bench: Bench, client: simctl.Client
+) -> None:
+    bench.put("red.jpg", RED)
+
+    def subjects() -> Iterator[simctl.Subject]:
+        yield simctl.Subject(image=RED)
+        raise LookupError("no more")
+
+    answers = client.batch_search(subjects())
+    assert next(answers).number == 0
+    with pytest.raises(LookupError, match="no more"):
+        next(answers)
+
+
+def test_a_subject_is_exactly_one_thing() -> None:
+    for arguments in ({}, {"image": RED, "image_id": "ab" * 16}):
+        with pytest.raises(TypeError, match="exactly one"):
+            simctl.Subject(**arguments)  # type: ignore[arg-type]
+
+
+def test_compare_says_how_much_two_pictures_are_alike(bench: Bench, tmp_path: Path) -> None:
+    red, reddish = file(tmp_path, "red", RED), file(tmp_path, "reddish", b"picture 190 30 30")
+    same = run(bench.listen, "compare", red, "-", stdin=RED)
+    assert (same.returncode, same.stdout) == (0, b"100 % similar, distance 0.0000, the same bytes\n")
+    found = document(run(bench.listen, "compare", "--json", red, reddish))
+    assert (found["first"], found["second"], found["same"]) == (red, reddish, False)
+    assert 0.9 < found["similarity"] < 1 and found["distance"] > 0
+    for least, code in (("0.5", 0), ("0.999", 4)):
+        assert run(bench.listen, "compare", red, reddish, "--min-similarity", least).returncode == code
+
+
+def test_compare_says_which_of_the_two_it_cannot_use(bench: Bench, tmp_path: Path) -> None:
+    red, text = file(tmp_path, "red", RED), file(tmp_path, "text", b"text")
+    done = run(bench.listen, "compare", red, text)
+    assert done.returncode == 1 and done.stderr.decode().startswith(f"simctl: {text}: ")
+    assert run(bench.listen, "compare", red, f"{tmp_path}/missing").returncode == 1
+    assert run(bench.listen, "compare", "-", "-").returncode == 2
+
+
+def test_files_lists_what_is_searchable(bench: Bench) -> None:
+    bench.put("a/red.jpg", RED)
+    bench.put(b"b/caf\xe9.jpg", GREEN)
+    done = run(bench.listen, "files")
+    first, second, total = done.stdout.decode().splitlines()
+    assert first.split() == [image_id_of(RED).hex(), "640x480", "TEXT", f"{bench.root}/a/red.jpg"]
+    assert second.endswith("caf\\xe9.jpg") and total == "2 files"
+    one, other = document(run(bench.listen, "files", "--json"))["files"]
+    assert (one["path"], one["image_id"], one["size"]) == (f"{bench.root}/a/red.jpg", image_id_of(RED).hex(), 17)
+    assert base64.b64decode(other["path_base64"]) == os.fsencode(bench.root) + b"/b/caf\xe9.jpg"
+    paths = run(bench.listen, "files", "--paths-only", "-0", "--path-prefix", f"{bench.root}/b")
+    assert paths.stdout == os.fsencode(bench.root) + b"/b/caf\xe9.jpg\0"
+    assert run(bench.listen, "files", "--path-prefix", "/nowhere").returncode == 4
+
+
+def test_files_reads_page_after_page(bench: Bench, client: simctl.Client) -> None:
+    for number in range(2500):
+        bench.catalogue.by_path[b"/%04d" % number] = image_id_of(RED)
+    assert [one.path for one in client.files()] == [f"/{number:04}" for number in range(2500)]
+
+
+def test_compact_says_what_it_changed(bench: Bench) -> None:
+    bench.index.delete([bench.put("red.jpg", RED)])
+    done = run(bench.listen, "compact")
+    assert done.stdout == b"0 vectors, 4.1 kB before, 4.1 kB now; 1 dead before, 0 now\n"
+    assert document(run(bench.listen, "compact", "--json"))["after"] == {"vectors": 0, "dead": 0, "disk_bytes": 4096}
+
+
+def test_verify_ends_with_0_if_all_is_well_and_lists_what_is_not(bench: Bench) -> None:
+    well = run(bench.listen, "verify")
+    assert (well.returncode, well.stdout) == (0, b"sound; 4.1 kB read\n")
+    bench.index.problems = ["segments/1: damaged"]
+    bad = run(bench.listen, "verify")
+    assert (bad.returncode, bad.stdout) == (1, b"segments/1: damaged\n")
+    assert b"1 problem" in bad.stderr and b"--repair" in bad.stderr
+    found = document(run(bench.listen, "verify", "--json"))
+    assert not found["sound"] and found["problems"] == ["segments/1: damaged"]
+
+
+def test_export_writes_a_document_a_line_or_one_document(bench: Bench) -> None:
+    ids = {bench.put(f"{n}.jpg", b"picture %d 1 1" % n).hex(): vector_of(n, 1, 1) for n in range(1, 6)}
+    lines = [json.loads(line) for line in run(bench.listen, "export").stdout.splitlines()]
+    assert [line["image_id"] for line in lines] == sorted(ids)
+    for line in lines:
+        assert np.array_equal(np.frombuffer(base64.b64decode(line["vector"]), "<f4"), ids[line["image_id"]])
+    whole = document(run(bench.listen, "export", "--json"))
+    assert (whole["model"], whole["dimension"], whole["images"]) == ("tiny", 4, lines)
+
+
+def test_export_of_an_empty_index_is_an_empty_document(bench: Bench, tmp_path: Path) -> None:
+    assert run(bench.listen, "export").stdout == b""
+    assert document(run(bench.listen, "export", "--json"))["images"] == []
+    target = tmp_path / "empty.npz"
+    assert run(bench.listen, "export", "--npz", str(target)).returncode == 0
+    with np.load(target) as arrays:
+        assert arrays["vectors"].shape == (0, 4) and arrays["image_ids"].shape == (0,)
+
+
+def test_export_writes_arrays_that_numpy_opens(bench: Bench, tmp_path: Path) -> None:
+    ids = {bench.put(f"{n}.jpg", b"picture %d 1 1" % n).hex(): vector_of(n, 1, 1) for n in range(1, 6)}
+    bench.put(b"\xff.jpg", GREEN)
+    target = tmp_path / "all.npz"
+    done = run(bench.listen, "export", "--npz", str(target))
+    assert done.stdout.decode() == f"6 images in {target}\n"
+    with np.load(target, allow_pickle=False) as arrays:
+        names = [name.decode() for name in arrays["image_ids"]]
+        assert names == sorted([*ids, image_id_of(GREEN).hex()])
+        assert arrays["vectors"].dtype == np.float32 and arrays["vectors"].shape == (6, 4)
+        for name, path, vector in zip(names, arrays["paths"], arrays["vectors"], strict=True):
+            if name in ids:
+                assert np.array_equal(vector, ids[name])
+            else:
+                assert path == os.fsencode(bench.root) + b"/\xff.jpg"
+        assert (arrays["model"].item(), arrays["fingerprint"].item()) == (b"tiny", b"ab" * 16)
+
+
+def test_an_export_that_breaks_off_leaves_no_file(bench: Bench, client: simctl.Client, tmp_path: Path) -> None:
+    bench.put("red.jpg", RED)
+    export = client.export()
+
+    def broken() -> Iterator[ExportedImage]:
+        yield from export.images
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(str(tmp_path / "x.npz"), export, broken())
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(simctl.SimctlError, match="cannot write"):
+        write(str(tmp_path / "none" / "x.npz"), export, iter(()))

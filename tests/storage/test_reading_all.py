@@ -1,0 +1,84 @@
+"""What reads a whole store: in the order of the ids, and to verify it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simd.index.local import LocalIndex
+from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, Clock, embeddings, image_id
+
+
+class Left(Exception):
+    """Nobody waits."""
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> LocalIndex:
+    """Two segments, a memtable, and deletions in all of them."""
+    index = LocalIndex.open(tmp_path / "index", DIMENSION, FINGERPRINT, options=OPTIONS, clock=Clock())
+    for start in (0, 300):
+        index.put(embeddings(*range(start, start + 300)))
+        index.flush()
+    index.put(embeddings(*range(600, 650), *range(5), version=1))
+    index.delete([image_id(number) for number in (7, 301, 649)])
+    return index
+
+
+def test_embeddings_come_in_the_order_of_the_ids_from_all_parts(index: LocalIndex) -> None:
+    found = list(index.embeddings())
+    expected = sorted(image_id(number) for number in range(650) if number not in (7, 301, 649))
+    assert [one.image_id for one in found] == expected
+    for one in found:
+        assert one.vector.dtype == np.float32
+        stored = index.vector(one.image_id)
+        assert stored is not None and np.array_equal(one.vector, stored)
+    index.close()
+
+
+def test_embeddings_are_those_of_the_time_of_the_call_whatever_happens_then(index: LocalIndex) -> None:
+    embeddings_ = index.embeddings()
+    before = {one.image_id: one.vector for one in index.embeddings()}
+    index.delete([image_id(number) for number in range(100, 200)])
+    index.put(embeddings(*range(10, 20), version=2))
+    index.compact()
+    index.close()
+    found = {one.image_id: one.vector for one in embeddings_}
+    assert found.keys() == before.keys()
+    assert all(np.array_equal(found[i], before[i]) for i in found)
+
+
+def test_a_check_tells_how_much_it_has_read(index: LocalIndex) -> None:
+    read: list[int] = []
+    assert index.check(read.append) == []
+    segments = sum(path.stat().st_size for path in (index._store.directory / "segments").rglob("*.npy"))
+    assert sum(read) == segments
+    index.close()
+
+
+def test_changes_flushes_and_searches_go_on_during_a_check(index: LocalIndex) -> None:
+    numbers = iter(range(1000, 2000))
+
+    def meanwhile(count: int) -> None:
+        index.put(embeddings(next(numbers)))
+        index.flush()
+        assert index.vector(image_id(1)) is not None
+
+    assert index.check(meanwhile) == []
+    assert index.check() == []
+    index.close()
+
+
+@pytest.mark.parametrize("act", ["check", "compact"])
+def test_work_that_nobody_waits_for_ends_and_can_be_done_again(index: LocalIndex, act: str) -> None:
+    def leave(count: int = 0) -> None:
+        raise Left
+
+    with pytest.raises(Left):
+        getattr(index, act)(leave)
+    assert index.check() == []
+    index.compact()
+    assert index.stats().dead == 3 and index.check() == []
+    index.close()
