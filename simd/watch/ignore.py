@@ -1,11 +1,17 @@
-"""Names that are passed over: hidden things, trash, snapshots, thumbnails of other programs, unfinished downloads.
+"""What is passed over: by name whatever the settings say, and by the rules of the settings and of `.simdignore` files.
 
-Names only, never content: every other regular file is a candidate, and the decoder says what is not an image.
+By name: hidden things, trash, snapshots, thumbnails of other programs, unfinished downloads. Names and paths only,
+never content: every other regular file is a candidate, and the decoder says what is not an image.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+from simd.errors import ConfigError
+from simd.watch.rules import RuleFiles, Rules, RulesUnread, Scope, compiled
 
 _DIRECTORIES = frozenset(
     {
@@ -13,10 +19,13 @@ _DIRECTORIES = frozenset(
         b"#snapshot",
         b"$recycle.bin",
         b"@eadir",
+        b"@recently-snapshot",
         b"@recycle",
         b"__macosx",
+        b"found.000",
         b"lost+found",
         b"node_modules",
+        b"recycled",
         b"recycler",
         b"system volume information",
     }
@@ -25,24 +34,106 @@ _FILES = frozenset({b"desktop.ini", b"thumbs.db"})
 _UNFINISHED = (b".part", b".partial", b".crdownload", b".download", b".filepart", b".tmp", b".temp", b".swp", b"~")
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is passed over, relative to its root (a directory ends with a slash), and by which rule, for a person."""
+
+    path: bytes
+    rule: str
+
+
 class Ignore:
-    """The rules in force, without regard to upper and lower case.
+    """The rules in force. Safe to use from any thread.
 
     Args:
-        directories: further names of directories to pass over.
+        patterns: in the syntax of gitignore, relative to each root.
+
+    Raises:
+        ConfigError: a pattern can match nothing.
     """
 
-    def __init__(self, directories: Iterable[bytes] = ()) -> None:
-        self._directories = _DIRECTORIES.union(name.lower() for name in directories)
+    def __init__(self, patterns: Iterable[str] = ()) -> None:
+        self._files = RuleFiles()
+        self._settings = _settings(patterns)
+
+    def configure(self, patterns: Iterable[str]) -> bool:
+        """Put these patterns in the place of those of the settings; whether they are others.
+
+        Raises:
+            ConfigError: a pattern can match nothing; those before are still in force.
+        """
+        before, self._settings = self._settings, _settings(patterns)
+        return before != self._settings
 
     def skips(self, name: bytes, is_dir: bool) -> bool:
-        """Whether a directory entry is passed over, with all that is in it."""
+        """Whether a directory entry is passed over whatever the rules say; upper and lower case are alike."""
         if name.startswith(b"."):
             return True
         name = name.lower()
-        return name in self._directories if is_dir else name in _FILES or name.endswith(_UNFINISHED)
+        return name in _DIRECTORIES if is_dir else name in _FILES or name.endswith(_UNFINISHED)
 
-    def skips_path(self, path: bytes, is_dir: bool = False) -> bool:
-        """Whether a path relative to its root is passed over, for its own name or for a directory on the way."""
-        *above, name = path.split(b"/")
-        return any(self.skips(part, True) for part in above) or self.skips(name, is_dir)
+    def entering(self, scope: Scope, top: bytes, directory: bytes) -> tuple[Scope, Rules | None]:
+        """The rules in force in a directory, given those of the one above, and those of its own that are among them.
+
+        Args:
+            scope: of the directory above.
+            top: the root.
+            directory: relative to the root: b"", or with a slash at its end.
+
+        Raises:
+            RulesUnread: what the directory's own rules are cannot be told.
+        """
+        rules = self._files.rules_in(os.path.join(top, directory))
+        return scope.within(directory, rules), rules
+
+    def above(self, top: bytes, directory: bytes) -> Scope:
+        """The rules in force in the directory that holds `directory`; for b"" those of the settings.
+
+        Raises:
+            RulesUnread: one of the rule files on the way cannot be understood.
+        """
+        scope = Scope().within(b"", self._settings)
+        for parent in _parents(directory):
+            scope, _ = self.entering(scope, top, parent)
+        return scope
+
+    def verdict(self, top: bytes, path: bytes, is_dir: bool = False) -> Verdict | None:
+        """Why a path relative to its root is passed over, for itself or for a directory on the way; None if it is not.
+
+        Raises:
+            RulesUnread: one of the rule files on the way cannot be understood.
+        """
+        scope = Scope().within(b"", self._settings)
+        *steps, last = [*_parents(path), path + b"/" if is_dir else path]
+        for directory, entry in zip(steps, [*steps[1:], last], strict=True):
+            name = entry[len(directory) :]
+            if self.skips(name.rstrip(b"/"), name.endswith(b"/")):
+                return Verdict(entry, "such names are always passed over")
+            scope, _ = self.entering(scope, top, directory)
+            if scope.levels and (rule := scope.rule_for(entry)) is not None:
+                return Verdict(entry, f"{rule.pattern.text!r}, {rule.where}")
+        return None
+
+    def ignores(self, top: bytes, path: bytes, is_dir: bool = False) -> bool:
+        """Whether a path is passed over, or is not to be touched because a rule file on the way is not understood."""
+        try:
+            return self.verdict(top, path, is_dir) is not None
+        except RulesUnread:
+            return True
+
+
+def _parents(path: bytes) -> list[bytes]:
+    """The directories that hold a path, outermost first: b"", then each with a slash at its end; none for b""."""
+    if not path:
+        return []
+    found = [b""]
+    for name in path.rstrip(b"/").split(b"/")[:-1]:
+        found.append(found[-1] + name + b"/")
+    return found
+
+
+def _settings(patterns: Iterable[str]) -> Rules:
+    found = compiled(patterns, "pattern {} of the setting `ignore`")
+    if found.flaws:
+        raise ConfigError("; ".join(found.flaws), field="ignore", remedy="mend it or take it out")
+    return found

@@ -1,5 +1,8 @@
 """The kernel's events for directory trees, through watchdog: one watch per directory, ignored ones left out.
 
+What is ignored may change, and a directory may be moved to where it is: `refresh` takes the watches that are too many
+away and adds those that are missing, and no event of the others is lost meanwhile.
+
 watchdog keeps silent about what matters most to us, so its classes are extended where they do:
 
 * a queue overflow has no event: `on_lost` tells it, once the watches below the root are rebuilt;
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from watchdog.events import (
@@ -34,6 +37,7 @@ from watchdog.observers.inotify_c import CallbackId, InotifyFD, Mask, WatchCallb
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from simd.watch.ignore import Ignore
+from simd.watch.rules import RulesUnread
 from simd.watch.walk import directories
 
 _EVENTS: list[type[FileSystemEvent]] = [
@@ -92,10 +96,22 @@ class Inotify:
         if watch is not None:
             self._observer.unschedule(watch)
 
+    def refresh(self, path: bytes, under: bytes) -> None:
+        """Watch what is to be watched at and below a directory of a tree, relative to it, and nothing else there."""
+        emitter = self._emitter(path)
+        if emitter is not None:
+            emitter.refresh(under)
+
+    def forget(self, path: bytes, under: bytes) -> None:
+        """A directory of a tree is gone from it: if it was moved out, what is below it is no longer watched."""
+        emitter = self._emitter(path)
+        if emitter is not None:
+            emitter.refresh(under, only_gone=True)
+
     def alive(self, path: bytes) -> bool:
         """Whether events of a tree can still arrive."""
-        watch = self._watches.get(path)
-        return any(e.watch is watch and e.is_alive() for e in list(self._observer.emitters))
+        emitter = self._emitter(path)
+        return emitter is not None and emitter.is_alive()
 
     def running(self) -> bool:
         """Whether the threads that all trees share are alive."""
@@ -108,6 +124,10 @@ class Inotify:
         self._descriptor.stop()
         self._descriptor.join()
         self._watches.clear()
+
+    def _emitter(self, path: bytes) -> _Emitter | None:
+        watch = self._watches.get(path)
+        return next((e for e in list(self._observer.emitters) if e.watch is watch and isinstance(e, _Emitter)), None)
 
 
 class _Handler(FileSystemEventHandler):
@@ -151,12 +171,41 @@ class _Group(InotifyWatchGroup):
         super().on_queue_overflow()
         self._listener.on_lost(self.path)
 
+    def refresh(self, under: bytes, *, only_gone: bool = False) -> None:
+        """See `Inotify.refresh`; nothing is done if the directory is not gone although `only_gone` is asked for."""
+        top = os.path.join(self.path, under) if under else self.path
+        with self._lock:
+            if not self.is_active or (only_gone and (top not in self._active_callbacks_by_path or os.path.exists(top))):
+                return
+            inside = top.rstrip(b"/") + b"/"
+            before = {path for path in self._active_callbacks_by_path if path == top or path.startswith(inside)}
+            wanted = set(self._directories(top)) if os.path.isdir(top) else set()
+            self._remove_callbacks([self._active_callbacks_by_path[path] for path in before - wanted])
+            for path in wanted - before:
+                self._add_callback(path)
+
     def _add_all_callbacks(self, path: bytes) -> None:
-        if path != self.path and self._listener.ignore.skips(os.path.basename(path), True):
-            return
         # A directory is watched before it is listed, so that what is made in it meanwhile is listed or reported.
-        for directory in directories(path, self._listener.ignore):
+        for directory in self._directories(path):
             self._add_callback(directory)
+
+    def _directories(self, path: bytes) -> Iterator[bytes]:
+        """The directories to watch at and below one of the tree."""
+        under = path[len(self.path.rstrip(b"/")) + 1 :]
+        if under and self._is_ignored(under):
+            return iter(())
+        return directories(self.path, under, self._listener.ignore)
+
+    def _is_ignored(self, directory: bytes) -> bool:
+        try:
+            return self._listener.ignore.verdict(self.path, directory, is_dir=True) is not None
+        except RulesUnread:
+            return False
+
+    def _remove_watch_internally(self, wd: WatchDescriptor) -> None:
+        # The kernel may say that a watch is gone while it is being taken away here.
+        if wd in self._active_callbacks_by_watch:
+            super()._remove_watch_internally(wd)
 
     def _add_callback(self, path: bytes) -> None:
         try:
@@ -190,6 +239,12 @@ class _Emitter(InotifyFullEmitter):
     def on_thread_start(self) -> None:
         path = os.fsencode(self.watch.path)
         self._inotify = _Group(self._inotify_fd, path, self.get_event_mask_from_filter(), self._listener)
+
+    def refresh(self, under: bytes, *, only_gone: bool = False) -> None:
+        """See `_Group.refresh`."""
+        group = self._inotify
+        if isinstance(group, _Group):
+            group.refresh(under, only_gone=only_gone)
 
     def queue_events(self, timeout: float, *, full_events: bool = False) -> None:
         # An event that is in hand when the watch ends is no error, and not worth a line in the log.

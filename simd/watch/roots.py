@@ -11,6 +11,7 @@ import stat
 from dataclasses import dataclass
 
 from simd.types import Root, Stamp
+from simd.watch.ignore import Ignore
 
 
 class RootOffline(Exception):
@@ -50,22 +51,44 @@ def identify(path: bytes) -> Identity:
     return Identity(status.st_dev, status.st_ino)
 
 
-def look(root: Root, path: bytes) -> Stamp | None:
-    """The stamp of a file (links to files are followed), or None where there is no regular file.
+def linked_directory(top: bytes, path: bytes) -> bytes | None:
+    """The first directory between a root and what is below it that is a symbolic link, so that no scan enters it.
+
+    Args:
+        top: the root; the way to it may be a link.
+        path: relative to the root; it may itself be a link, and need not be there.
+    """
+    *above, _ = path.split(b"/")
+    for depth in range(1, len(above) + 1):
+        directory = b"/".join(above[:depth])
+        if os.path.islink(os.path.join(top, directory)):
+            return directory
+    return None
+
+
+def look(root: Root, path: bytes, ignore: Ignore) -> Stamp | None:
+    """The stamp of a file (links to files are followed), or None where there is none that a scan would find.
 
     Args:
         root: the root, with the identity it had when it was last scanned.
         path: the file, relative to the root.
+        ignore: what is passed over.
 
     Raises:
-        RootOffline: the file is not to be seen, and neither is the root as it was.
+        RootOffline: the root is not to be seen, or is not what it was.
+        RulesUnread: it cannot be told whether the file is passed over.
         OSError: the file is there and cannot be looked at.
     """
+    # What is in another directory than the root was is not for a single file to judge: it may be of another disk.
+    found = identify(root.path)
+    if root.inode and found != Identity(root.device, root.inode):
+        raise RootOffline(root.path, "is another directory than before")
     try:
         status = os.stat(os.path.join(root.path, path))
     except (FileNotFoundError, NotADirectoryError):
-        found = identify(root.path)
-        if root.inode and found != Identity(root.device, root.inode):
-            raise RootOffline(root.path, "is another directory than before") from None
         return None
-    return Stamp.of(status) if stat.S_ISREG(status.st_mode) else None
+    if not stat.S_ISREG(status.st_mode) or linked_directory(root.path, path) is not None:
+        return None
+    if ignore.verdict(root.path, path) is not None:
+        return None
+    return Stamp.of(status)

@@ -3,6 +3,8 @@
 Changed files come first, in order; deletions last, so that whoever takes the changes in this order sees a moved file
 at its new place before it is gone from the old one. Nothing is yielded for a root that is offline, and no deletion
 before the root was seen to be the same directory at the end as at the start: a disk unmounted half-way deletes nothing.
+
+Known files that are passed over now are deletions too, but never a mass deletion: that they go is somebody's wish.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from itertools import chain, islice
 from simd.types import Change, ChangeKind, FileKey, KnownFile, Root
 from simd.watch.ignore import Ignore
 from simd.watch.roots import Identity, RootOffline, identify
-from simd.watch.walk import Seen, Unread, walk
+from simd.watch.rules import RulesUnread
+from simd.watch.walk import Flaw, Seen, Unread, walk
 
 _MASS = 100
 _SAMPLE = 1000
@@ -25,10 +28,14 @@ _PROBLEMS_KEPT = 100
 
 @dataclass(frozen=True, slots=True)
 class MassDeletion:
-    """So many of a root's known files are gone that it looks like an accident; the deletions are held back."""
+    """So many of a root's known files are gone that it looks like an accident; the deletions of `count` are held back.
+
+    `known` is how many files the root had, and `lost` how many of these were gone before anybody noticed.
+    """
 
     count: int
     known: int
+    lost: int = 0
 
 
 def is_mass(count: int, known: int) -> bool:
@@ -45,12 +52,13 @@ class Scan:
         ignore: names to pass over.
         under: the file or directory to look at, relative to the root; b"" is all.
         known_files: how many files the root is known to have, to judge a mass deletion by; None counts `known`.
+        lost: how many more it had, which are gone since it was last scanned whole.
         confirm_deletes: a person has said that what is gone is gone: an empty or another directory is taken for the
             root, and a mass deletion is believed. A root that cannot be read stays offline.
 
-    While it is iterated over and after, `seen`, `changed` and `deleted` count files; `held` is a mass deletion that
-    was not believed; `problems` are the first paths that could not be read (`unread` counts them all) and `identity`
-    is the directory that was scanned, once the scan ended.
+    While it is iterated over and after, `seen`, `changed` and `deleted` count files, and `ignored` those of the deleted
+    that are passed over now; `held` is a mass deletion that was not believed; `problems` are the first paths that could
+    not be read and rules that match nothing, and `identity` is the directory that was scanned, once the scan ended.
     """
 
     def __init__(
@@ -61,6 +69,7 @@ class Scan:
         under: bytes = b"",
         *,
         known_files: int | None = None,
+        lost: int = 0,
         confirm_deletes: bool = False,
     ) -> None:
         self._root = root
@@ -68,6 +77,7 @@ class Scan:
         self._ignore = ignore
         self._under = under
         self._known_files = known_files
+        self._lost = lost
         self._confirmed = confirm_deletes
         self._next: KnownFile | None = None
         self._known_seen = 0
@@ -75,9 +85,9 @@ class Scan:
         self.seen = 0
         self.changed = 0
         self.deleted = 0
-        self.unread = 0
+        self.ignored = 0
         self.held: MassDeletion | None = None
-        self.problems: list[Unread] = []
+        self.problems: list[Unread | Flaw] = []
         self.identity: Identity | None = None
 
     def __iter__(self) -> Iterator[Change]:
@@ -92,6 +102,8 @@ class Scan:
         for found in walk(self._root.path, self._under, self._ignore):
             if isinstance(found, Unread):
                 self._keep(found)
+            elif isinstance(found, Flaw):
+                self._report(found)
             elif (change := self._compare(found)) is not None:
                 yield change
         self._pass_over(None)
@@ -135,15 +147,17 @@ class Scan:
         """Step over what is known of something that cannot be read, without taking it for gone."""
         if not unread.path:
             raise RootOffline(self._root.path, f"cannot be read: {unread.why}")
-        self.unread += 1
-        if len(self.problems) < _PROBLEMS_KEPT:
-            self.problems.append(unread)
+        self._report(unread)
         self._pass_over(unread.path)
         whole = unread.path.endswith(b"/")
         while self._next is not None and (
             self._next.path.startswith(unread.path) if whole else self._next.path == unread.path
         ):
             self._advance()
+
+    def _report(self, problem: Unread | Flaw) -> None:
+        if len(self.problems) < _PROBLEMS_KEPT:
+            self.problems.append(problem)
 
     def _pass_over(self, path: bytes | None) -> None:
         """Known files that sort before `path` (None: all) were not found: they are gone."""
@@ -156,10 +170,28 @@ class Scan:
         self._known_seen += self._next is not None
 
     def _deletions(self) -> Iterator[Change]:
-        known = self._known_seen if self._known_files is None else self._known_files
-        if not self._confirmed and is_mass(len(self._gone), known):
-            self.held = MassDeletion(len(self._gone), known)
-            return
-        self.deleted = len(self._gone)
+        known = (self._known_seen if self._known_files is None else self._known_files) + self._lost
+        ignored, gone = self._divided()
+        if gone and not self._confirmed and is_mass(len(gone) + self._lost, known):
+            self.held = MassDeletion(len(gone), known, self._lost)
+            gone = []
+        self.ignored = len(ignored)
+        self.deleted = len(ignored) + len(gone)
+        # Of a part of a root too little is known to judge it alone.
+        whole = not self._under or self._confirmed
+        for paths, judged in ((ignored, True), (gone, whole)):
+            for path in paths:
+                yield Change(ChangeKind.DELETE, FileKey(self._root.root_id, path), judged=judged)
+
+    def _divided(self) -> tuple[list[bytes], list[bytes]]:
+        """Of the files that were not found, those that are passed over now and those that are gone."""
+        ignored: list[bytes] = []
+        gone: list[bytes] = []
         for path in self._gone:
-            yield Change(ChangeKind.DELETE, FileKey(self._root.root_id, path))
+            try:
+                verdict = self._ignore.verdict(self._root.path, path)
+            except RulesUnread:
+                # Its rules were readable a moment ago; the next scan tells.
+                continue
+            (gone if verdict is None else ignored).append(path)
+        return ignored, gone

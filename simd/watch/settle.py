@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from simd.types import Change, ChangeKind, FileKey, Stamp
 from simd.watch.roots import RootOffline
+from simd.watch.rules import RulesUnread
 
 RETRY_DELAYS_S = (1.0, 4.0, 15.0, 60.0)
 
@@ -105,8 +106,8 @@ class Settler:
         """The files that have come to rest, upserts first.
 
         Args:
-            look: the stamp of a file now, None if there is none. Where it raises OSError or RootOffline the file
-                cannot be judged now and is left to the next scan.
+            look: the stamp of a file now, None if there is none. Where it raises OSError or RulesUnread the file cannot
+                be judged now and is left to the next scan; where it raises RootOffline `take_scans` names the root.
         """
         now = self._clock()
         upserts: list[Change] = []
@@ -119,7 +120,10 @@ class Settler:
             del self._waiting[key]
             try:
                 stamp = look(key)
-            except (OSError, RootOffline):
+            except (OSError, RulesUnread):
+                continue
+            except RootOffline:
+                self._scans.add(key.root_id)
                 continue
             if stamp is None:
                 deletes.append(Change(ChangeKind.DELETE, key))
@@ -136,7 +140,7 @@ class Settler:
         return max(0.0, self._queue[0][0] - self._clock()) if self._queue else None
 
     def take_scans(self) -> list[int]:
-        """Roots that have to be scanned, because too many of their files were waiting."""
+        """Roots that have to be scanned: too many of their files were waiting, or they are not what they were."""
         scans = sorted(self._scans)
         self._scans.clear()
         return scans

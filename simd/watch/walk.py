@@ -4,7 +4,7 @@ The order is that of the whole paths, as a database compares them: a directory s
 and `a0` come in this order. Memory holds the names of the directories on the way down and no more.
 
 Symbolic links to files are files; those to directories are never followed, so a walk cannot loop. Filesystems mounted
-below are walked.
+below are walked. A directory that is passed over is not entered; one whose rules cannot be read is not either.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 from simd.types import Stamp
 from simd.watch.ignore import Ignore
+from simd.watch.roots import linked_directory
+from simd.watch.rules import RULES_FILE, RulesUnread, Scope
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
@@ -37,12 +39,25 @@ class Unread:
     why: str
 
     @classmethod
-    def of(cls, path: bytes, error: OSError) -> Unread:
-        """What the operating system says about a path."""
+    def of(cls, path: bytes, error: OSError | RulesUnread) -> Unread:
+        """What the operating system says about a path, or what is wrong with the rules of a directory."""
+        if isinstance(error, RulesUnread):
+            return cls(path, f"{os.fsdecode(RULES_FILE)} {error.reason}")
         return cls(path, error.strerror or str(error))
 
 
-def walk(top: bytes, under: bytes, ignore: Ignore) -> Iterator[Seen | Unread]:
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A line of a directory's rules that matches nothing; the others hold. `path` is the directory, with a slash."""
+
+    path: bytes
+    why: str
+
+
+Found = Seen | Unread | Flaw
+
+
+def walk(top: bytes, under: bytes, ignore: Ignore) -> Iterator[Found]:
     """The files at or below `top/under`; paths are relative to `top`.
 
     What vanishes while the walk is under way is not there. Anything else that goes wrong is an `Unread` in its place.
@@ -51,37 +66,57 @@ def walk(top: bytes, under: bytes, ignore: Ignore) -> Iterator[Seen | Unread]:
         yield from _descend(top, b"", ignore)
         return
     try:
-        status = os.lstat(os.path.join(top, under))
-    except OSError as error:
-        if error.errno not in _GONE:
+        if linked_directory(top, under) is not None:
+            return
+        is_dir = stat.S_ISDIR(os.lstat(os.path.join(top, under)).st_mode)
+        if ignore.verdict(top, under, is_dir) is not None:
+            return
+    except (OSError, RulesUnread) as error:
+        if isinstance(error, RulesUnread) or error.errno not in _GONE:
             yield Unread.of(under, error)
             yield Unread.of(under + b"/", error)
         return
-    if stat.S_ISDIR(status.st_mode):
-        if not ignore.skips_path(under, is_dir=True):
-            yield from _descend(top, under + b"/", ignore)
-    elif not ignore.skips_path(under) and (found := _file(top, under)) is not None:
+    if is_dir:
+        yield from _descend(top, under + b"/", ignore)
+    elif (found := _file(top, under)) is not None:
         yield found
 
 
-def directories(top: bytes, ignore: Ignore) -> Iterator[bytes]:
-    """A directory and those below it, parents first; those that are ignored or cannot be read hold none."""
-    stack = [top]
+def directories(top: bytes, under: bytes, ignore: Ignore) -> Iterator[bytes]:
+    """The paths of the directory `top/under` and of those below it, parents first.
+
+    Those that cannot be read hold none. Where rules cannot be read none is left out: too many do no harm.
+    """
+    start = under + b"/" if under else b""
+    try:
+        scope = ignore.above(top, start)
+    except RulesUnread:
+        scope = Scope()
+    stack = [(start, scope)]
     while stack:
-        path = stack.pop()
-        yield path
+        path, scope = stack.pop()
+        yield os.path.join(top, path[:-1]) if path else top
         try:
-            with os.scandir(path) as entries:
-                stack += [e.path for e in entries if e.is_dir(follow_symlinks=False) and not ignore.skips(e.name, True)]
+            found, ruled = _listed(top, path, ignore)
+            scope, _ = ignore.entering(scope, top, path) if ruled else (scope, None)
         except OSError:
             continue
+        except RulesUnread:
+            pass
+        stack += [(e, scope) for e in found if e.endswith(b"/") and not (scope.levels and scope.rule_for(e))]
 
 
-def _descend(top: bytes, start: bytes, ignore: Ignore) -> Iterator[Seen | Unread]:
+def _descend(top: bytes, start: bytes, ignore: Ignore) -> Iterator[Found]:
     """The files below `start`, which is b"" or ends with a slash."""
-    stack = [iter([start])]
+    try:
+        scope = ignore.above(top, start)
+    except RulesUnread as error:
+        yield Unread.of(start, error)
+        return
+    stack = [(iter([start]), scope)]
     while stack:
-        path = next(stack[-1], None)
+        entries, scope = stack[-1]
+        path = next(entries, None)
         if path is None:
             stack.pop()
         elif path and not path.endswith(b"/"):
@@ -90,20 +125,37 @@ def _descend(top: bytes, start: bytes, ignore: Ignore) -> Iterator[Seen | Unread
                 yield found
         else:
             try:
-                stack.append(iter(_entries(top, path, ignore)))
-            except OSError as error:
-                if error.errno not in _GONE or not path:
+                listed, ruled = _listed(top, path, ignore)
+                scope, rules = ignore.entering(scope, top, path) if ruled else (scope, None)
+            except (OSError, RulesUnread) as error:
+                if not path or isinstance(error, RulesUnread) or error.errno not in _GONE:
                     yield Unread.of(path, error)
+                continue
+            if rules is not None:
+                yield from (Flaw(path, flaw) for flaw in rules.flaws)
+            stack.append((iter(_in_order(listed, scope)), scope))
 
 
-def _entries(top: bytes, path: bytes, ignore: Ignore) -> list[bytes]:
-    """What a directory holds, in order: files by their path, directories by theirs and a slash."""
-    found = []
+def _listed(top: bytes, path: bytes, ignore: Ignore) -> tuple[list[bytes], bool]:
+    """What a directory holds but for what is passed over by name, and whether it has rules of its own.
+
+    Files are given by their path, directories by theirs and a slash.
+    """
+    found, ruled = [], False
     with os.scandir(os.path.join(top, path)) as entries:
         for entry in entries:
             is_dir = entry.is_dir(follow_symlinks=False)
             if not ignore.skips(entry.name, is_dir):
                 found.append(path + entry.name + b"/" if is_dir else path + entry.name)
+            elif entry.name == RULES_FILE:
+                ruled = True
+    return found, ruled
+
+
+def _in_order(found: list[bytes], scope: Scope) -> list[bytes]:
+    """What the rules leave, in byte order."""
+    if scope.levels:
+        found = [path for path in found if scope.rule_for(path) is None]
     found.sort()
     return found
 

@@ -1,8 +1,9 @@
 """Watches roots and says where something happened. Hints only: the scan is the truth.
 
-A root is watched by its events where the filesystem sends them, and polled where it does not, or where the kernel has
-no more watches to give: a polled root gets an OVERFLOW hint at a short period. A supervisor notices what no event
-tells: a root that was unmounted, replaced or made again, and threads that died; it watches anew and hints OVERFLOW.
+A root is watched by its events where the filesystem sends them, and polled where it does not, where the kernel has no
+more watches to give, or where somebody wants it so: a polled root gets an OVERFLOW hint at a short period. A supervisor
+notices what no event tells: a root that was unmounted, replaced or made again, and threads that died; it watches anew
+and hints OVERFLOW.
 """
 
 from __future__ import annotations
@@ -11,20 +12,14 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from watchdog.events import (
-    DirMovedEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-)
+from watchdog.events import FileSystemEvent
 
 from simd.types import Root
+from simd.watch.events import Heard, heard_in
 from simd.watch.filesystems import Mode, filesystem_of, mode_of, sends_events
 from simd.watch.hint import Hint, HintKind
 from simd.watch.ignore import Ignore
@@ -62,7 +57,9 @@ class Watcher:
 
     Args:
         on_hint: gets each hint, from other threads; it must be quick and must not call the watcher.
-        ignore: names that give no hints; ignored directories are not watched.
+        ignore: what gives no hints; ignored directories are not watched. A rule file that changes has its directory
+            scanned, and other directories watched.
+        polled: directories, as absolute paths; roots at or below them are polled whatever their filesystem can do.
         supervise_s: how often the supervisor looks.
         poll_s: how often a polled root is to be scanned.
         mounts: the kernel's list of mounts.
@@ -73,12 +70,14 @@ class Watcher:
         on_hint: Callable[[Hint], None],
         ignore: Ignore | None = None,
         *,
+        polled: Collection[bytes] = (),
         supervise_s: float = 2.0,
         poll_s: float = 30.0,
         mounts: Path = Path("/proc/self/mountinfo"),
     ) -> None:
         self._on_hint = on_hint
         self._ignore = ignore or Ignore()
+        self._polled = tuple(path.rstrip(b"/") + b"/" for path in polled)
         self._supervise_s = supervise_s
         self._poll_s = poll_s
         self._mounts = mounts
@@ -105,6 +104,13 @@ class Watcher:
             if self._watched.pop(root.path, None) is not None and self._inotify is not None:
                 self._inotify.unwatch(root.path)
 
+    def refresh(self) -> None:
+        """Watch what is no longer ignored, and not what is now. Scans have to follow."""
+        with self._lock:
+            for entry in self._watched.values():
+                if self._inotify is not None and entry.listening:
+                    self._inotify.refresh(entry.root.path, b"")
+
     def watching(self, root_id: int) -> Watching | None:
         """How a root is watched; None if it is not."""
         # Without the lock, which may be held while a large tree is walked: this answers `status`.
@@ -129,6 +135,10 @@ class Watcher:
         except RootOffline as offline:
             entry.identity = None
             entry.state = Watching("polling", offline.reason)
+            return
+        if (path + b"/").startswith(self._polled):
+            entry.state = Watching("polling", f"polled every {self._poll_s:g} s, as the setting `poll` says")
+            entry.poll_at = now + self._poll_s
             return
         kind = filesystem_of(path, self._mounts)
         problem = self._listen(entry) if sends_events(kind) else ""
@@ -224,38 +234,25 @@ class Watcher:
         entry = self._watched.get(path)
         if entry is None or event.is_synthetic:
             return
-        source = _inside(path, event.src_path)
-        target = _inside(path, event.dest_path)
-        for hint in _hints(entry.root.root_id, event, source, target):
-            if not hint.path or not self._ignore.skips_path(hint.path, event.is_directory):
+        heard = heard_in(path, event)
+        self._watch_others(path, heard)
+        for hint in heard.hints(entry.root.root_id):
+            if not hint.path or not self._ignore.ignores(path, hint.path, hint.kind is HintKind.DIRECTORY):
                 self._on_hint(hint)
 
-
-def _hints(root_id: int, event: FileSystemEvent, source: bytes | None, target: bytes | None) -> list[Hint]:
-    """The hints that an event gives; paths outside of the root are None."""
-    if event.is_directory:
-        moved = source if isinstance(event, DirMovedEvent) and source and target else b""
-        found = [Hint(HintKind.DIRECTORY, root_id, target, moved or b"")] if target else []
-        return found + ([Hint(HintKind.DIRECTORY, root_id, source)] if source is not None else [])
-    kinds = {
-        FileClosedEvent: HintKind.WRITTEN,
-        FileCreatedEvent: HintKind.APPEARED,
-        FileDeletedEvent: HintKind.GONE,
-        FileMovedEvent: HintKind.GONE,
-    }
-    kind = kinds.get(type(event))
-    found = [Hint(kind, root_id, source)] if kind and source else []
-    return found + ([Hint(HintKind.WRITTEN, root_id, target)] if target else [])
-
-
-def _inside(root: bytes, path: bytes | str) -> bytes | None:
-    """A path of an event relative to its root; None where the event has no such path."""
-    if not path:
-        return None
-    return os.fsencode(path)[len(root.rstrip(b"/")) + 1 :]
+    def _watch_others(self, path: bytes, heard: Heard) -> None:
+        """Let the watches follow what may have changed: which directories are ignored, or are in the root."""
+        if self._inotify is None:
+            return
+        for directory in heard.ruled:
+            self._inotify.refresh(path, directory)
+        if heard.event.is_directory and heard.source and heard.target is None:
+            self._inotify.forget(path, heard.source)
+        elif heard.event.is_directory and heard.target and self._ignore.ignores(path, heard.target, is_dir=True):
+            self._inotify.refresh(path, heard.target)
 
 
 def _watches_needed(path: bytes, ignore: Ignore) -> str:
     """How many watches the tree takes, and what to set."""
-    count = sum(1 for _ in directories(path, ignore))
+    count = sum(1 for _ in directories(path, b"", ignore))
     return f"it has {count} directories, raise the sysctl fs.inotify.max_user_watches by as many"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from simd.types import Change, ChangeKind, FileKey, Stamp
 from simd.watch.roots import RootOffline
+from simd.watch.rules import RulesUnread
 from simd.watch.settle import Settler
 
 A, B = FileKey(1, b"a"), FileKey(1, b"b")
@@ -112,7 +113,9 @@ def test_without_a_settle_time_a_file_that_appeared_is_released_at_once(world: W
     assert len(settler.due(world.look)) == 1
 
 
-@pytest.mark.parametrize("error", [OSError(errno.EIO, "I/O error"), RootOffline(b"/p", "is empty")])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EIO, "I/O error"), RootOffline(b"/p", "is empty"), RulesUnread(b"/p/.simdignore", "is bad")]
+)
 def test_what_cannot_be_judged_is_neither_upserted_nor_deleted(
     world: World, settler: Settler, error: Exception
 ) -> None:
@@ -122,6 +125,7 @@ def test_what_cannot_be_judged_is_neither_upserted_nor_deleted(
     settler.note(B, ready=True)
     assert [change.key for change in settler.due(world.look)] == [B]
     assert len(settler) == 0
+    assert settler.take_scans() == ([1] if isinstance(error, RootOffline) else [])
 
 
 def test_retries_wait_longer_each_time_and_end(world: World, settler: Settler) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import textwrap
@@ -19,6 +18,7 @@ import pytest
 from simd.types import Root
 from simd.watch.filesystems import filesystem_of, mode_of, sends_events
 from simd.watch.hint import Hint, HintKind
+from simd.watch.ignore import Ignore, Verdict
 from simd.watch.roots import identify
 from simd.watch.watcher import Watcher, Watching
 
@@ -52,6 +52,10 @@ class Hints:
         with self._changed:
             assert self._changed.wait_for(lambda: any(map(condition, self.got)), DEADLINE_S), self.got
             return next(filter(condition, self.got))
+
+    def taken(self) -> list[Hint]:
+        with self._changed:
+            return list(self.got)
 
     def clear(self) -> None:
         with self._changed:
@@ -135,7 +139,7 @@ class TestFiles:
         hints.wait((APPEARED, b"hard"), (APPEARED, b"soft"), (APPEARED, b"loop"))
         assert not any(path.startswith(b"loop/") for path in hints.paths())
 
-    def test_names_that_are_not_text(self, top: Path, hints: Hints) -> None:
+    def test_p25_names_that_are_not_text(self, top: Path, hints: Hints) -> None:
         directory = os.path.join(os.fsencode(top), b"\xff\xfe dir")
         os.mkdir(directory)
         hints.wait((DIRECTORY, b"\xff\xfe dir"))
@@ -159,18 +163,14 @@ class TestFiles:
 
 @pytest.mark.usefixtures("root")
 class TestDirectories:
-    def test_a_tree_made_at_once_is_told_and_watched(self, top: Path, hints: Hints) -> None:
+    def test_p4_a_tree_made_at_once_is_told_and_watched(self, top: Path, hints: Hints) -> None:
         os.makedirs(top / "a/b/c")
         (top / "a/b/c/file").write_bytes(b"x")
         hints.wait((DIRECTORY, b"a"))
         hints.wait_for(lambda hint: hint.path == b"a/b/c/file" or hint.path == b"a/b/c")
-        deadline = time.monotonic() + DEADLINE_S
-        while (WRITTEN, b"a/b/c/late") not in {(hint.kind, hint.path) for hint in hints.got}:
-            assert time.monotonic() < deadline
-            (top / "a/b/c/late").write_bytes(b"x")
-            threading.Event().wait(0.02)
+        write_until_heard(hints, top, b"a/b/c/late")
 
-    def test_a_directory_moved_in_is_told_and_watched(self, top: Path, tmp_path: Path, hints: Hints) -> None:
+    def test_p4_a_directory_moved_in_is_told_and_watched(self, top: Path, tmp_path: Path, hints: Hints) -> None:
         os.makedirs(tmp_path / "in/sub")
         (tmp_path / "in/sub/a").write_bytes(b"x")
         os.rename(tmp_path / "in", top / "d")
@@ -198,6 +198,111 @@ class TestDirectories:
         hints.wait((DIRECTORY, b"old"))
         (top / "new/sub/b").write_bytes(b"x")
         hints.wait((WRITTEN, b"new/sub/b"))
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
+
+
+def watched() -> int:
+    """How many directories the kernel watches for this process."""
+    lines = [line for file in Path("/proc/self/fdinfo").iterdir() for line in read_lines(file)]
+    return sum(line.startswith("inotify wd:") for line in lines)
+
+
+def read_lines(file: Path) -> list[str]:
+    try:
+        return file.read_text().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+@pytest.mark.usefixtures("root")
+class TestRules:
+    def test_a_rule_file_that_comes_changes_and_goes_has_its_directory_scanned_and_watched_accordingly(
+        self, top: Path, hints: Hints
+    ) -> None:
+        os.makedirs(top / "d/raw/x")
+        os.makedirs(top / "d/keep")
+        hints.wait((DIRECTORY, b"d"))
+        write_until_heard(hints, top, b"d/raw/x/a")
+        everything = watched()
+        hints.clear()
+        (top / "d/.simdignore").write_text("raw/\n")
+        hints.wait((DIRECTORY, b"d"))
+        until(lambda: watched() == everything - 2)
+        (top / "d/raw/x/b").write_bytes(b"x")
+        (top / "d/raw/y").mkdir()
+        (top / "d/keep/last").write_bytes(b"x")
+        hints.wait((WRITTEN, b"d/keep/last"))
+        assert not any(path.startswith(b"d/raw") for path in hints.paths())
+        hints.clear()
+        (top / "d/new").write_text("nothing\n")
+        os.replace(top / "d/new", top / "d/.simdignore")
+        hints.wait((DIRECTORY, b"d"))
+        until(lambda: watched() == everything + 1)
+        (top / "d/raw/y/c").write_bytes(b"x")
+        hints.wait((WRITTEN, b"d/raw/y/c"))
+        hints.clear()
+        (top / "d/.simdignore").unlink()
+        hints.wait((DIRECTORY, b"d"))
+
+    def test_the_rule_file_of_a_root_has_the_root_scanned(self, top: Path, hints: Hints) -> None:
+        (top / ".simdignore").write_text("*.bak\n")
+        hints.wait((DIRECTORY, b""))
+        (top / "a.bak").write_bytes(b"x")
+        (top / "last").write_bytes(b"x")
+        hints.wait((WRITTEN, b"last"))
+        assert hints.paths() == {b"", b"last"}
+
+    def test_a_rule_file_in_what_is_ignored_is_of_no_account(self, top: Path, hints: Hints) -> None:
+        (top / ".simdignore").write_text("raw/\n")
+        (top / "raw").mkdir()
+        (top / "raw/.simdignore").write_text("!*\n")
+        (top / "last").write_bytes(b"x")
+        hints.wait((WRITTEN, b"last"))
+        assert hints.paths() == {b"", b"last"}
+
+    def test_a_directory_that_is_renamed_to_what_is_ignored_is_no_longer_watched(self, top: Path, hints: Hints) -> None:
+        os.makedirs(top / "a/sub")
+        hints.wait((DIRECTORY, b"a"))
+        write_until_heard(hints, top, b"a/sub/x")
+        before = watched()
+        hints.clear()
+        (top / "a").rename(top / "#recycle")
+        hints.wait((DIRECTORY, b"a"))
+        until(lambda: watched() == before - 2)
+
+    def test_a_directory_that_was_moved_out_is_no_longer_watched(self, top: Path, tmp_path: Path, hints: Hints) -> None:
+        os.makedirs(top / "a/sub")
+        hints.wait((DIRECTORY, b"a"))
+        write_until_heard(hints, top, b"a/sub/x")
+        before = watched()
+        hints.clear()
+        (top / "a").rename(tmp_path / "a")
+        hints.wait((DIRECTORY, b"a"))
+        until(lambda: watched() == before - 2)
+
+
+def test_rules_of_the_settings_that_change_change_what_is_watched(top: Path, hints: Hints, mounts: Path) -> None:
+    os.makedirs(top / "raw/x")
+    os.makedirs(top / "keep")
+    ignore = Ignore(["raw/"])
+    watcher = Watcher(hints, ignore, mounts=mounts)
+    try:
+        before = watched()
+        watcher.watch(root_at(top))
+        assert watched() == before + 2
+        ignore.configure(["keep"])
+        watcher.refresh()
+        assert watched() == before + 3
+        (top / "raw/x/a").write_bytes(b"x")
+        hints.wait((WRITTEN, b"raw/x/a"))
+    finally:
+        watcher.close()
 
 
 class TestSupervision:
@@ -254,7 +359,20 @@ class TestSupervision:
         assert watcher.watching(root.root_id) is None
         assert watcher.watching(2) == Watching("events")
 
-    def test_a_polled_filesystem_is_scanned_again_and_again(self, top: Path, hints: Hints, tmp_path: Path) -> None:
+    def test_p6_a_root_is_polled_when_somebody_wants_it_so(self, top: Path, hints: Hints, mounts: Path) -> None:
+        inner = top / "inner"
+        inner.mkdir()
+        watcher = Watcher(hints, polled=[os.fsencode(top)], supervise_s=0.01, poll_s=0.02, mounts=mounts)
+        before = watched()
+        state = watcher.watch(root_at(inner))
+        assert state.mode == "polling" and "setting `poll`" in state.detail and watched() == before
+        for _ in range(2):
+            hints.clear()
+            hints.wait((OVERFLOW, b""))
+        assert watcher.watch(root_at(top.parent, 2)) == Watching("events"), "only roots at or below are meant"
+        watcher.close()
+
+    def test_p6_a_polled_filesystem_is_scanned_again_and_again(self, top: Path, hints: Hints, tmp_path: Path) -> None:
         mounts = tmp_path / "nfs"
         mounts.write_text(f"27 1 254:0 / / rw - ext4 /dev/vda rw\n28 27 0:40 / {top} rw - nfs4 server:/x rw\n")
         watcher = Watcher(hints, supervise_s=0.01, poll_s=0.02, mounts=mounts)
@@ -295,70 +413,84 @@ class TestFilesystems:
         assert filesystem_of(b"/proc") == b"proc"
 
 
-OVERFLOWING = """
-    import logging, os, sys, threading, time
-    from pathlib import Path
-    from simd.types import Root
-    from simd.watch.hint import HintKind
-    from simd.watch.watcher import Watcher
-    top = os.fsencode(sys.argv[1])
-    overflow, late, block = threading.Event(), threading.Event(), threading.Event()
-    def on_hint(hint):
-        if hint.kind is HintKind.OVERFLOW:
-            overflow.set()
-        if hint.path == b"fresh/late":
-            late.set()
-    watcher = Watcher(on_hint, mounts=Path("/nonexistent"))
-    print(watcher.watch(Root(1, top, 0, 0)).mode, flush=True)
-    logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stdout, level=logging.WARNING)
-    logging.getLogger("watchdog").propagate = False
-    sys.stdin.readline()
-    print(overflow.wait(25), flush=True)
-    deadline = time.monotonic() + 20
-    while not late.is_set() and time.monotonic() < deadline:
-        open(top + b"/fresh/late", "wb").close()
-        late.wait(0.05)
-    print(late.is_set(), flush=True)
-    watcher.close()
-"""
+class Holding(Ignore):
+    """Holds up whoever asks about the directory `hold`, as the thread that reads the kernel's queue does first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.release = threading.Event(), threading.Event()
+
+    def verdict(self, top: bytes, path: bytes, is_dir: bool = False) -> Verdict | None:
+        if path == b"hold":
+            self.entered.set()
+            assert self.release.wait(DEADLINE_S)
+        return super().verdict(top, path, is_dir)
 
 
-def wait_until_stopped(pid: int) -> None:
-    """Until every thread of a process stands still."""
-    deadline = time.monotonic() + DEADLINE_S
-    while any(
-        (task / "stat").read_text().rpartition(")")[2].split()[0] != "T" for task in Path(f"/proc/{pid}/task").iterdir()
-    ):
-        assert time.monotonic() < deadline
-
-
-def test_an_overflow_of_the_kernels_queue_is_told(top: Path) -> None:
+def test_p3_an_overflow_of_the_kernels_queue_is_told_and_what_came_meanwhile_is_watched(
+    top: Path, hints: Hints, mounts: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     if limit > 50_000:
         pytest.skip(f"the queue holds {limit} events: too many to fill")
-    command = [sys.executable, "-c", textwrap.dedent(OVERFLOWING), str(top)]
-    env = {**os.environ, "PYTHONPATH": os.getcwd()}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as process:
-        assert process.stdin is not None and process.stdout is not None
-        assert process.stdout.readline() == "events\n"
-        process.send_signal(signal.SIGSTOP)
-        try:
-            wait_until_stopped(process.pid)
-            name = os.fsencode(top) + b"/f"
-            for n in range(limit // 3 + 1000):
-                # Each turn is three events: created, closed, deleted; equal neighbours would be taken as one.
-                os.close(os.open(name + b"%d" % (n % 2), os.O_WRONLY | os.O_CREAT))
-                os.unlink(name + b"%d" % (n % 2))
-            (top / "fresh").mkdir()
-        finally:
-            process.send_signal(signal.SIGCONT)
-        process.stdin.write("\n")
-        process.stdin.flush()
-        assert "were lost" in process.stdout.readline()
-        assert process.stdout.readline() == "True\n"
-        assert process.stdout.readline() == "True\n"
-        process.stdin.close()
-    assert process.returncode == 0
+    holding = Holding()
+    watcher = Watcher(hints, holding, supervise_s=0.05, mounts=mounts)
+    try:
+        assert watcher.watch(root_at(top)) == Watching("events")
+        (top / "hold").mkdir()
+        assert holding.entered.wait(DEADLINE_S)
+        name = os.fsencode(top) + b"/f"
+        for n in range(limit // 3 + 1000):
+            # Each turn is three events: created, closed, deleted; equal neighbours would be taken as one.
+            os.close(os.open(name + b"%d" % (n % 2), os.O_WRONLY | os.O_CREAT))
+            os.unlink(name + b"%d" % (n % 2))
+        (top / "fresh").mkdir()
+        holding.release.set()
+        hints.wait((OVERFLOW, b""))
+        assert any("were lost" in record.message for record in caplog.records)
+        write_until_heard(hints, top, b"fresh/late")
+    finally:
+        holding.release.set()
+        watcher.close()
+
+
+def write_until_heard(hints: Hints, top: Path, name: bytes) -> None:
+    """Write a file, again and again, until the watcher says so."""
+    deadline = time.monotonic() + DEADLINE_S
+    while (WRITTEN, name) not in {(hint.kind, hint.path) for hint in hints.taken()}:
+        assert time.monotonic() < deadline
+        (top / os.fsdecode(name)).write_bytes(b"x")
+        threading.Event().wait(0.02)
+
+
+class Deadly(Ignore):
+    """Kills, once, the thread that asks about the directory `deadly`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.killed = threading.Event()
+
+    def verdict(self, top: bytes, path: bytes, is_dir: bool = False) -> Verdict | None:
+        if path == b"deadly" and not self.killed.is_set():
+            self.killed.set()
+            raise RuntimeError("a bug")
+        return super().verdict(top, path, is_dir)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_watcher_whose_threads_die_is_made_anew_and_the_root_is_scanned(
+    top: Path, hints: Hints, mounts: Path
+) -> None:
+    deadly = Deadly()
+    watcher = Watcher(hints, deadly, supervise_s=0.02, mounts=mounts)
+    try:
+        watcher.watch(root_at(top))
+        (top / "deadly").mkdir()
+        assert deadly.killed.wait(DEADLINE_S)
+        hints.wait((OVERFLOW, b""))
+        write_until_heard(hints, top, b"deadly/a")
+    finally:
+        watcher.close()
 
 
 SHORT = """
@@ -382,7 +514,7 @@ SHORT = """
 @pytest.mark.parametrize(
     ("kind", "limit", "remedy"), [("watches", 5, "max_user_watches"), ("instances", 0, "max_user_instances")]
 )
-def test_without_room_in_the_kernel_a_root_is_polled_and_the_remedy_is_logged_once(
+def test_p2_without_room_in_the_kernel_a_root_is_polled_and_the_remedy_is_logged_once(
     top: Path, kind: str, limit: int, remedy: str
 ) -> None:
     for n in range(20):
