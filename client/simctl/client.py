@@ -32,6 +32,8 @@ class Client(Searching, Upkeep):
     Args:
         address: `unix:PATH` or `HOST:PORT`; None means `SIMD_ADDRESS`, or the default socket.
         timeout: seconds that a call may take if it does not say so itself; None is no limit.
+        patience: seconds for which a call is made again while the daemon is not there, not ready or too busy; 0 is
+            never. What changes something is made again only if the daemon said that it did not take it on.
         tls_ca: PEM file of the authority that signed the daemon's certificate; None means `SIMD_TLS_CA`, or those that
             the system trusts.
         tls_cert: PEM file of a certificate, for a daemon that asks for one; None means `SIMD_CLIENT_CERT`.

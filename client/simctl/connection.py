@@ -13,6 +13,7 @@ import grpc
 from simctl.address import resolve
 from simctl.channel import Security, connect
 from simctl.errors import from_rpc
+from simctl.patience import Patience
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -26,6 +27,12 @@ _OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 500),
 )
+
+
+_READING = frozenset(
+    ("SearchRequest", "CompareRequest", "StatusRequest", "ListFilesRequest", "ListErrorsRequest", "bytes")
+)
+"""Requests that change nothing; the last one is that of the health check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Connection:
         address: str | None = None,
         *,
         timeout: float | None = None,
+        patience: float = 0.0,
         tls_ca: str | None = None,
         tls_cert: str | None = None,
         tls_key: str | None = None,
@@ -73,6 +81,7 @@ class Connection:
     ) -> None:
         self.address = resolve(address, os.environ)
         self._timeout = timeout
+        self._patience = Patience(patience)
         security = Security(tls_ca, tls_cert, tls_key, token_file).completed(os.environ)
         self._channel = connect(self.address, security, _OPTIONS)
 
@@ -100,10 +109,14 @@ class Connection:
 
     def _call(self, method: Callable[..., Any], request: object, timeout: float | None) -> Any:
         limit = self._timeout if timeout is None else timeout
-        try:
-            return method(request, timeout=limit)
-        except grpc.RpcError as error:
-            raise from_rpc(error, self.address, limit) from error
+
+        def attempt(left: float | None) -> Any:
+            try:
+                return method(request, timeout=left)
+            except grpc.RpcError as error:
+                raise from_rpc(error, self.address, limit) from error
+
+        return self._patience.call(attempt, limit, reads=type(request).__name__ in _READING)
 
     def _stream(self, method: Callable[..., Any], request: object, timeout: float | None) -> Iterator[Any]:
         """The messages of a stream; leaving it early ends the call."""

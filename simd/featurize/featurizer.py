@@ -25,10 +25,12 @@ class Featurizer:
     Args:
         engine: runs the backbone.
         model: what it runs.
+        alone: runs it sooner for one picture, as long as nothing else is to be done.
     """
 
-    def __init__(self, engine: Engine, model: Model) -> None:
+    def __init__(self, engine: Engine, model: Model, alone: Engine | None = None) -> None:
         self._engine = engine
+        self._alone = alone or engine
         self.model = model
 
     @property
@@ -36,11 +38,12 @@ class Featurizer:
         """ "cpu" or "gpu"."""
         return self._engine.device
 
-    def embed(self, pixels: Batch) -> Vector:
+    def embed(self, pixels: Batch, *, alone: bool = False) -> Vector:
         """The embeddings of pictures, float32 `(n, dimension)`.
 
         Args:
             pixels: uint8 `(n, height, width, 3)`.
+            alone: whether nothing else is to be done.
 
         Raises:
             ModelError: the engine failed, or put out something that is no direction.
@@ -50,7 +53,8 @@ class Featurizer:
             raise ModelError(f"the model {spec.name} takes uint8 pictures {(*spec.size, 3)}, not {pixels.shape[1:]}")
         if len(pixels) == 0:
             return np.empty((0, spec.dimension), np.float32)
-        raw = self._engine.run(pixels)
+        engine = self._alone if alone else self._engine
+        raw = engine.run(pixels)
         if raw.shape != (len(pixels), spec.dimension):
             raise ModelError(f"the {self._engine.name} engine put out {raw.shape} for {len(pixels)} pictures")
         if not np.isfinite(raw).all() or not raw.any(axis=1).all():
@@ -87,5 +91,6 @@ class Featurizer:
             )
 
     def close(self) -> None:
-        """Close the engine."""
+        """Close the engines."""
+        self._alone.close()
         self._engine.close()

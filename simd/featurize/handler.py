@@ -116,12 +116,12 @@ class Handler:
         pictures = self._pictures({"do": "decode", "sizes": sizes}, b"", sizes, admit)
         return Decoded(found.image_id, found.stamp, pictures.by_size, pictures.facts)
 
-    def blob(self, data: bytes, size: Size, admit: Admit) -> Decoded:
+    def blob(self, data: bytes, size: Size, admit: Admit, image_id: ImageId | None = None) -> Decoded:
         """See `DecodePool.submit_bytes`, and `file`."""
         if len(data) > self._settings.limits.max_bytes:
             raise too_many_bytes(len(data), self._settings.limits)
         pictures = self._pictures({"do": "bytes", "sizes": [size]}, data, [size], admit)
-        return Decoded(image_id_of(data), None, pictures.by_size, pictures.facts)
+        return Decoded(image_id or image_id_of(data), None, pictures.by_size, pictures.facts)
 
     def warm_up(self) -> None:
         """Start the worker before the first image comes. A failure is reported by that image."""

@@ -72,9 +72,10 @@ class DecodePool:
         once = _AskedOnce(wanted)
         return self._submit(lambda handler, admit: handler.file(path, once, admit))
 
-    def submit_bytes(self, data: bytes, size: Size) -> Future[Decoded]:
-        """Decode bytes to one size. The future ends like one of `submit_file`."""
-        return self._submit(lambda handler, admit: handler.blob(data, size, admit))
+    def submit_bytes(self, data: bytes, size: Size, image_id: ImageId | None = None) -> Future[Decoded]:
+        """Decode bytes to one size; who knows their id saves computing it. The future ends like one of
+        `submit_file`."""
+        return self._submit(lambda handler, admit: handler.blob(data, size, admit, image_id))
 
     def close(self) -> None:
         """End the workers now. Futures that are not done are cancelled, or end with `CancelledError`."""

@@ -27,7 +27,7 @@ from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredIma
 from simd.types import ImageId, Pixels, Vector, image_id_of
 from simd.vectors.metric import NORM_TOLERANCE, normalise
 
-_POLL_S = 0.05
+_POLL_S = 0.2
 
 Alive = Callable[[], bool]
 """Whether somebody still waits for the answer."""
@@ -171,7 +171,7 @@ class Embedder:
         stored = served.index.vector(image_id, deleted=True)
         if stored is not None:
             return Embedded(stored, image_id)
-        return Begun(self._decoder.submit_bytes(data, served.size), image_id, begun)
+        return Begun(self._decoder.submit_bytes(data, served.size, image_id), image_id, begun)
 
     def _decoded(self, start: Begun, served: Served, alive: Alive) -> _Picture | BaseException:
         try:

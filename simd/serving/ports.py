@@ -63,8 +63,8 @@ class Decoding(Protocol):
 class Decoder(Protocol):
     """Decodes in worker processes that can be killed, within limits on time, memory and pixels."""
 
-    def submit_bytes(self, data: bytes, size: Size, /) -> Decoding:
-        """Begin to decode an image file's bytes."""
+    def submit_bytes(self, data: bytes, size: Size, image_id: ImageId, /) -> Decoding:
+        """Begin to decode an image file's bytes, whose id this is."""
         ...
 
 

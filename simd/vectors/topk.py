@@ -5,6 +5,8 @@ Image ids travel as uint8 `(n, 16)`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,7 +22,7 @@ def keys(ids: Ids) -> npt.NDArray[np.bytes_]:
     return np.ascontiguousarray(ids).view("S16").reshape(-1)
 
 
-def pack_ids(image_ids: list[bytes]) -> Ids:
+def pack_ids(image_ids: Sequence[bytes]) -> Ids:
     """Image ids as an array `(n, 16)`."""
     return np.frombuffer(b"".join(image_ids), dtype=np.uint8).reshape(-1, 16)
 

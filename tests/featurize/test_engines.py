@@ -5,7 +5,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from simd.errors import ConfigError, ModelError
 from simd.featurize.decode import DecodeLimits, decode
 from simd.featurize.engines.base import Batch
 from simd.featurize.engines.child import ChildEngine
-from simd.featurize.engines.choose import choose, open_engine
+from simd.featurize.engines.choose import choose, open_engine, open_query_engines
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
 from simd.featurize.models import Model, describe, load
@@ -139,6 +139,40 @@ def test_threads_may_share_an_engine(openvino: OpenVinoEngine, batch: Batch) -> 
     with ThreadPoolExecutor(8) as threads:
         for row, out in enumerate(threads.map(lambda n: openvino.run(batch[n % 5 : n % 5 + 1]), range(40))):
             assert np.array_equal(out[0], expected[row % 5])
+
+
+@pytest.mark.model
+def test_calls_share_the_streams_of_an_engine(model: Model, openvino: OpenVinoEngine, batch: Batch) -> None:
+    expected = openvino.run(batch)
+    streams = OpenVinoEngine(model, threads=3, throughput=True)
+    with ThreadPoolExecutor(8) as threads:
+        for n, out in enumerate(threads.map(lambda n: streams.run(batch[: n % 5 + 1]), range(40))):
+            assert np.array_equal(out, expected[: n % 5 + 1])
+    streams.close()
+
+
+@pytest.mark.model
+def test_closing_an_engine_waits_for_calls_and_refuses_those_that_wait(model: Model, batch: Batch) -> None:
+    engine = OpenVinoEngine(model, threads=2, throughput=True)
+    many = np.concatenate([batch] * 4)
+    with ThreadPoolExecutor(8) as threads:
+        calls = [threads.submit(engine.run, many) for _ in range(8)]
+        wait(calls, return_when=FIRST_COMPLETED)
+        engine.close()
+        for call in calls:
+            error = call.exception(timeout=30)
+            assert error is None or (isinstance(error, ModelError) and "closed" in str(error))
+    engine.close()
+
+
+@pytest.mark.model
+def test_a_query_alone_and_queries_together_get_the_very_same_vectors(model: Model, batch: Batch) -> None:
+    engines = open_query_engines(model, threads=2)
+    featurizer = Featurizer(engines.many, model, engines.alone)
+    together = featurizer.embed(batch)
+    alone = [featurizer.embed(picture[None], alone=True)[0] for picture in batch]
+    featurizer.close()
+    assert np.array_equal(together, np.stack(alone))
 
 
 @pytest.mark.model

@@ -9,7 +9,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-from simd.featurize.engines.choose import open_engine, open_query_engine
+from simd.featurize.engines.choose import open_engine, open_query_engines
 from simd.featurize.models import Model
 from simd.featurize.priority import INDEXING_NICENESS, at_low_priority
 
@@ -67,16 +67,18 @@ def test_what_fails_at_low_priority_fails_here() -> None:
 def test_p15_the_engine_of_indexing_takes_as_many_threads_as_it_may_and_they_step_back(
     model: Model, threads: int
 ) -> None:
-    queries = open_query_engine(model, threads=threads)
+    engines = open_query_engines(model, threads=threads)
     indexing = open_engine(model, "cpu", threads=threads).engine
     try:
         working = busy(indexing)
         hard = {t for t, n in working.items() if n >= sum(working.values()) // 20}
         assert 1 <= len(hard) <= threads
         assert {os.getpriority(os.PRIO_PROCESS, t) for t in hard} == {min(19, niceness() + INDEXING_NICENESS)}
-        quick = busy(queries, 2)
-        assert {os.getpriority(os.PRIO_PROCESS, t) for t, n in quick.items() if n > 1} <= {niceness()}
-        assert hard.isdisjoint(t for t, n in quick.items() if n > 1)
+        for queries in (engines.alone, engines.many):
+            quick = busy(queries, 2)
+            assert {os.getpriority(os.PRIO_PROCESS, t) for t, n in quick.items() if n > 1} <= {niceness()}
+            assert hard.isdisjoint(t for t, n in quick.items() if n > 1)
     finally:
         indexing.close()
-        queries.close()
+        engines.alone.close()
+        engines.many.close()

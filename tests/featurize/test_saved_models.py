@@ -22,7 +22,7 @@ from simd.errors import ModelError
 from simd.featurize.decode import decode
 from simd.featurize.engines.base import Batch
 from simd.featurize.engines.child import ChildEngine
-from simd.featurize.engines.choose import open_engine, open_query_engine
+from simd.featurize.engines.choose import open_engine, open_query_engines
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
 from simd.featurize.golden import pictures
@@ -200,7 +200,7 @@ def test_a_model_that_openvino_cannot_run_is_run_by_tensorflow_and_said(
 
 @pytest.mark.slow
 def test_a_query_engine_of_tensorflow_stays(converted: Callable[[str], Model]) -> None:
-    engine = open_query_engine(converted("strange"), threads=1)
+    engine = open_query_engines(converted("strange"), threads=2).many
     assert engine.name == "tensorflow" and engine.run(pictures(SIDE, SIDE)).shape == (4, DIMENSION)
     engine.close()
 

@@ -196,7 +196,7 @@ class TextDecoder:
         self.cancelled = threading.Event()
         self.decoded = 0
 
-    def submit_bytes(self, data: bytes, size: Size) -> Future[Picture]:
+    def submit_bytes(self, data: bytes, size: Size, image_id: ImageId) -> Future[Picture]:
         future: Future[Picture] = Future()
         future.add_done_callback(lambda f: self.cancelled.set() if f.cancelled() else None)
         self.started.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -246,8 +246,8 @@ def test_both_decodings_of_a_comparison_that_nobody_waits_for_are_cancelled() ->
     class Counting(TextDecoder):
         futures: list[Future[Picture]]
 
-        def submit_bytes(self, data: bytes, size: Size) -> Future[Picture]:
-            future = super().submit_bytes(data, size)
+        def submit_bytes(self, data: bytes, size: Size, image_id: ImageId) -> Future[Picture]:
+            future = super().submit_bytes(data, size, image_id)
             self.futures = [*getattr(self, "futures", []), future]
             return future
 
@@ -259,3 +259,25 @@ def test_both_decodings_of_a_comparison_that_nobody_waits_for_are_cancelled() ->
             queries.compare(ImageBytes(b"picture 1 2 3"), ImageBytes(b"picture 3 2 1"), lambda: False)
         assert [future.cancelled() for future in decoder.futures] == [True, True]
         hold.set()
+
+
+def test_a_picture_gets_all_cores_only_while_no_other_is_on_its_way(bench: Bench) -> None:
+    bench.decoder.hold = threading.Event()
+    queries = bench.queries()
+    waiting = [threading.Event() for _ in range(4)]
+
+    def ask(number: int) -> Found:
+        def alive() -> bool:
+            waiting[number].set()
+            return True
+
+        return queries.search(Query(ImageBytes(b"picture 201 10 %d" % number)), alive)
+
+    with ThreadPoolExecutor(len(waiting)) as pool:
+        found = [pool.submit(ask, number) for number in range(len(waiting))]
+        assert all(event.wait(20) for event in waiting)
+        bench.decoder.hold.set()
+        assert all(one.result(20).matches for one in found)
+    assert bench.featurizer.alone[0] is False
+    queries.search(Query(ImageBytes(b"picture 77 10 10")))
+    assert bench.featurizer.alone[-1] is True

@@ -21,6 +21,9 @@ from simd.featurize.spec import Model
 
 _log = logging.getLogger(__name__)
 
+_MOST_AT_ONCE = 16
+"""Queries in the backbone at once; each takes memory of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceChoice:
@@ -103,13 +106,25 @@ def open_engine(model: Model, device: str, *, threads: int, system: Path = Path(
     return OpenedEngine(engine, DeviceChoice("cpu", engine.name, reason))
 
 
-def open_query_engine(model: Model, *, threads: int) -> Engine:
-    """The engine for queries: on the CPU, all cores to one picture, always loaded.
+@dataclass(frozen=True, slots=True)
+class QueryEngines:
+    """`alone` gives one picture all cores; `many` gives each a core, which takes less of them for all. They may be
+    the same."""
+
+    alone: Engine
+    many: Engine
+
+
+def open_query_engines(model: Model, *, threads: int) -> QueryEngines:
+    """The engines for queries: on the CPU, always loaded.
 
     Raises:
         ModelError: the model does not load.
     """
-    return _on_cpu(model, threads=threads, throughput=False)
+    alone = _on_cpu(model, threads=threads, throughput=False)
+    if threads == 1 or not isinstance(alone, OpenVinoEngine):
+        return QueryEngines(alone, alone)
+    return QueryEngines(alone, OpenVinoEngine(model, threads=min(threads, _MOST_AT_ONCE), throughput=True))
 
 
 def _on_cpu(model: Model, *, threads: int, throughput: bool) -> Engine:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,24 +40,23 @@ class OpenVinoEngine:
 
     def __init__(self, model: Model, *, threads: int, throughput: bool) -> None:
         self._spec = model.spec
-        self._lock = threading.Lock()
-        streams = max(1, threads) if throughput else 1
-        compiled = _compile(model.spec, model.directory, max(1, threads), streams)
-        self._requests = [compiled.create_infer_request() for _ in range(streams)]
+        self._streams = max(1, threads) if throughput else 1
+        compiled = _compile(model.spec, model.directory, max(1, threads), self._streams)
+        self._closed = False
+        self._free = threading.Condition()
+        self._requests = [compiled.create_infer_request() for _ in range(self._streams)]
 
     def run(self, pixels: Batch) -> Raw:
-        """The backbone's output for each picture, in their order; calls take turns."""
+        """The backbone's output for each picture, in their order; calls share the streams, or take turns."""
         count = len(pixels)
         out = np.empty((count, self._spec.dimension), np.float32)
-        with self._lock:
-            if not self._requests:
-                raise ModelError("the engine is closed")
-            streams = len(self._requests)
+        with self._borrowed(count) as requests:
+            streams = len(requests)
             # Each request takes every so-many-th picture: it gives its last result, then starts on its next. There are
             # no callbacks, because one that is still ending waits for the GIL, which whoever frees the model holds.
             try:
                 for row in range(count + streams):
-                    request = self._requests[row % streams]
+                    request = requests[row % streams]
                     if row >= streams:
                         request.wait()
                         out[row - streams] = request.get_output_tensor(0).data[0]
@@ -66,9 +67,28 @@ class OpenVinoEngine:
         return out
 
     def close(self) -> None:
-        """Free the compiled model."""
-        with self._lock:
-            self._requests = []
+        """Free the compiled model, once calls under way have ended."""
+        with self._free:
+            self._closed = True
+            self._free.notify_all()
+            self._free.wait_for(lambda: len(self._requests) == self._streams)
+            self._requests, self._streams = [], 0
+
+    @contextmanager
+    def _borrowed(self, wanted: int) -> Iterator[list[Any]]:
+        """As many idle requests as are wanted and there are, but one at least."""
+        with self._free:
+            self._free.wait_for(lambda: self._requests or self._closed)
+            if self._closed:
+                raise ModelError("the engine is closed")
+            borrowed = self._requests[: max(1, wanted)]
+            del self._requests[: len(borrowed)]
+        try:
+            yield borrowed
+        finally:
+            with self._free:
+                self._requests += borrowed
+                self._free.notify_all()
 
 
 def import_openvino() -> Any:

@@ -1,0 +1,112 @@
+"""`simd doctor`: everything in force with its source, what is wrong with what helps, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simd import config, machine
+from simd.catalogue.catalogue import Catalogue
+from simd.config import Settings
+from simd.doctor import examine
+from simd.watch.ignore import Ignore
+
+MODELS = Path(__file__).parent.parent / ".cache" / "models"
+
+
+def settings(tmp_path: Path, **flags: object) -> Settings:
+    environ = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    return config.load(environ=environ, flags={"state_dir": tmp_path / "state", "models_dir": MODELS, **flags})
+
+
+def mounts(tmp_path: Path, kind: str) -> Path:
+    """A list of mounts in which everything is on one filesystem."""
+    file = tmp_path / "mountinfo"
+    file.write_text(f"1 0 0:1 / / rw - {kind} none rw\n")
+    return file
+
+
+@pytest.mark.model
+def test_everything_in_force_is_shown_with_its_source(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    report = examine(settings(tmp_path, roots=[root], metrics_listen="127.0.0.1:9464"))
+    assert report.settings["metrics_listen"] == ("127.0.0.1:9464", "flag")
+    assert report.settings["batch_size"] == ("16", "default")
+    text = "\n".join(report.lines())
+    for word in (
+        "fingerprint",
+        "device",
+        str(root),
+        "watches are needed",
+        "GiB free",
+        "open files",
+        "extras",
+        "/metrics",
+    ):
+        assert word in text, text
+
+
+@pytest.mark.model
+def test_what_is_wrong_is_marked_and_a_program_can_tell(tmp_path: Path) -> None:
+    report = examine(settings(tmp_path, roots=[tmp_path / "not-there"], listen="0.0.0.0:7463"))
+    assert not report.sound
+    told = json.loads(report.json())
+    assert told["sound"] is False
+    wrong = {finding["topic"]: finding for finding in told["findings"] if finding["wrong"]}
+    assert {"roots", "listen"} <= set(wrong)
+    assert wrong["roots"]["remedy"]
+    assert sum(line.startswith("!!") for line in report.lines()) == len([f for f in report.findings if f.wrong])
+
+
+@pytest.mark.model
+def test_roots_that_were_added_while_the_daemon_ran_are_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "added").mkdir()
+    catalogue = Catalogue.open(tmp_path / "state" / "catalogue.sqlite")
+    catalogue.add_root(os.fsencode(tmp_path / "added"))
+    report = examine(settings(tmp_path))
+    catalogue.close()
+    assert any(f.topic == "roots" and str(tmp_path / "added") in f.text for f in report.findings)
+
+
+def test_a_state_directory_on_a_network_filesystem_is_warned_about(tmp_path: Path) -> None:
+    wrong = [f for f in machine.state_directory(tmp_path / "state", mounts(tmp_path, "nfs4")) if f.wrong]
+    assert len(wrong) == 1 and "nfs4" in wrong[0].text and "local disk" in wrong[0].remedy
+    assert not [f for f in machine.state_directory(tmp_path / "state", mounts(tmp_path, "ext4")) if f.wrong]
+
+
+def test_too_few_inotify_watches_are_wrong_and_the_remedy_names_the_sysctl(tmp_path: Path) -> None:
+    root, limits = tmp_path / "root", tmp_path / "limits"
+    (root / "a" / "b").mkdir(parents=True)
+    limits.mkdir()
+    for name, value in (("max_user_watches", 2), ("max_user_instances", 128), ("max_queued_events", 16384)):
+        (limits / name).write_text(f"{value}\n")
+    wrong = [f for f in machine.watches([root], Ignore(), limits) if f.wrong]
+    assert [f.text.split(":")[0] for f in wrong] == ["3 watches are needed and the kernel allows 2"]
+    assert wrong[0].remedy == "sysctl fs.inotify.max_user_watches=6"
+
+
+@pytest.mark.parametrize("kind", ["events", "polling"])
+def test_a_root_is_said_to_be_followed_or_polled(tmp_path: Path, kind: str) -> None:
+    found = machine.root(tmp_path, mounts(tmp_path, "ext4" if kind == "events" else "nfs"))
+    assert ("polled" in found.text) == (kind == "polling") and not found.wrong
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("root", "code"), [("", 0), ("not-there", 1)])
+def test_the_command_prints_one_json_document_and_ends_with_1_when_something_is_wrong(
+    tmp_path: Path, root: str, code: int
+) -> None:
+    (tmp_path / "root").mkdir()
+    command = [
+        sys.executable, "-m", "simd", "doctor", "--json", "--state-dir", str(tmp_path / "state"),
+        "--models-dir", str(MODELS), "--root", str(tmp_path / (root or "root")),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, json.loads(done.stdout)["sound"]) == (code, code == 0), done.stderr
