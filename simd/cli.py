@@ -15,7 +15,7 @@ from simd.errors import SimdError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 done, 1 error, 2 usage or configuration."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         settings = _load(arguments)
         logs.to_stderr(settings.log_level, settings.log_format)
@@ -45,7 +45,8 @@ _FLAGS = {
 }
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The command line of `simd`."""
     parser = argparse.ArgumentParser(prog="simd", description="Finds similar images in folders that keep changing.")
     parser.add_argument("--version", action="version", version=f"simd {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

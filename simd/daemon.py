@@ -232,6 +232,7 @@ class Daemon:
             news=indexer.wake,
             scanned=indexer.scanned,
             interval_s=settings.scan_interval_s,
+            hold_s=settings.grace_period_s,
         )
         return Ingest(
             catalogue=catalogue,

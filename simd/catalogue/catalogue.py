@@ -112,15 +112,30 @@ class Catalogue:
                 "UPDATE roots SET device = ?, inode = ? WHERE root_id = ?", (signed(device), signed(inode), root_id)
             )
 
-    def scanned(self, root_id: int, at: float) -> None:
-        """Remember when a root was last scanned to the end, in seconds since the epoch."""
+    def scanned(self, root_id: int, at: float, *, held: bool = False) -> None:
+        """Remember when a root was last scanned to the end, in seconds since the epoch, and since when its deletions
+        are held, if they are."""
         with self._database.writing() as connection:
-            connection.execute("UPDATE roots SET last_scan = ? WHERE root_id = ?", (at, root_id))
+            connection.execute(
+                "UPDATE roots SET last_scan = ?, held_since = iif(?, coalesce(held_since, ?), NULL) WHERE root_id = ?",
+                (at, held, at, root_id),
+            )
 
     def last_scans(self) -> dict[int, float]:
         """When each root was last scanned to the end; a root that never was is left out."""
         with self._database.reading() as connection:
             return dict(connection.execute("SELECT root_id, last_scan FROM roots WHERE last_scan IS NOT NULL"))
+
+    def held_since(self, root_id: int) -> float | None:
+        """Since when deletions of a root are held, in seconds since the epoch; None if they are not."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT held_since FROM roots WHERE root_id = ?", (root_id,)).fetchone()
+            return None if row is None else row[0]
+
+    def moved(self, root_id: int, paths: Iterable[bytes]) -> int:
+        """Of these files of a root, how many hold an image that is also in a file which is none of them."""
+        with self._database.reading() as connection:
+            return queries.moved(connection, root_id, paths)
 
     def known(self, key: FileKey) -> Known | None:
         """What was decided about a file, and with which stamp; None if nothing was."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -105,6 +106,19 @@ def known_files(connection: sqlite3.Connection, scope: Scope, limit: int) -> lis
         (*scope.bounds, *scope.bounds, limit),
     )
     return [KnownFile(path, _stamp(*stamp), reason in _RETRIED) for _, path, *stamp, reason in rows]
+
+
+def moved(connection: sqlite3.Connection, root_id: int, paths: Iterable[bytes]) -> int:
+    """Of these files of a root, how many hold an image that is also in a file which is none of them."""
+    gone: Counter[bytes] = Counter()
+    for path in paths:
+        row = connection.execute(
+            "SELECT image_id FROM files WHERE root_id = ? AND path = ?", (root_id, path)
+        ).fetchone()
+        if row is not None:
+            gone[row[0]] += 1
+    everywhere = "SELECT COUNT(*) FROM files WHERE image_id = ?"
+    return sum(n for image_id, n in gone.items() if connection.execute(everywhere, (image_id,)).fetchone()[0] > n)
 
 
 def files_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, list[bytes]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from simd.errors import StoreVersion
 
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x73696D64
 """The bytes `simd`, which name the kind of file to `file` and to us."""
 
@@ -22,7 +22,8 @@ CREATE TABLE roots (
   device INTEGER NOT NULL DEFAULT 0,
   inode INTEGER NOT NULL DEFAULT 0,
   origin TEXT NOT NULL CHECK (origin IN ('config', 'added')),
-  last_scan REAL
+  last_scan REAL,
+  held_since REAL
 ) STRICT;
 
 CREATE TABLE images (
@@ -118,6 +119,10 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {statements} {marks} COMMIT;")
     elif kind != APPLICATION_ID:
         raise StoreVersion(f"{path} is not a catalogue of simd", remedy="choose another state directory")
+    elif version == 1:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; ALTER TABLE roots ADD COLUMN held_since REAL; PRAGMA user_version = {VERSION}; COMMIT;"
+        )
     elif version != VERSION:
         raise StoreVersion(
             f"the catalogue {path} has version {version}, this simd reads version {VERSION}",

@@ -44,6 +44,8 @@ class Scans:
     Args:
         roots: the watched roots.
         interval_s: seconds between two scans of a root.
+        hold_s: a mass deletion that was held for so long is applied.
+        moved_s: seconds until the next scan while what is held may be files that were moved.
         deletions: those that were told one by one, which count when a scan judges what is gone.
         settle: takes a file that was written to just now, and may not be complete.
         settle_s: how many seconds ago "just now" is.
@@ -64,6 +66,8 @@ class Scans:
         scanned: Callable[[], None] = lambda: None,
         settle_s: float = 1.0,
         interval_s: float,
+        hold_s: float = 7 * 86400.0,
+        moved_s: float = 30.0,
     ) -> None:
         self._catalogue = catalogue
         self._backlog = backlog
@@ -75,6 +79,8 @@ class Scans:
         self._news = news
         self._scanned = scanned
         self._interval_s = interval_s
+        self._hold_s = hold_s
+        self._moved_s = moved_s
         self._requests: list[_Request] = []
         self._running = False
         self._stopping = False
@@ -179,6 +185,8 @@ class Scans:
             request.under,
             known_files=self._catalogue.counts().files_by_root.get(root.root_id, 0) if request.under else None,
             lost=self._deletions.lost(root.root_id),
+            moved=lambda paths: self._catalogue.moved(root.root_id, paths),
+            hold=not self._is_held_long_enough(root.root_id),
             confirm_deletes=request.confirm_deletes,
         )
         before = self.state(root.root_id)
@@ -223,16 +231,21 @@ class Scans:
         if state.online and state.last_scan is not None:
             if scan.held is None:
                 self._deletions.weighed(root.root_id)
-            self._catalogue.scanned(root.root_id, state.last_scan)
+            self._catalogue.scanned(root.root_id, state.last_scan, held=scan.held is not None)
             self._scanned()
-        self._again_later(root.root_id)
+        # Files that are new may be those that are gone, moved; once they are known, less of what is held is in doubt.
+        may_have_moved = scan.held is not None and scan.changed > 0
+        self._again_at(root.root_id, time.monotonic() + self._moved_s if may_have_moved else self._next_due())
+
+    def _is_held_long_enough(self, root_id: int) -> bool:
+        since = self._catalogue.held_since(root_id)
+        return since is not None and time.time() - since >= self._hold_s
 
     def _next_due(self) -> float:
         return time.monotonic() + self._interval_s * self._jitter.uniform(0.75, 1.25)
 
-    def _again_later(self, root_id: int) -> None:
+    def _again_at(self, root_id: int, due: float) -> None:
         """Put the root's next scan on the timer, in place of the one that is there."""
-        due = self._next_due()
         with self._changed:
             self._requests = [r for r in self._requests if r.root_id != root_id or r.due == 0.0 or r.under]
             heapq.heapify(self._requests)

@@ -10,7 +10,7 @@ Known files that are passed over now are deletions too, but never a mass deletio
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -53,6 +53,8 @@ class Scan:
         under: the file or directory to look at, relative to the root; b"" is all.
         known_files: how many files the root is known to have, to judge a mass deletion by; None counts `known`.
         lost: how many more it had, which are gone since it was last scanned whole.
+        moved: of files that are gone, how many are known elsewhere; asked only when they look like a mass deletion.
+        hold: whether a mass deletion is held back.
         confirm_deletes: a person has said that what is gone is gone: an empty or another directory is taken for the
             root, and a mass deletion is believed. A root that cannot be read stays offline.
 
@@ -70,6 +72,8 @@ class Scan:
         *,
         known_files: int | None = None,
         lost: int = 0,
+        moved: Callable[[list[bytes]], int] = lambda _: 0,
+        hold: bool = True,
         confirm_deletes: bool = False,
     ) -> None:
         self._root = root
@@ -78,6 +82,8 @@ class Scan:
         self._under = under
         self._known_files = known_files
         self._lost = lost
+        self._moved = moved
+        self._hold = hold and not confirm_deletes
         self._confirmed = confirm_deletes
         self._next: KnownFile | None = None
         self._known_seen = 0
@@ -172,7 +178,7 @@ class Scan:
     def _deletions(self) -> Iterator[Change]:
         known = (self._known_seen if self._known_files is None else self._known_files) + self._lost
         ignored, gone = self._divided()
-        if gone and not self._confirmed and is_mass(len(gone) + self._lost, known):
+        if gone and self._hold and self._is_mass(gone, known):
             self.held = MassDeletion(len(gone), known, self._lost)
             gone = []
         self.ignored = len(ignored)
@@ -182,6 +188,11 @@ class Scan:
         for paths, judged in ((ignored, True), (gone, whole)):
             for path in paths:
                 yield Change(ChangeKind.DELETE, FileKey(self._root.root_id, path), judged=judged)
+
+    def _is_mass(self, gone: list[bytes], known: int) -> bool:
+        """Whether too much is gone; what is known at another place is not."""
+        count = len(gone) + self._lost
+        return is_mass(count, known) and is_mass(count - self._moved(gone), known)
 
     def _divided(self) -> tuple[list[bytes], list[bytes]]:
         """Of the files that were not found, those that are passed over now and those that are gone."""

@@ -362,10 +362,33 @@ class TestDurability:
         path = tmp_path / "c"
         Catalogue.open(path).close()
         connection = sqlite3.connect(path)
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 99")
         connection.close()
-        with pytest.raises(StoreVersion, match="version 2"):
+        with pytest.raises(StoreVersion, match="version 99"):
             Catalogue.open(path)
+
+    def test_a_catalogue_of_version_1_is_brought_up_to_date(self, tmp_path: Path) -> None:
+        path = tmp_path / "c"
+        catalogue = Catalogue.open(path)
+        (root,) = catalogue.sync_roots([b"/photos"])
+        catalogue.scanned(root.root_id, 5.0)
+        catalogue.close()
+        connection = sqlite3.connect(path)
+        connection.executescript("ALTER TABLE roots DROP COLUMN held_since; PRAGMA user_version = 1;")
+        connection.close()
+        for _ in range(2):
+            catalogue = Catalogue.open(path)
+            assert catalogue.last_scans() == {root.root_id: 5.0}
+            assert catalogue.held_since(root.root_id) is None
+            catalogue.close()
+
+    def test_since_when_deletions_are_held_is_remembered_until_they_are_not(self, tmp_path: Path) -> None:
+        catalogue = Catalogue.open(tmp_path / "c")
+        (root,) = catalogue.sync_roots([b"/photos"])
+        for at, held, since in ((1.0, False, None), (2.0, True, 2.0), (3.0, True, 2.0), (4.0, False, None)):
+            catalogue.scanned(root.root_id, at, held=held)
+            assert catalogue.held_since(root.root_id) == since
+        catalogue.close()
 
     def test_the_database_of_another_program_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "c"

@@ -142,6 +142,7 @@ class Bench:
         index: FillingIndex | None = None,
         backlog: Backlog | None = None,
         purge: Callable[[Catalogue], Purge] = lambda catalogue: Purge(catalogue, 7 * 86400.0),
+        hold_s: float = 7 * 86400.0,
     ) -> None:
         self.root = work / "root"
         self.root.mkdir(exist_ok=True)
@@ -193,6 +194,8 @@ class Bench:
             news=self.indexer.wake,
             scanned=self.indexer.scanned,
             interval_s=3600,
+            hold_s=hold_s,
+            moved_s=0.05,
         )
         self.ingest = Ingest(
             catalogue=self.catalogue,

@@ -31,10 +31,42 @@ def detail(bench: Bench) -> str:
     return bench.ingest.roots()[0].detail
 
 
-def restarted(bench: Bench) -> Bench:
+def restarted(bench: Bench, hold_s: float = 7 * 86400.0) -> Bench:
     """The room as it is after the daemon was started again."""
     bench.ingest.stop()
-    return Bench(bench.root.parent, index=bench.index)
+    return Bench(bench.root.parent, index=bench.index, hold_s=hold_s)
+
+
+class TestMassDeletionWhileNobodyWatched:
+    def test_p1_most_of_a_root_moved_is_no_mass_deletion_once_the_files_are_known_again(self, bench: Bench) -> None:
+        fill(bench, 150, "old/")
+        fill(bench, 10)
+        bench.start().settle()
+        bench.ingest.stop()
+        (bench.root / "old").rename(bench.root / "new")
+        bench = restarted(bench)
+        bench.start()
+        moved = {f"{n}.png" for n in range(10)} | {f"new/{n}.png" for n in range(150)}
+        bench.until(lambda: set(bench.files()) == moved)
+        assert bench.settle() and detail(bench) == ""
+        assert bench.backbone.embedded == 0, "what moved is not embedded again"
+        bench.close()
+
+    def test_p1_what_is_held_is_applied_when_the_grace_period_is_over_and_not_before(self, bench: Bench) -> None:
+        fill(bench, 150, "old/")
+        fill(bench, 10)
+        bench.start().settle()
+        bench.ingest.stop()
+        shutil.rmtree(bench.root / "old")
+        bench = restarted(bench)
+        for _ in range(2):
+            assert len(bench.start().settle().files()) == 160 and "are gone" in detail(bench)
+            bench = restarted(bench)
+        bench = restarted(bench, hold_s=0.0)
+        bench.start()
+        bench.until(lambda: len(bench.files()) == 10)
+        assert bench.settle() and detail(bench) == ""
+        bench.close()
 
 
 class TestMassDeletionByEvents:

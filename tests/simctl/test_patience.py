@@ -58,8 +58,14 @@ def patience(seconds: float) -> tuple[Patience, Clock]:
 def test_what_reads_is_tried_again(error: SimctlError) -> None:
     patient, clock = patience(60)
     assert patient.call(Failing(4, error), None, reads=True) == "answer"
-    assert len(clock.pauses) == 4 and clock.pauses == sorted(clock.pauses)
+    assert len(clock.pauses) == 4
     assert min(clock.pauses) >= (error.retry_after_s or 0.1)
+
+
+def test_pauses_grow() -> None:
+    patient, clock = patience(60)
+    patient.call(Failing(4, UNREACHABLE), None, reads=True)
+    assert clock.pauses == sorted(clock.pauses)
 
 
 def test_what_changes_something_is_tried_again_only_if_it_was_not_taken_on() -> None:

@@ -322,6 +322,24 @@ class TestMassDeletion:
         assert changes(part) == []
         assert part.held == MassDeletion(80, 130, 30)
 
+    def test_what_is_known_elsewhere_is_no_mass_deletion(self, top: Path) -> None:
+        known = ghosts(*self.names(150))
+        put(top, b"there")
+        scan = Scan(root_at(top), known, Ignore(), moved=lambda gone: len(gone) - 100)
+        assert len(changes(scan)) == 151 and scan.held is None
+        scan = Scan(root_at(top), known, Ignore(), moved=lambda gone: len(gone) - 101)
+        changes(scan)
+        assert scan.held == MassDeletion(150, 150)
+
+    def test_a_mass_deletion_is_applied_when_it_is_not_to_be_held_and_an_empty_root_never(self, top: Path) -> None:
+        known = ghosts(*self.names(150))
+        with pytest.raises(RootOffline):
+            changes(Scan(root_at(top), known, Ignore(), hold=False))
+        put(top, b"there")
+        scan = Scan(root_at(top), known, Ignore(), hold=False)
+        changes(scan)
+        assert (scan.held, scan.deleted) == (None, 150)
+
     def test_nothing_is_held_where_nothing_more_is_gone(self, top: Path) -> None:
         put(top, b"keep")
         scan = Scan(root_at(top), known_of(top), Ignore(), lost=500)
