@@ -17,6 +17,7 @@ RUN python3 -m venv /opt/build && /opt/build/bin/pip install --require-hashes -r
 COPY pyproject.toml README.md LICENSE ./
 COPY simd simd
 COPY client client
+COPY man man
 COPY systemd systemd
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 

@@ -36,6 +36,7 @@ _COMMANDS = {
     "pause": "stop indexing, for a while or until it is resumed; searches go on",
     "resume": "go on with indexing",
     "health": "tell whether the daemon serves",
+    "completion": "print what lets a shell complete commands and options",
 }
 """Each is a module of `simctl.commands`."""
 
@@ -93,7 +94,7 @@ def _run(args: argparse.Namespace, output: Output) -> int:
     timeout = args.timeout or _DEFAULT_TIMEOUTS.get(args.command)
     try:
         given = {name: getattr(args, name, None) for name in _SECURITY}
-        with Client(getattr(args, "address", None), timeout=timeout, **given) as client:
+        with Client(getattr(args, "address", None), timeout=timeout, patience=0, **given) as client:
             code: int = _module(args.command).run(args, client, output)
             return code
     except SimctlError as error:
@@ -106,6 +107,11 @@ def _run(args: argparse.Namespace, output: Output) -> int:
 
 def _module(command: str) -> Any:
     return importlib.import_module(f"simctl.commands.{command}")
+
+
+def whole_parser() -> argparse.ArgumentParser:
+    """A parser that knows all of every command, for what is written from it: completions and the manual."""
+    return _parser(list(_COMMANDS))
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:

@@ -122,10 +122,10 @@ def test_a_certificate_and_a_token_may_both_be_asked_for(
     mine = authority.issue("me.example")
     with serving(listen="127.0.0.1:0", tls=files(server, authority.file), tokens=Tokens([TOKEN])) as bench:
         given = {"tls_ca": str(authority.file), "tls_cert": str(mine.cert), "tls_key": str(mine.key)}
-        with simctl.Client(bench.listen, timeout=10, **given) as client:
+        with simctl.Client(bench.listen, timeout=10, patience=0, **given) as client:
             with pytest.raises(simctl.SimctlError, match="asks for a token"):
                 client.status()
-        with simctl.Client(bench.listen, timeout=10, token_file=token_file, **given) as client:
+        with simctl.Client(bench.listen, timeout=10, patience=0, token_file=token_file, **given) as client:
             assert client.status().ready
 
 
