@@ -276,7 +276,7 @@ def measure(work: Path, wanted: int, skip: list[str], file: Path | None) -> None
     bench = Bench(work / "index", wanted)
     lines: list[Row]
     # Proving an answer over a large index is slow by its nature: a few queries tell.
-    sample = bench.queries if bench.rows <= _GRAPHS else bench.queries[:10]
+    sample = bench.queries if bench.rows <= _GRAPHS else bench.queries[:5]
     exact_times, _ = timed(bench.ours(10, exact=True), sample)
     exact = [bench.ours(100, exact=True)(query) for query in sample]
     if bench.rows <= _SCANS:

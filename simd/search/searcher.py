@@ -17,6 +17,7 @@ import numpy.typing as npt
 from simd.errors import InvalidRequest
 from simd.search.rerank import Nearest
 from simd.search.shortlist import Projections, Scan, Shortlist
+from simd.storage.arrays import will_need
 from simd.storage.snapshot import Bitmap, Keys, Part, Snapshot
 from simd.types import Hit, ImageId, Vector
 from simd.vectors.metric import check_vectors, half
@@ -25,6 +26,8 @@ from simd.vectors.topk import keys, pack_ids
 _MIN_SHORTLIST = 200
 _SHORTLIST_PER_HIT = 8
 
+_LIKELY_IN_MEMORY = 1 << 30
+"""So many bytes of vectors are mostly in the page cache; asking for rows beforehand would cost more than it gains."""
 
 Spread = Callable[[Callable[[Scan], list[Shortlist]], Sequence[Scan]], Iterable[list[Shortlist]]]
 """Calls a function for each scan and gives the results in order."""
@@ -110,23 +113,25 @@ def _search_one(
 ) -> bool:
     """Fill `nearest`; returns whether it is proved."""
     cut = _cut([s.estimates for s in shortlists], size)
-    offered, outside = [], []
-    for target, scan, shortlist in zip(targets, scans, shortlists, strict=True):
-        chosen = shortlist.estimates <= cut
-        offered.append(shortlist.rows[chosen])
-        # What the cut left out is further than the cut, give or take the error of this part.
-        outside.append(shortlist.outside if chosen.all() else min(shortlist.outside, cut - scan.error))
-        nearest.offer(query, target.part, offered[-1])
-    proved, reach = True, nearest.reach()
-    for target, scan, rows, bound in zip(targets, scans, offered, outside, strict=True):
-        if bound > reach or bound == np.inf:
-            continue
+    chosen = [s.estimates <= cut for s in shortlists]
+    if sum(target.part.vectors.nbytes for target in targets) > _LIKELY_IN_MEMORY:
+        for target, shortlist, mask in zip(targets, shortlists, chosen, strict=True):
+            will_need(target.part.vectors, shortlist.rows[mask])
+    for target, shortlist, mask in zip(targets, shortlists, chosen, strict=True):
+        nearest.offer(query, target.part, shortlist.rows[mask])
+    proved = True
+    for target, scan, shortlist, mask in zip(targets, scans, shortlists, chosen, strict=True):
         if exact or target.part.coded is None:
-            more = scan.within(number, reach).rows
-            nearest.offer(query, target.part, np.setdiff1d(more, rows, assume_unique=True))
-            reach = nearest.reach()
+            left = ~mask & (shortlist.estimates <= nearest.reach() + scan.error)
+            nearest.offer(query, target.part, shortlist.rows[left])
+            if shortlist.outside <= nearest.reach() and shortlist.outside != np.inf:
+                more = scan.within(number, nearest.reach()).rows
+                offered = shortlist.rows[mask | left]
+                nearest.offer(query, target.part, np.setdiff1d(more, offered, assume_unique=True))
         else:
-            proved = False
+            # What the cut left out is further than the cut, give or take the error of this part.
+            bound = shortlist.outside if mask.all() else min(shortlist.outside, cut - scan.error)
+            proved &= bound > nearest.reach() or bound == np.inf
     return proved
 
 

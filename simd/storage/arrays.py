@@ -46,11 +46,31 @@ def load_array(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.
 
 def let_go(array: npt.NDArray[Any]) -> None:
     """Take the map of an array that `load_array` made out of this process's memory; it stays valid."""
+    mapped = _map_of(array)
+    if mapped is not None:
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def will_need(array: npt.NDArray[Any], rows: npt.NDArray[np.intp]) -> None:
+    """Have the kernel read these rows of an array that `load_array` made, all at once and without waiting for them.
+
+    A page that is not in memory is otherwise read when it is touched, one after the other, and with much around it.
+    """
+    mapped = _map_of(array)
+    if mapped is None:
+        return
+    width = array.strides[0]
+    begins = len(mapped) - array.nbytes + rows * width
+    first = begins // mmap.PAGESIZE * mmap.PAGESIZE
+    for start, length in zip(first.tolist(), (begins + width - first).tolist(), strict=True):
+        mapped.madvise(mmap.MADV_WILLNEED, start, length)
+
+
+def _map_of(array: npt.NDArray[Any]) -> mmap.mmap | None:
     base: object = array
     while isinstance(base, np.ndarray | memoryview):
         base = base.base if isinstance(base, np.ndarray) else base.obj
-    if isinstance(base, mmap.mmap):
-        base.madvise(mmap.MADV_DONTNEED)
+    return base if isinstance(base, mmap.mmap) else None
 
 
 def _data_start(path: Path, stream: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> int:
