@@ -32,7 +32,7 @@ from benchmarks.features import real
 from benchmarks.load import Outcome, by_the_clock, together
 from benchmarks.photographs import photographs
 from benchmarks.report import Row, arguments, publish
-from benchmarks.startup import prepared, settle, until_answered
+from benchmarks.startup import IDLE_S, prepared, settle, until_answered
 from simd.featurize.decode import DecodeLimits, decode
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
@@ -225,6 +225,7 @@ def measure(options: Namespace, work: Path) -> None:
     )
     with started(root, state) as daemon:
         settle(daemon.client, options.rows)
+        time.sleep(IDLE_S)
         idle = rss_mib(daemon.pid)
         one_by_one(daemon.client, parts, pictures[:_TURN], vectors[:_TURN])
         times = one_by_one(daemon.client, parts, pictures, vectors)

@@ -35,7 +35,7 @@ from simd.vectors.metric import normalise
 
 _PER_PUT = 8192
 _PER_TRANSACTION = 20_000
-_IDLE_S = 65.0
+IDLE_S = 65.0
 """After so long the daemon has given back what searches made resident."""
 
 _FACTS = ImageFacts(800, 600, "JPEG")
@@ -130,7 +130,7 @@ def measure(root: Path, state: Path, rows: int, runs: int) -> Row:
                     cpu_s.append(usage(process.pid).cpu_s)
                     settle(client, rows)
                     if run == runs - 1:
-                        time.sleep(_IDLE_S)
+                        time.sleep(IDLE_S)
                     idle, everything = rss_mib(process.pid), usage(process.pid).memory_mib
             finally:
                 process.terminate()
