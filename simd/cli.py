@@ -14,12 +14,19 @@ from simd.errors import SimdError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0 done, 1 error, 2 usage or configuration."""
+    """Run a command; returns the exit code: 0 done, 1 error, 2 usage or configuration; 130 after Ctrl-C, 141 when the
+    reader of the output has left."""
     arguments = parser().parse_args(argv)
     try:
         settings = _load(arguments)
         logs.to_stderr(settings.log_level, settings.log_format)
-        return int(arguments.run(settings, arguments))
+        code = int(arguments.run(settings, arguments))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader of the output has left. The interpreter flushes once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except SimdError as error:
         print(f"simd: {error}", file=sys.stderr)
         return error.exit_code

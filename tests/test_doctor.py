@@ -110,3 +110,14 @@ def test_the_command_prints_one_json_document_and_ends_with_1_when_something_is_
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, json.loads(done.stdout)["sound"]) == (code, code == 0), done.stderr
+
+
+def test_a_reader_that_leaves_costs_no_traceback(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "simd", "doctor", "--state-dir", str(tmp_path / "state"), "--models-dir", str(MODELS)],
+        stdout=write, stderr=subprocess.PIPE, text=True, check=False, env={**os.environ, "HOME": str(tmp_path)},
+    )  # fmt: skip
+    os.close(write)
+    assert done.returncode == 141 and "Traceback" not in done.stderr

@@ -214,7 +214,7 @@ class Store:
         """
         with self._maintenance.keeping_segments(lambda: pause(0)):
             with self._maintenance.keeping_logs():
-                manifest, problems = check.check_open(self._live, self.directory)
+                manifest, problems = check.check_open(self._live, self.directory, pause)
             return problems + check.check_segments(self.directory, manifest, pause)
 
     def let_go(self) -> None:

@@ -341,3 +341,11 @@ def test_check_sees_what_is_in_memory_too(tmp_path: Path) -> None:
     assert any(str(ids) in problem and "missing" in problem for problem in store.check())
     store.close()
     store.close()
+
+
+def test_check_tells_how_much_it_read_also_of_what_is_only_in_the_log(tmp_path: Path) -> None:
+    with opened(tmp_path) as store:
+        store.put(embeddings(*range(10)))
+        read: list[int] = []
+        assert store.check(read.append) == []
+        assert sum(read) == store.disk_bytes() > 0
