@@ -30,6 +30,7 @@ Admit = Callable[[int], bool]
 T = TypeVar("T")
 
 _START_TIMEOUT_S = 60.0
+_STARTS = 5
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -206,34 +207,40 @@ class Handler:
         return status
 
     def _ready(self) -> Child:
-        """The worker, started if there is none."""
+        """The worker, started if there is none. One that ends while it starts says nothing about the file."""
         if self._child is not None and self._child.alive():
             return self._child
+        failure: Exception | None = None
+        for _ in range(_STARTS):
+            try:
+                return self._start()
+            except (ChannelClosed, ChannelGarbled, TimeoutError) as error:
+                failure = error
+                self.kill()
+                if self._closed:
+                    raise CancelledError from error
+        raise SimdError("no decode worker starts; what they said is on the daemon's standard error") from failure
+
+    def _start(self) -> Child:
         self.kill()
         with self._lock:
             if self._closed:
                 raise CancelledError
             try:
-                self._child = spawn("simd.featurize.worker", extra=_ENVIRONMENT)
+                self._child = child = spawn("simd.featurize.worker", extra=_ENVIRONMENT)
             except OSError as error:
                 raise SimdError(f"no decode worker can be started: {error.strerror}") from error
         settings = self._settings
-        try:
-            self._child.channel.send(
-                {
-                    "decode": f"{self._decode.__module__}:{self._decode.__qualname__}",
-                    "limits": dataclasses.asdict(settings.limits),
-                    "memory_bytes": settings.memory_bytes,
-                    "niceness": settings.niceness,
-                }
-            )
-            self._child.channel.receive(_START_TIMEOUT_S, 0)
-        except (ChannelClosed, ChannelGarbled, TimeoutError) as error:
-            self.kill()
-            if self._closed:
-                raise CancelledError from error
-            raise SimdError("a decode worker did not start; what it said is on the daemon's standard error") from error
-        return self._child
+        child.channel.send(
+            {
+                "decode": f"{self._decode.__module__}:{self._decode.__qualname__}",
+                "limits": dataclasses.asdict(settings.limits),
+                "memory_bytes": settings.memory_bytes,
+                "niceness": settings.niceness,
+            }
+        )
+        child.channel.receive(_START_TIMEOUT_S, 0)
+        return child
 
 
 def _decoded(message: Message, sizes: Sequence[Size]) -> Pictures:
