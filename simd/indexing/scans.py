@@ -45,7 +45,8 @@ class Scans:
         roots: the watched roots.
         interval_s: seconds between two scans of a root.
         hold_s: a mass deletion that was held for so long is applied.
-        moved_s: seconds until the next scan while what is held may be files that were moved.
+        look_s: while what is held may be files that were moved, how often, in seconds, to see whether those that were
+            found are indexed.
         deletions: those that were told one by one, which count when a scan judges what is gone.
         settle: takes a file that was written to just now, and may not be complete.
         settle_s: how many seconds ago "just now" is.
@@ -67,7 +68,7 @@ class Scans:
         settle_s: float = 1.0,
         interval_s: float,
         hold_s: float = 7 * 86400.0,
-        moved_s: float = 30.0,
+        look_s: float = 1.0,
     ) -> None:
         self._catalogue = catalogue
         self._backlog = backlog
@@ -80,7 +81,8 @@ class Scans:
         self._scanned = scanned
         self._interval_s = interval_s
         self._hold_s = hold_s
-        self._moved_s = moved_s
+        self._look_s = look_s
+        self._doubtful: dict[int, int] = {}
         self._requests: list[_Request] = []
         self._running = False
         self._stopping = False
@@ -133,9 +135,9 @@ class Scans:
 
     @property
     def pending(self) -> int:
-        """Scans asked for and not yet ended; those of the timer do not count before they run."""
+        """Scans asked for, or needed to judge what is held, not yet ended; those of the timer not before they run."""
         with self._changed:
-            return int(self._running) + sum(1 for r in self._requests if r.due == 0.0)
+            return int(self._running) + len(self._doubtful) + sum(1 for r in self._requests if r.due == 0.0)
 
     def state(self, root_id: int) -> RootState:
         """What the last scan found out about a root."""
@@ -176,6 +178,10 @@ class Scans:
     def _scan(self, request: _Request) -> ScanReport:
         root = self._roots.get(request.root_id)
         if root is None:
+            self._doubtful.pop(request.root_id, None)
+            return ScanReport(0, 0, 0)
+        if root.root_id in self._doubtful and request.due and len(self._backlog):
+            self._again_at(root.root_id, time.monotonic() + self._look_s)
             return ScanReport(0, 0, 0)
         began = time.monotonic()
         scan = Scan(
@@ -233,9 +239,14 @@ class Scans:
                 self._deletions.weighed(root.root_id)
             self._catalogue.scanned(root.root_id, state.last_scan, held=scan.held is not None)
             self._scanned()
-        # Files that are new may be those that are gone, moved; once they are known, less of what is held is in doubt.
-        may_have_moved = scan.held is not None and scan.changed > 0
-        self._again_at(root.root_id, time.monotonic() + self._moved_s if may_have_moved else self._next_due())
+        # Files that are new may be those that are gone, moved; once they are known, it is judged again what is held.
+        # Some never will be, as they cannot be read: where nothing moves on, nothing more is waited for.
+        if scan.held is not None and 0 < scan.changed < self._doubtful.get(root.root_id, scan.changed + 1):
+            self._doubtful[root.root_id] = scan.changed
+            self._again_at(root.root_id, time.monotonic() + self._look_s)
+        else:
+            self._doubtful.pop(root.root_id, None)
+            self._again_at(root.root_id, self._next_due())
 
     def _is_held_long_enough(self, root_id: int) -> bool:
         since = self._catalogue.held_since(root_id)

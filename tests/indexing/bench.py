@@ -195,7 +195,7 @@ class Bench:
             scanned=self.indexer.scanned,
             interval_s=3600,
             hold_s=hold_s,
-            moved_s=0.05,
+            look_s=0.05,
         )
         self.ingest = Ingest(
             catalogue=self.catalogue,

@@ -46,8 +46,9 @@ class TestMassDeletionWhileNobodyWatched:
         (bench.root / "old").rename(bench.root / "new")
         bench = restarted(bench)
         bench.start()
+        bench.until(lambda: bench.ingest.progress().pending == 0)
         moved = {f"{n}.png" for n in range(10)} | {f"new/{n}.png" for n in range(150)}
-        bench.until(lambda: set(bench.files()) == moved)
+        assert set(bench.files()) == moved, "settled means that it was judged what was held"
         assert bench.settle() and detail(bench) == ""
         assert bench.backbone.embedded == 0, "what moved is not embedded again"
         bench.close()
