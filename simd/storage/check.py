@@ -79,7 +79,7 @@ def check_logs(directory: Path, manifest: Manifest) -> list[str]:
     ]
 
 
-def check_open(live: Live, directory: Path, pause: Pause = _go_on) -> tuple[Manifest, list[str]]:
+def check_open(live: Live, directory: Path) -> tuple[Manifest, list[str]]:
     """Of the log and the memory of the store that `live` has open, and the manifest they belong to.
 
     Flush and compaction are held back by the caller, changes are not.
@@ -91,7 +91,6 @@ def check_open(live: Live, directory: Path, pause: Pause = _go_on) -> tuple[Mani
             logs = read_logs(directory / LOG, manifest.checkpoint, manifest.dimension, fingerprint)
         except StoreError as error:
             return manifest, [str(error)]
-    pause(sum(log.size for log in logs))
     _, expected = assemble(manifest, segments, logs, capacity=1)
     return manifest, check_snapshot(snapshot, expected)
 

@@ -214,7 +214,10 @@ class Store:
         """
         with self._maintenance.keeping_segments(lambda: pause(0)):
             with self._maintenance.keeping_logs():
-                manifest, problems = check.check_open(self._live, self.directory, pause)
+                manifest, problems = check.check_open(self._live, self.directory)
+                read = self._live.log_bytes
+            # Out here, because a flush may be what is waited for.
+            pause(read)
             return problems + check.check_segments(self.directory, manifest, pause)
 
     def let_go(self) -> None:

@@ -53,8 +53,9 @@ def test_embeddings_are_those_of_the_time_of_the_call_whatever_happens_then(inde
 def test_a_check_tells_how_much_it_has_read(index: LocalIndex) -> None:
     read: list[int] = []
     assert index.check(read.append) == []
-    segments = sum(path.stat().st_size for path in (index._store.directory / "segments").rglob("*.npy"))
-    assert sum(read) == segments
+    directory = index._store.directory
+    files = [*(directory / "segments").rglob("*.npy"), *(directory / "log").iterdir()]
+    assert sum(read) == sum(path.stat().st_size for path in files)
     index.close()
 
 
