@@ -67,7 +67,7 @@ def milliseconds(act: Callable[[], None]) -> float:
 def main() -> None:
     """Make the codes, scan them, print."""
     parser = arguments(__doc__ or "")
-    parser.add_argument("--rows", type=int, default=100_000_000, help="128 bytes of memory each")
+    parser.add_argument("--rows", type=int, default=10_000_000, help="128 bytes of memory each")
     parser.add_argument("--queries", type=int, default=10)
     options = parser.parse_args()
     load_kernel()
