@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from simd.errors import Reason
+from simd.errors import Reason, SimdError
 from simd.featurize.budget import MemoryBudget
 from simd.featurize.decode import DecodeLimits
 from simd.featurize.workers import DecodePool, FileChanged, WorkerSettings
 from simd.types import ImageId, Size, image_id_of
+from tests.featurize import dying
 from tests.featurize.drawings import SIZE, encoded
 from tests.featurize.hostile import hostile
 from tests.featurize.test_workers import PATIENCE_S, PICTURE, always, eventually, rejection, running
@@ -204,3 +205,22 @@ def test_a_file_that_is_cancelled_while_it_waits_for_its_turn_is_skipped(three: 
     eventually(lambda: all(future.running() for future in hangs))
     queued = three.submit_file(os.fsencode(path), always)
     assert queued.cancel()
+
+
+@pytest.mark.parametrize("deaths", [2, 100])
+def test_a_worker_that_is_killed_while_it_starts_says_nothing_about_the_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int
+) -> None:
+    left = tmp_path / "deaths"
+    left.write_bytes(b"x" * deaths)
+    monkeypatch.setenv("SIMD_TEST_DEATHS", str(left))
+    pool = DecodePool(1, WorkerSettings(limits=LIMITS), dying.decode)  # type: ignore[arg-type]
+    try:
+        future = pool.submit_bytes(PICTURE, SIZE)
+        if deaths < 100:
+            assert SIZE in future.result(PATIENCE_S).pictures
+        else:
+            with pytest.raises(SimdError, match="no decode worker starts"):
+                future.result(PATIENCE_S)
+    finally:
+        pool.close()
