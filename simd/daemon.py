@@ -19,7 +19,6 @@ from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.durable import DirectoryLock
 from simd.featurize.decode import DecodeLimits
-from simd.featurize.priority import INDEXING_NICENESS
 from simd.featurize.workers import DecodePool, WorkerSettings
 from simd.indexing.backfill import Backfill
 from simd.indexing.backlog import Backlog
@@ -98,11 +97,11 @@ class Daemon:
         server.start()
         stack.callback(server.stop)
         self._readiness.doing("loading the model; the first start converts it, which takes some seconds")
-        query_pool = self._pool(stack, settings.threads, 0)
+        query_pool = self._pool(stack, settings.threads)
         models = ModelsInUse(settings)
         stack.callback(models.close)
         # Its first worker starts now, and takes nothing from the engines that compile.
-        indexing_pool = self._pool(stack, settings.threads, INDEXING_NICENESS)
+        indexing_pool = self._pool(stack, settings.threads, background=True)
         catalogue = Catalogue.open(settings.state_dir / "catalogue.sqlite")
         stack.callback(catalogue.close)
 
@@ -171,14 +170,14 @@ class Daemon:
             meter=meter,
         )
 
-    def _pool(self, stack: ExitStack, count: int, niceness: int) -> DecodePool:
+    def _pool(self, stack: ExitStack, count: int, *, background: bool = False) -> DecodePool:
         """Decode workers; queries have their own, so that they never wait behind indexing."""
         settings = self._settings
         worker = WorkerSettings(
             limits=DecodeLimits(settings.max_image_bytes, settings.max_image_pixels),
             timeout_s=settings.decode_timeout_s,
             memory_bytes=settings.decode_memory_bytes,
-            niceness=niceness,
+            background=background,
         )
         pool = DecodePool(count, worker)
         stack.callback(pool.close)

@@ -68,14 +68,14 @@ class WorkerSettings:
         limits: what one image may cost.
         timeout_s: how long reading, and how long decoding one image may take.
         memory_bytes: what decoding one image may take, and what the large images in work at once may take together.
-        niceness: how far workers step back for other processes, 0 to 19.
+        background: whether workers step back for everything else that wants the CPU.
         idle_s: how long a worker without work is kept; one always is.
     """
 
     limits: DecodeLimits
     timeout_s: float = 30.0
     memory_bytes: int = 2 << 30
-    niceness: int = 0
+    background: bool = False
     idle_s: float = 60.0
 
 
@@ -236,7 +236,7 @@ class Handler:
                 "decode": f"{self._decode.__module__}:{self._decode.__qualname__}",
                 "limits": dataclasses.asdict(settings.limits),
                 "memory_bytes": settings.memory_bytes,
-                "niceness": settings.niceness,
+                "background": settings.background,
             }
         )
         child.channel.receive(_START_TIMEOUT_S, 0)

@@ -24,6 +24,7 @@ from PIL import AvifImagePlugin
 from simd.errors import ImageRejected, Reason
 from simd.featurize.channel import Channel, ChannelClosed
 from simd.featurize.decode import DecodeLimits, Picture, too_many_bytes
+from simd.featurize.priority import step_back
 from simd.featurize.process import die_with_parent, inherited
 from simd.types import Stamp, image_id_of
 
@@ -169,8 +170,8 @@ class _Leave:
             self._granted = 1 << 62
 
 
-def confine(memory_bytes: int, niceness: int) -> None:
-    """Let this process take `memory_bytes` more than it has now, write no file, dump no core, and step back."""
+def confine(memory_bytes: int) -> None:
+    """Let this process take `memory_bytes` more than it has now, write no file and dump no core."""
     with open("/proc/self/statm") as statm:
         in_use = int(statm.read().split()[0]) * resource.getpagesize()
     for limit, value in (
@@ -183,7 +184,6 @@ def confine(memory_bytes: int, niceness: int) -> None:
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)
         resource.setrlimit(limit, (value, value))
-    os.nice(niceness)
 
 
 def main() -> None:
@@ -196,7 +196,9 @@ def main() -> None:
         decode = getattr(importlib.import_module(module), name)
         # The pool has a worker for each core already.
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-        confine(setup["memory_bytes"], setup["niceness"])
+        confine(setup["memory_bytes"])
+        if setup["background"]:
+            step_back()
         worker = Worker(channel, decode, DecodeLimits(**setup["limits"]))
         channel.send({"ready": True})
         # From here on, what the C libraries say about hostile files is noise that anybody could write into the log.

@@ -40,8 +40,8 @@ def _tell_pid(_: bytes) -> NoReturn:
     raise ImageRejected(Reason.CORRUPT, str(os.getpid()))
 
 
-def _tell_nice(_: bytes) -> NoReturn:
-    raise ImageRejected(Reason.CORRUPT, str(os.nice(0)))
+def _tell_policy(_: bytes) -> NoReturn:
+    raise ImageRejected(Reason.CORRUPT, str(os.sched_getscheduler(0)))
 
 
 def _hold(path: bytes) -> NoReturn:
@@ -62,7 +62,7 @@ _MISDEEDS = {
     b"write": _write,
     b"garble": _garble,
     b"pid": _tell_pid,
-    b"nice": _tell_nice,
+    b"policy": _tell_policy,
     b"hold": _hold,
 }
 

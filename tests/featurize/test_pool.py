@@ -132,7 +132,7 @@ def test_a_file_that_changes_while_it_waits_for_memory_is_not_passed_off_as_the_
     path.write_bytes(b"needs 100000000 pid")
 
     def wanted(_: ImageId) -> list[Size]:
-        path.write_bytes(b"needs 100000000 nice")
+        path.write_bytes(b"needs 100000000 policy")
         return [SIZE]
 
     waiting = three.submit_file(os.fsencode(path), wanted)

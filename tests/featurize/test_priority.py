@@ -1,9 +1,10 @@
-"""Indexing steps back: the backbone's threads, as the decoders', have a lower priority than those of queries."""
+"""Indexing steps back: the backbone's threads, as the decoders', run only when queries do not want the CPU."""
 
 from __future__ import annotations
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import numpy as np
@@ -11,11 +12,11 @@ import pytest
 
 from simd.featurize.engines.choose import open_engine, open_query_engines
 from simd.featurize.models import Model
-from simd.featurize.priority import INDEXING_NICENESS, at_low_priority
+from simd.featurize.priority import in_background, step_back
 
 
-def niceness() -> int:
-    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+def policy() -> int:
+    return os.sched_getscheduler(0)
 
 
 def ticks() -> dict[int, int]:
@@ -39,27 +40,38 @@ def busy(work: object, count: int = 6) -> dict[int, int]:
     return {t: n - before.get(t, 0) for t, n in ticks().items() if t != own and n > before.get(t, 0)}
 
 
-def test_what_is_made_at_low_priority_starts_threads_of_low_priority() -> None:
+def test_what_is_made_in_background_starts_threads_that_step_back() -> None:
     heard: list[int] = []
 
     def make() -> str:
-        thread = threading.Thread(target=lambda: heard.append(niceness()))
+        thread = threading.Thread(target=lambda: heard.append(policy()))
         thread.start()
         thread.join()
         return "made"
 
-    own = niceness()
-    assert at_low_priority(make) == "made"
-    assert heard == [min(19, own + INDEXING_NICENESS)]
-    assert niceness() == own
+    assert in_background(make) == "made"
+    assert heard == [os.SCHED_IDLE]
+    assert policy() == os.SCHED_OTHER
 
 
-def test_what_fails_at_low_priority_fails_here() -> None:
+def test_where_the_policy_may_not_be_changed_niceness_takes_its_place() -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    def act() -> int:
+        step_back(refuse)
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(act).result() == 19
+
+
+def test_what_fails_in_background_fails_here() -> None:
     def fail() -> None:
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError, match="no"):
-        at_low_priority(fail)
+        in_background(fail)
 
 
 @pytest.mark.model
@@ -73,10 +85,10 @@ def test_p15_the_engine_of_indexing_takes_as_many_threads_as_it_may_and_they_ste
         working = busy(indexing)
         hard = {t for t, n in working.items() if n >= sum(working.values()) // 20}
         assert 1 <= len(hard) <= threads
-        assert {os.getpriority(os.PRIO_PROCESS, t) for t in hard} == {min(19, niceness() + INDEXING_NICENESS)}
+        assert {os.sched_getscheduler(t) for t in hard} == {os.SCHED_IDLE}
         for queries in (engines.alone, engines.many):
             quick = busy(queries, 2)
-            assert {os.getpriority(os.PRIO_PROCESS, t) for t, n in quick.items() if n > 1} <= {niceness()}
+            assert {os.sched_getscheduler(t) for t, n in quick.items() if n > 1} <= {os.SCHED_OTHER}
             assert hard.isdisjoint(t for t, n in quick.items() if n > 1)
     finally:
         indexing.close()

@@ -65,7 +65,7 @@ def pool() -> Iterator[DecodePool]:
 @pytest.fixture(scope="module")
 def rough() -> Iterator[DecodePool]:
     """One worker that does what the data say, with little time and memory."""
-    pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=1.0, memory_bytes=256 << 20, niceness=7), hostile)
+    pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=1.0, memory_bytes=256 << 20, background=True), hostile)
     yield pool
     pool.close()
 
@@ -214,7 +214,7 @@ def test_a_worker_writes_no_file_and_steps_back(rough: DecodePool, tmp_path: Pat
     path = tmp_path / "written"
     assert "kept from writing" in rejection(rough.submit_bytes(b"write " + os.fsencode(path), SIZE)).detail
     assert not path.exists() or path.stat().st_size == 0
-    assert int(rejection(rough.submit_bytes(b"nice", SIZE)).detail) >= 7
+    assert int(rejection(rough.submit_bytes(b"policy", SIZE)).detail) == os.SCHED_IDLE
 
 
 def test_a_worker_killed_while_idle_costs_no_image(rough: DecodePool) -> None:

@@ -16,7 +16,7 @@ from simd.featurize.engines.base import Engine
 from simd.featurize.engines.child import ChildEngine
 from simd.featurize.engines.onnx import OnnxEngine
 from simd.featurize.engines.openvino import OpenVinoEngine
-from simd.featurize.priority import at_low_priority
+from simd.featurize.priority import in_background
 from simd.featurize.spec import Model
 
 _log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def choose(device: str, system: Path = Path("/"), *, onnx: bool = False) -> Devi
 def open_engine(model: Model, device: str, *, threads: int, system: Path = Path("/")) -> OpenedEngine:
     """The engine for indexing, ready to run. With "auto", a GPU that does not work is said and the CPU taken.
 
-    On a CPU its threads have a low priority. Whoever needs an engine for queries as well opens that one first: threads
+    On a CPU its threads step back for others. Whoever needs an engine for queries as well opens that one first: threads
     that the runtime shares between engines then have the priority of queries.
 
     Raises:
@@ -100,7 +100,7 @@ def open_engine(model: Model, device: str, *, threads: int, system: Path = Path(
             _log.warning("%s", reason)
         else:
             return OpenedEngine(gpu, choice)
-    engine = at_low_priority(lambda: _on_cpu(model, threads=threads, throughput=True))
+    engine = in_background(lambda: _on_cpu(model, threads=threads, throughput=True))
     if engine.name == ChildEngine.name:
         reason += "; OpenVINO cannot run this model, so TensorFlow does"
     return OpenedEngine(engine, DeviceChoice("cpu", engine.name, reason))
