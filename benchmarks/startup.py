@@ -98,6 +98,7 @@ def prepared(
         rows: how many.
         vectors: gives so many of such a dimension, in chunks.
     """
+    work = work.resolve()
     root, state, made = work / "root", work / "state", work / "made"
     if not made.exists():
         root.mkdir(parents=True)

@@ -26,7 +26,7 @@ from simd.featurize.opening import DecodeLimits, Importer, Opener
 from simd.featurize.pixels import SIDEWAYS, model_input
 from simd.types import ImageFacts, Pixels
 
-__all__ = ["DECODER_VERSION", "DecodeLimits", "Picture", "decode", "too_many_bytes"]
+__all__ = ["DECODER_VERSION", "DecodeLimits", "Picture", "check_bytes", "decode"]
 
 DECODER_VERSION = "1: stretch, bicubic, jpeg draft 2x, exif turn, ground 240, 16-bit >> 8, float by range"
 """What decides the pixels. It is part of the model fingerprint: change it whenever they change."""
@@ -67,10 +67,7 @@ def decode(
     Raises:
         ImageRejected: it cannot be indexed; the reason and a sentence say why.
     """
-    if not data:
-        raise ImageRejected(Reason.EMPTY, "the file is empty (0 bytes)")
-    if len(data) > limits.max_bytes:
-        raise too_many_bytes(len(data), limits)
+    check_bytes(len(data), limits)
     found = sniff(data)
     if found is None:
         raise ImageRejected(Reason.NOT_AN_IMAGE, f"the content ({len(data):,} bytes) is no image format that is known")
@@ -86,12 +83,20 @@ def decode(
     return Picture(pixels, ImageFacts(width, height, opened.format))
 
 
-def too_many_bytes(size: int, limits: DecodeLimits) -> ImageRejected:
-    """The rejection of a file that is too large to read."""
-    return ImageRejected(
-        Reason.TOO_MANY_BYTES,
-        f"the file has {size:,} bytes, more than the {limits.max_bytes:,} allowed; raise `max_image_bytes` to admit it",
-    )
+def check_bytes(size: int, limits: DecodeLimits) -> None:
+    """Refuse a file by its size in bytes, which can be told before it is read.
+
+    Raises:
+        ImageRejected: it is empty, or too large.
+    """
+    if not size:
+        raise ImageRejected(Reason.EMPTY, "the file is empty (0 bytes)")
+    if size > limits.max_bytes:
+        raise ImageRejected(
+            Reason.TOO_MANY_BYTES,
+            f"the file has {size:,} bytes, more than the {limits.max_bytes:,} allowed; "
+            "raise `max_image_bytes` to admit it",
+        )
 
 
 @contextmanager

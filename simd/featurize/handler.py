@@ -19,7 +19,7 @@ from simd.errors import ImageRejected, Reason, SimdError
 from simd.featurize import answers
 from simd.featurize.answers import Needs, Pictures
 from simd.featurize.channel import ChannelClosed, ChannelGarbled, Message
-from simd.featurize.decode import DecodeLimits, Picture, too_many_bytes
+from simd.featurize.decode import DecodeLimits, Picture, check_bytes
 from simd.featurize.process import Child, spawn, status_text
 from simd.types import ImageFacts, ImageId, Pixels, Size, Stamp, image_id_of
 
@@ -119,8 +119,7 @@ class Handler:
 
     def blob(self, data: bytes, size: Size, admit: Admit, image_id: ImageId | None = None) -> Decoded:
         """See `DecodePool.submit_bytes`, and `file`."""
-        if len(data) > self._settings.limits.max_bytes:
-            raise too_many_bytes(len(data), self._settings.limits)
+        check_bytes(len(data), self._settings.limits)
         pictures = self._pictures({"do": "bytes", "sizes": [size]}, data, [size], admit)
         return Decoded(image_id or image_id_of(data), None, pictures.by_size, pictures.facts)
 

@@ -23,7 +23,7 @@ from PIL import AvifImagePlugin
 
 from simd.errors import ImageRejected, Reason
 from simd.featurize.channel import Channel, ChannelClosed
-from simd.featurize.decode import DecodeLimits, Picture, too_many_bytes
+from simd.featurize.decode import DecodeLimits, Picture, check_bytes
 from simd.featurize.priority import step_back
 from simd.featurize.process import die_with_parent, inherited
 from simd.types import Stamp, image_id_of
@@ -57,7 +57,7 @@ def read_file(path: bytes, limits: DecodeLimits) -> Content:
     """Read a regular file whole.
 
     Raises:
-        ImageRejected: it cannot be read, is no regular file, or is too large.
+        ImageRejected: it cannot be read, is no regular file, is empty or too large.
         FileGone: the path names nothing.
         FileInFlux: it changed meanwhile.
     """
@@ -80,8 +80,7 @@ def _read(fd: int, limits: DecodeLimits) -> Content:
     before = os.fstat(fd)
     if not stat.S_ISREG(before.st_mode):
         raise ImageRejected(Reason.UNREADABLE, "the path is not a regular file")
-    if before.st_size > limits.max_bytes:
-        raise too_many_bytes(before.st_size, limits)
+    check_bytes(before.st_size, limits)
     chunks = []
     remaining = before.st_size
     while remaining and (chunk := os.read(fd, remaining)):

@@ -51,7 +51,10 @@ class Job:
 
 @dataclass(slots=True)
 class Batch:
-    """What one commit makes durable, and what has to be tried again. `vectors` has a key for each index it is for."""
+    """What one commit makes durable, and what has to be tried again.
+
+    `vectors` has a key for each index it is for; `refused` is the content of those rejected that were decoded.
+    """
 
     vectors: dict[Target, dict[ImageId, Vector]] = field(default_factory=dict)
     indexed: list[IndexedFile] = field(default_factory=list)
@@ -60,6 +63,7 @@ class Batch:
     unsettled: list[FileKey] = field(default_factory=list)
     again: list[Change] = field(default_factory=list)
     failed: list[FileKey] = field(default_factory=list)
+    refused: dict[ImageId, Rejection] = field(default_factory=dict)
     embedded: int = 0
 
 
@@ -213,7 +217,10 @@ class Pipeline:
         try:
             return job.future.result()
         except ImageRejected as error:
-            batch.rejected.append(RejectedFile(key, job.stamp, Rejection(error.reason, error.detail)))
+            rejection = Rejection(error.reason, error.detail)
+            batch.rejected.append(RejectedFile(key, job.stamp, rejection))
+            if job.claim is not None:
+                batch.refused[job.claim] = rejection
         except FileNotFoundError:
             batch.deleted.append(key)
         except FileChanged:
@@ -242,11 +249,13 @@ class Pipeline:
         batch.embedded += len(fresh)
 
     def _place(self, job: Job, found: Decoded, batch: Batch) -> None:
-        """Record a file whose image has facts, and a vector for each target."""
+        """Record a file whose image has facts, and a vector for each target; a copy of what was refused is refused."""
         supplied = [_supply(target, found.image_id, vectors) for target, vectors in batch.vectors.items()]
         if all(supplied) and (found.facts is not None or self._are_facts_known(found.image_id, batch)):
             stamp = found.stamp or job.stamp
             batch.indexed.append(IndexedFile(job.change.key, stamp, found.image_id, found.facts))
+        elif (refused := batch.refused.get(found.image_id)) is not None:
+            batch.rejected.append(RejectedFile(job.change.key, found.stamp or job.stamp, refused))
         else:
             batch.again.append(Change(ChangeKind.UPSERT, job.change.key, job.stamp))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from simd.catalogue.catalogue import Catalogue
+from simd.errors import ImageRejected, Reason
 from simd.featurize.workers import Decoded
 from simd.index.brute import BruteIndex
 from simd.indexing.pipeline import Pipeline
@@ -42,6 +43,10 @@ class ByHand:
     def end(self, path: bytes, decoded: Decoded) -> None:
         """The decoding of a file ended."""
         self._futures[path].set_result(decoded)
+
+    def fail(self, path: bytes, error: Exception) -> None:
+        """The decoding of a file failed."""
+        self._futures[path].set_exception(error)
 
 
 class Line:
@@ -93,6 +98,18 @@ def test_a_copy_that_is_read_before_the_picture_is_decoded_is_recorded_with_it(l
     assert line.finish() == []
     assert line.catalogue.files_of([image_id_of(b"x")]) == {image_id_of(b"x"): [copy, first]}
     assert line.backbone.embedded == 1
+
+
+def test_a_copy_of_what_cannot_be_decoded_is_refused_with_it(line: Line) -> None:
+    first, copy = line.start(b"first"), line.start(b"copy")
+    line.decoder.read(first, b"x")
+    line.decoder.end(copy, line.decoder.read(copy, b"x"))
+    line.decoder.fail(first, ImageRejected(Reason.CORRUPT, "it is broken"))
+    assert line.finish() == []
+    assert {entry.path: entry.rejection.detail for entry in line.catalogue.rejections()} == {
+        first: "it is broken",
+        copy: "it is broken",
+    }
 
 
 def test_a_copy_whose_picture_is_not_decoded_yet_is_done_again(line: Line) -> None:
