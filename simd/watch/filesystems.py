@@ -19,7 +19,7 @@ _DEAF = frozenset(
         b"ocfs2", b"smb3", b"smbfs", b"vboxsf", b"virtiofs", b"vmhgfs",
     }
 )  # fmt: skip
-_HALF_DEAF = frozenset({b"overlay", b"aufs"})
+_HALF_DEAF = frozenset({b"overlay", b"aufs", b"fuse.fuse-overlayfs"})
 
 
 def filesystem_of(path: bytes, mounts: Path = Path("/proc/self/mountinfo")) -> bytes:
@@ -49,7 +49,7 @@ def filesystem_of(path: bytes, mounts: Path = Path("/proc/self/mountinfo")) -> b
 
 def sends_events(kind: bytes) -> bool:
     """Whether changes made through this mount are reported at all."""
-    return kind not in _DEAF and not kind.startswith(b"fuse.")
+    return kind in _HALF_DEAF or (kind not in _DEAF and not kind.startswith(b"fuse."))
 
 
 def mode_of(path: bytes, mounts: Path = Path("/proc/self/mountinfo")) -> Mode:

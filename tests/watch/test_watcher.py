@@ -404,7 +404,12 @@ class TestFilesystems:
         assert [mode_of(path, mounts) for path in kinds] == [
             "events", "events", "polling", "polling", "events", "polling",
         ]  # fmt: skip
-        assert sends_events(b"overlay") and sends_events(b"fuseblk") and not sends_events(b"cifs")
+        assert (
+            sends_events(b"overlay")
+            and sends_events(b"fuse.fuse-overlayfs")
+            and sends_events(b"fuseblk")
+            and not sends_events(b"cifs")
+        )
 
     def test_without_a_list_of_mounts_events_are_believed(self, tmp_path: Path) -> None:
         assert mode_of(b"/", tmp_path / "missing") == "events"
