@@ -109,12 +109,14 @@ def index(folder: Path, count: int) -> Run:
 
 def until_indexed(client: Client, pid: int, count: int) -> float:
     """Wait until so many files are in the answers; the most memory seen, MiB."""
-    peak, looked = 0.0, 0.0
-    while (status := client.status()).files + status.failed < count:
+    peak, looked, began = 0.0, 0.0, time.monotonic()
+    while (done := (status := client.status()).files + status.failed) < count:
         # Adding up the pages of a tree of processes takes time from the daemon, so it is done seldom.
         if time.monotonic() - looked > 2.0:
             peak, looked = max(peak, usage(pid).memory_mib), time.monotonic()
-        time.sleep(0.2)
+        # Asking takes time from it as well: seldom at first, often when the end is near.
+        left_s = (count - done) * (time.monotonic() - began) / max(done, 1)
+        time.sleep(min(max(left_s / 2, 0.05), 1.0))
     if status.failed:
         raise SystemExit(f"{status.failed} pictures were refused: {status.failed_by_reason}")
     return peak

@@ -76,9 +76,12 @@ def pictures(message: Message, sizes: Sequence[Size]) -> Pictures | Needs:
         return Needs(_number(message.header["needs"], _INT64))
     width, height, name = message.header["facts"]
     facts = ImageFacts(_number(width, _SIDE), _number(height, _SIDE), _text(name, _MAX_NAME))
-    ends = np.cumsum([bytes_of(size) for size in sizes])
-    parts = np.split(np.frombuffer(message.body, np.uint8), ends[:-1])
-    by_size = {size: part.reshape(*size, 3) for size, part in zip(sizes, parts, strict=True)}
+    if len(message.body) != sum(map(bytes_of, sizes)):
+        raise ValueError(f"{len(message.body)} bytes of pictures")
+    by_size, at = {}, 0
+    for size in sizes:
+        by_size[size] = np.frombuffer(message.body, np.uint8, bytes_of(size), at).reshape(*size, 3)
+        at += bytes_of(size)
     return Pictures(by_size, facts)
 
 

@@ -73,7 +73,7 @@ class Channel:
         text = self._read(header_length, deadline)
         body = self._read(body_length, deadline)
         try:
-            header = json.loads(text)
+            header = json.loads(text.decode())
         except (ValueError, RecursionError) as error:
             raise ChannelGarbled("the header is not JSON") from error
         if not isinstance(header, dict):
