@@ -10,7 +10,7 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,20 +58,34 @@ class Channel:
         except OSError as error:
             raise ChannelClosed(str(error)) from error
 
-    def receive(self, timeout: float | None = None, max_body: int = 1 << 40) -> Message:
+    def receive(
+        self, timeout: float | None = None, max_body: int = 1 << 40, excused: Callable[[], float] = lambda: 0.0
+    ) -> Message:
         """Wait for one message and read it whole.
+
+        Args:
+            timeout: seconds it may take; None is for ever.
+            max_body: bytes that the body may have.
+            excused: so many seconds since the call do not count; asked when the others are over.
 
         Raises:
             ChannelClosed: the other end is gone.
             ChannelGarbled: what came is not a message, or its body is larger than `max_body` bytes.
             TimeoutError: the message was not complete within `timeout` seconds.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        header_length, body_length = _FRAME.unpack(self._read(_FRAME.size, deadline))
+        began = time.monotonic()
+
+        def left() -> float | None:
+            if timeout is None:
+                return None
+            seconds = began + timeout - time.monotonic()
+            return seconds if seconds > 0 else seconds + excused()
+
+        header_length, body_length = _FRAME.unpack(self._read(_FRAME.size, left))
         if header_length > _MAX_HEADER or body_length > max_body:
             raise ChannelGarbled(f"a message of {header_length} + {body_length} bytes")
-        text = self._read(header_length, deadline)
-        body = self._read(body_length, deadline)
+        text = self._read(header_length, left)
+        body = self._read(body_length, left)
         try:
             header = json.loads(text.decode())
         except (ValueError, RecursionError) as error:
@@ -84,18 +98,18 @@ class Channel:
         """Close this end; the other end sees the end of the stream."""
         self._socket.close()
 
-    def _read(self, count: int, deadline: float | None) -> bytearray:
+    def _read(self, count: int, left: Callable[[], float | None]) -> bytearray:
         buffer = bytearray(count)
         view = memoryview(buffer)
         while view:
-            remaining = None if deadline is None else deadline - time.monotonic()
+            remaining = left()
             if remaining is not None and remaining <= 0:
                 raise TimeoutError
             self._socket.settimeout(remaining)
             try:
                 got = self._socket.recv_into(view)
             except TimeoutError:
-                raise
+                continue
             except OSError as error:
                 raise ChannelClosed(str(error)) from error
             if got == 0:

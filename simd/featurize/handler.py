@@ -158,10 +158,12 @@ class Handler:
         child = self._child if header["do"] == "decode" else self._ready()
         if child is None:
             raise CancelledError
-        deadline = time.monotonic() + self._settings.timeout_s
+        deadline, before = time.monotonic() + self._settings.timeout_s, child.starved_s()
         try:
             child.channel.send(header, body, self._settings.timeout_s)
-            return parse(child.channel.receive(max(0.0, deadline - time.monotonic()), max_body))
+            seconds = max(0.0, deadline - time.monotonic())
+            # A worker steps back: on a busy machine it may wait for the CPU far longer than it works.
+            return parse(child.channel.receive(seconds, max_body, lambda: child.starved_s() - before))
         except TimeoutError as error:
             self._lose()
             raise ImageRejected(

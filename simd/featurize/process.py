@@ -17,6 +17,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from simd.featurize.channel import Channel
@@ -35,6 +36,16 @@ class Child:
     def alive(self) -> bool:
         """Whether it runs."""
         return self.process.poll() is None
+
+    def starved_s(self) -> float:
+        """For how many seconds it has wanted the CPU and not had it; 0 where the kernel does not tell.
+
+        See the kernel's documentation of /proc/PID/schedstat.
+        """
+        try:
+            return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[1]) / 1e9
+        except (OSError, ValueError, IndexError):
+            return 0.0
 
     def kill(self) -> int:
         """End it now, whatever it is doing, and return its exit status (negative: the signal)."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,7 +16,9 @@ import pytest
 from PIL import Image
 
 from simd.errors import ImageRejected, Reason, SimdError
+from simd.featurize.channel import Channel
 from simd.featurize.decode import DecodeLimits, decode
+from simd.featurize.process import Child
 from simd.featurize.workers import Decoded, DecodePool, FileChanged, WorkerSettings
 from simd.types import ImageId, Size, Stamp, image_id_of
 from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
@@ -308,3 +311,20 @@ def test_workers_die_with_a_parent_that_was_killed() -> None:
         assert running(pid)
         parent.kill()
     eventually(lambda: not running(pid))
+
+
+SPIN = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])})\nwhile True: pass"
+
+
+def test_p15_a_child_tells_how_long_it_wanted_the_cpu_in_vain() -> None:
+    cpu = min(os.sched_getaffinity(0))
+    ends = [end for _ in range(2) for end in socket.socketpair()]
+    children = [Child(subprocess.Popen([sys.executable, "-c", SPIN, str(cpu)]), Channel(end)) for end in ends[::2]]
+    try:
+        eventually(lambda: all(child.starved_s() > 0.2 for child in children))
+    finally:
+        for child in children:
+            child.kill()
+        for end in ends[1::2]:
+            end.close()
+    assert children[0].starved_s() == 0.0, "it is no more"
