@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -15,26 +16,41 @@ T = TypeVar("T")
 _LOWEST = 19
 
 
-def step_back(schedule: Callable[[int, int, os.sched_param], None] = os.sched_setscheduler) -> None:
-    """Let this thread, and those that it starts from now on, run only when nobody else wants the CPU.
+def step_back(thread: int = 0, schedule: Callable[[int, int, os.sched_param], None] = os.sched_setscheduler) -> None:
+    """Let a thread, and those that it starts from now on, run only when nobody else wants the CPU.
 
     The policy SCHED_IDLE (sched(7)), because niceness is not enough: a thread that wakes takes the CPU from an idle one
     at once, but from a nice one often only at the end of its time slice. Where a sandbox forbids it, niceness it is.
 
     Args:
+        thread: its native id; 0 is the calling one.
         schedule: sets the policy of a thread.
     """
     try:
-        schedule(0, os.SCHED_IDLE, os.sched_param(0))
+        schedule(thread, os.SCHED_IDLE, os.sched_param(0))
     except PermissionError:
-        os.setpriority(os.PRIO_PROCESS, 0, _LOWEST)
+        os.setpriority(os.PRIO_PROCESS, thread, _LOWEST)
 
 
 def in_background(make: Callable[[], T]) -> T:
-    """Call `make` in a thread that steps back, and return what it made; threads that it started step back, too.
+    """Call `make`, and return what it made; the threads that it started and left running step back.
+
+    They do so once it is done: a model is loaded as fast as everything else that a start waits for.
 
     Args:
         make: anything that starts threads, such as loading a model into a runtime.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="background", initializer=step_back) as thread:
-        return thread.submit(make).result()
+
+    def marked() -> T:
+        # A niceness that is nobody else's tells its threads from those that others start meanwhile.
+        mark = os.getpriority(os.PRIO_PROCESS, 0) + 1
+        os.setpriority(os.PRIO_PROCESS, 0, mark)
+        made = make()
+        for name in os.listdir("/proc/self/task"):
+            with suppress(ProcessLookupError):
+                if os.getpriority(os.PRIO_PROCESS, int(name)) >= mark:
+                    step_back(int(name))
+        return made
+
+    with ThreadPoolExecutor(1, thread_name_prefix="background") as thread:
+        return thread.submit(marked).result()

@@ -40,17 +40,24 @@ def busy(work: object, count: int = 6) -> dict[int, int]:
     return {t: n - before.get(t, 0) for t, n in ticks().items() if t != own and n > before.get(t, 0)}
 
 
-def test_what_is_made_in_background_starts_threads_that_step_back() -> None:
-    heard: list[int] = []
+def test_threads_that_were_started_in_background_step_back_and_no_others() -> None:
+    end = threading.Event()
+    threads = [threading.Thread(target=end.wait) for _ in range(2)]
+    seen: list[int] = []
 
     def make() -> str:
-        thread = threading.Thread(target=lambda: heard.append(policy()))
-        thread.start()
-        thread.join()
+        seen.append(policy())
+        threads[0].start()
         return "made"
 
-    assert in_background(make) == "made"
-    assert heard == [os.SCHED_IDLE]
+    threads[1].start()
+    try:
+        assert in_background(make) == "made"
+        policies = [os.sched_getscheduler(thread.native_id or 0) for thread in threads]
+    finally:
+        end.set()
+    assert seen == [os.SCHED_OTHER], "what is loaded is loaded as fast as everything else"
+    assert policies == [os.SCHED_IDLE, os.SCHED_OTHER]
     assert policy() == os.SCHED_OTHER
 
 
@@ -59,7 +66,7 @@ def test_where_the_policy_may_not_be_changed_niceness_takes_its_place() -> None:
         raise PermissionError
 
     def act() -> int:
-        step_back(refuse)
+        step_back(schedule=refuse)
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
     with ThreadPoolExecutor(1) as thread:
