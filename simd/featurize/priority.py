@@ -28,8 +28,19 @@ def step_back(thread: int = 0, schedule: Callable[[int, int, os.sched_param], No
     """
     try:
         schedule(thread, os.SCHED_IDLE, os.sched_param(0))
-    except PermissionError:
+    except ProcessLookupError:
+        raise
+    except OSError:
         os.setpriority(os.PRIO_PROCESS, thread, _LOWEST)
+
+
+def step_all_back(niceness: int = -20) -> None:
+    """Let every thread of this process step back whose niceness is at least so much."""
+    for name in os.listdir("/proc/self/task"):
+        # A thread may end between the look and the call.
+        with suppress(ProcessLookupError):
+            if os.getpriority(os.PRIO_PROCESS, int(name)) >= niceness:
+                step_back(int(name))
 
 
 def in_background(make: Callable[[], T]) -> T:
@@ -46,10 +57,7 @@ def in_background(make: Callable[[], T]) -> T:
         mark = os.getpriority(os.PRIO_PROCESS, 0) + 1
         os.setpriority(os.PRIO_PROCESS, 0, mark)
         made = make()
-        for name in os.listdir("/proc/self/task"):
-            with suppress(ProcessLookupError):
-                if os.getpriority(os.PRIO_PROCESS, int(name)) >= mark:
-                    step_back(int(name))
+        step_all_back(mark)
         return made
 
     with ThreadPoolExecutor(1, thread_name_prefix="background") as thread:

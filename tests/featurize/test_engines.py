@@ -262,3 +262,17 @@ def test_a_gpu_that_does_not_work_is_said_and_the_cpu_taken_unless_it_is_demande
     opened.engine.close()
     with pytest.raises(ModelError, match="sees no GPU"):
         open_engine(model, "gpu", threads=1, system=system)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("background", "expected"), [(True, os.SCHED_IDLE), (False, os.SCHED_OTHER)])
+def test_p15_the_process_of_indexing_steps_back_and_that_of_queries_does_not(
+    model: Model, background: bool, expected: int
+) -> None:
+    engine = ChildEngine(model, device="cpu", background=background)
+    try:
+        engine.run(np.zeros((2, *model.spec.size, 3), np.uint8))
+        tasks = os.listdir(f"/proc/{engine.pid}/task")
+        assert {os.sched_getscheduler(int(task)) for task in tasks} == {expected}
+    finally:
+        engine.close()

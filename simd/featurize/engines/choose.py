@@ -134,7 +134,7 @@ def _on_cpu(model: Model, *, threads: int, throughput: bool) -> Engine:
         return OpenVinoEngine(model, threads=threads, throughput=throughput)
     except ModelError as error:
         # A query must not wait for a process to start; indexing may.
-        engine = ChildEngine(model, device="cpu", idle_s=60.0 if throughput else None)
+        engine = ChildEngine(model, device="cpu", idle_s=60.0 if throughput else None, background=throughput)
         try:
             engine.start()
         except ModelError:
