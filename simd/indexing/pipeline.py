@@ -29,6 +29,9 @@ from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Rejectio
 
 log = logging.getLogger(__name__)
 
+_WAKINGS = 4
+"""About how often the loop is woken while a full window is decoded."""
+
 
 class FileDecoder(Protocol):
     """What decodes files: a `DecodePool`."""
@@ -73,7 +76,8 @@ class Pipeline:
     Args:
         window: how many files may be in decoding at once, those dropped meanwhile included.
         window_bytes: how many bytes their pictures may take together; one file is always let in.
-        wake: called, from any thread, when a decoding ended.
+        wake: called, from any thread, when a fair share of the decodings under way have ended; one whose end is not
+            told must be looked for now and then, with `collect`.
     """
 
     def __init__(
@@ -202,7 +206,9 @@ class Pipeline:
 
     def _ended(self, job: Job) -> None:
         self._done.put(job)
-        self._wake()
+        # Not for each of many: whoever is woken takes the interpreter from the threads that feed the workers.
+        if self._done.qsize() * _WAKINGS >= self._under_way:
+            self._wake()
 
     def _release(self, job: Job) -> None:
         if job.claim is not None:

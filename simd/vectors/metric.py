@@ -30,8 +30,19 @@ def normalise(x: npt.NDArray[np.floating[Any]]) -> Vector:
 
 
 def half(x: Vector) -> Vector:
-    """`x` rounded to what float16 can hold, as float32."""
-    return x.astype(np.float16).astype(np.float32)
+    """`x`, of which no value is beyond 65,504, rounded to what float16 can hold, as float32.
+
+    Half to even, as NumPy's own conversion does, which takes ten times as long: half the values of an embedding are so
+    small that it raises a floating point exception for each.
+    """
+    bits = np.ascontiguousarray(x).view(np.int32)
+    rounded = (bits >> 13) & 1
+    rounded += bits
+    rounded += 0x0FFF
+    rounded &= ~0x1FFF
+    # Below its normal numbers, float16 has steps of 2^-24, and so has float32 between 0.5 and 1.
+    small = (x + np.float32(0.75)) - np.float32(0.75)
+    return np.where(np.abs(x) < np.float32(2.0**-14), small, rounded.view(np.float32))
 
 
 def widen(rows: Half) -> Vector:

@@ -165,3 +165,19 @@ def test_p15_a_file_that_changes_all_the_time_fills_the_window_and_not_the_memor
         line.start(b"a", Stamp(started, 0, 0))
         started += 1
     assert started == 8 and len(line.pipeline) == 1
+
+
+def test_the_loop_is_woken_for_the_only_file_and_for_every_few_of_many(tmp_path: Path) -> None:
+    line = Line(tmp_path)
+    alone = line.start(b"alone")
+    line.decoder.end(alone, line.decoder.read(alone, b"alone"))
+    assert line.woken.is_set()
+    line.finish()
+    line.woken.clear()
+    first, second, *_ = [line.start(b"%d" % number) for number in range(8)]
+    line.decoder.end(first, line.decoder.read(first, b"1"))
+    assert not line.woken.is_set()
+    line.decoder.end(second, line.decoder.read(second, b"2"))
+    assert line.woken.is_set()
+    assert line.finish() == []
+    line.catalogue.close()

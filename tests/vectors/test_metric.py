@@ -19,6 +19,22 @@ def test_widen_takes_rows_that_do_not_lie_together() -> None:
     assert np.array_equal(widen(rows), rows.astype(np.float32))
 
 
+def test_half_rounds_as_numpy_does() -> None:
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    exact = np.sort(every[np.isfinite(every)].astype(np.float32))
+    middles = (exact[:-1] + exact[1:]) / 2
+    beside = [np.nextafter(middles, np.float32(way), dtype=np.float32) for way in (-np.inf, np.inf)]
+    random = np.random.default_rng(0)
+    anywhere = random.normal(size=100_000) * 2.0 ** random.integers(-30, 10, 100_000)
+    x = np.concatenate([exact, middles, *beside, anywhere.astype(np.float32)])
+    assert np.array_equal(half(x), x.astype(np.float16).astype(np.float32))
+
+
+def test_half_takes_rows_that_do_not_lie_together() -> None:
+    rows = normalise(np.random.default_rng(3).normal(size=(3, 8)))[:, ::2]
+    assert np.array_equal(half(rows), rows.astype(np.float16).astype(np.float32))
+
+
 def test_normalise_gives_unit_float32_and_leaves_zero_alone() -> None:
     x = normalise(np.array([[3.0, 4.0], [0.0, 0.0]]))
     assert x.dtype == np.float32
