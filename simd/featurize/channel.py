@@ -1,7 +1,8 @@
 """Messages between a process and its child over a socket: a JSON header and a body of raw bytes.
 
-Frame: header length (u32, little-endian), body length (u64), header, body. There is no pickle in it, because a child
-that decodes hostile images may be taken over, and its parent must not run what it sends.
+Frame: header length (u32, little-endian), body length (u64), header, body. The header ends in spaces, so that it and the
+lengths before it fill whole blocks: most headers then come with their lengths in one read. There is no pickle in it,
+because a child that decodes hostile images may be taken over, and its parent must not run what it sends.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _FRAME = struct.Struct("<IQ")
+_BLOCK = 128
 _MAX_HEADER = 1 << 16
 
 
@@ -39,6 +41,7 @@ class Channel:
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
+        self._timeout = connected.gettimeout()
 
     def send(self, header: Mapping[str, Any], body: bytes | memoryview = b"", timeout: float | None = None) -> None:
         """Send one message.
@@ -48,11 +51,13 @@ class Channel:
             TimeoutError: it did not take the message within `timeout` seconds.
         """
         text = json.dumps(header).encode()
+        text += b" " * (-(_FRAME.size + len(text)) % _BLOCK)
         view = memoryview(body).cast("B")
-        self._socket.settimeout(timeout)
+        self._set_timeout(timeout)
         try:
             self._socket.sendall(_FRAME.pack(len(text), len(view)) + text)
-            self._socket.sendall(view)
+            if view:
+                self._socket.sendall(view)
         except TimeoutError:
             raise
         except OSError as error:
@@ -81,10 +86,12 @@ class Channel:
             seconds = began + timeout - time.monotonic()
             return seconds if seconds > 0 else seconds + excused()
 
-        header_length, body_length = _FRAME.unpack(self._read(_FRAME.size, left))
-        if header_length > _MAX_HEADER or body_length > max_body:
+        block = self._read(_BLOCK, left)
+        header_length, body_length = _FRAME.unpack_from(block)
+        more = _FRAME.size + header_length - _BLOCK
+        if more < 0 or header_length > _MAX_HEADER or body_length > max_body:
             raise ChannelGarbled(f"a message of {header_length} + {body_length} bytes")
-        text = self._read(header_length, left)
+        text = block[_FRAME.size :] + self._read(more, left)
         body = self._read(body_length, left)
         try:
             header = json.loads(text.decode())
@@ -105,7 +112,7 @@ class Channel:
             remaining = left()
             if remaining is not None and remaining <= 0:
                 raise TimeoutError
-            self._socket.settimeout(remaining)
+            self._set_timeout(remaining)
             try:
                 got = self._socket.recv_into(view)
             except TimeoutError:
@@ -116,3 +123,11 @@ class Channel:
                 raise ChannelClosed("end of stream")
             view = view[got:]
         return buffer
+
+    def _set_timeout(self, seconds: float | None) -> None:
+        """Setting it is a system call, which a difference of a hundredth is not worth."""
+        known = self._timeout
+        if known == seconds or (known and seconds and 0.99 * known <= seconds <= known):
+            return
+        self._socket.settimeout(seconds)
+        self._timeout = seconds

@@ -42,9 +42,12 @@ class Child:
         See the kernel's documentation of /proc/PID/schedstat.
         """
         try:
-            # Before and after each picture: the plain open takes half of what a Path does.
-            with open(f"/proc/{self.process.pid}/schedstat", "rb") as stream:
-                return int(stream.read().split()[1]) / 1e9
+            # Before and after each picture: reading it through a file object takes twice as long.
+            schedstat = os.open(f"/proc/{self.process.pid}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return int(os.read(schedstat, 100).split()[1]) / 1e9
+            finally:
+                os.close(schedstat)
         except (OSError, ValueError, IndexError):
             return 0.0
 

@@ -39,12 +39,24 @@ def received(data: bytes, max_body: int = 1 << 16) -> Message:
 
 
 def frame(header: bytes, body: bytes = b"") -> bytes:
+    header += b" " * (-(12 + len(header)) % 128)
     return struct.pack("<IQ", len(header), len(body)) + header + body
 
 
 def test_a_message_arrives_as_it_was_sent() -> None:
     message = received(frame(b'{"a": [1, "x"]}', b"body"))
     assert message.header == {"a": [1, "x"]} and message.body == b"body"
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, 116, 117, 60_000])
+def test_a_header_of_any_length_arrives_and_so_does_what_follows(length: int) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        Channel(theirs).send({"text": "x" * length}, b"body")
+        Channel(theirs).send({}, b"more")
+        channel = Channel(ours)
+        assert channel.receive(5.0) == Message({"text": "x" * length}, bytearray(b"body"))
+        assert channel.receive(5.0) == Message({}, bytearray(b"more"))
 
 
 @settings(max_examples=200, deadline=None)
@@ -75,13 +87,13 @@ def test_a_header_that_is_no_object_is_garbled_however_deep_or_long(header: byte
 
 def test_a_body_larger_than_agreed_is_refused_before_it_is_read() -> None:
     with pytest.raises(ChannelGarbled):
-        received(struct.pack("<IQ", 2, 1 << 60) + b"{}", 100)
+        received(struct.pack("<IQ", 116, 1 << 60) + b"{}" + b" " * 114, 100)
 
 
 def test_a_message_that_does_not_come_in_time_is_a_timeout() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        theirs.sendall(struct.pack("<IQ", 100, 0) + b"{")
+        theirs.sendall(struct.pack("<IQ", 116, 0) + b"{")
         with pytest.raises(TimeoutError):
             Channel(ours).receive(0.05)
 
