@@ -1,8 +1,8 @@
 """Messages between a process and its child over a socket: a JSON header and a body of raw bytes.
 
-Frame: header length (u32, little-endian), body length (u64), header, body. The header ends in spaces, so that it and the
-lengths before it fill whole blocks: most headers then come with their lengths in one read. There is no pickle in it,
-because a child that decodes hostile images may be taken over, and its parent must not run what it sends.
+Frame: header length (u32, little-endian), body length (u64), header, body. The header ends in spaces, so that it and
+the lengths before it fill whole blocks: most headers then come with their lengths in one read. There is no pickle in
+it, because a child that decodes hostile images may be taken over, and its parent must not run what it sends.
 """
 
 from __future__ import annotations
