@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile
@@ -19,6 +20,9 @@ from simd.errors import Reason
 from simd.types import FileKey, ImageFacts, ImageId, KnownFile, Rejection, Root, Stamp
 
 WITHIN = "(root_id, path) >= (?, ?) AND (root_id, path) < (?, ?)"
+_IMAGES_AT_ONCE = 500
+"""Any SQLite takes so many parameters."""
+
 _RETRIED = (Reason.UNREADABLE,)
 
 
@@ -123,23 +127,25 @@ def moved(connection: sqlite3.Connection, root_id: int, paths: Iterable[bytes]) 
 
 def files_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, list[bytes]]:
     """The absolute paths of each image, sorted; an image without a file is left out."""
-    found: dict[ImageId, list[bytes]] = {}
     where = {root.root_id: root.path for root in roots(connection)}
-    for image_id in image_ids:
-        rows = connection.execute("SELECT root_id, path FROM files WHERE image_id = ?", (image_id,))
-        if paths := sorted(os.path.join(where[root_id], path) for root_id, path in rows):
-            found[image_id] = paths
-    return found
+    found: dict[ImageId, list[bytes]] = defaultdict(list)
+    for image_id, root_id, path in _of_images(connection, "SELECT image_id, root_id, path FROM files", image_ids):
+        found[ImageId(image_id)].append(os.path.join(where[root_id], path))
+    return {image_id: sorted(paths) for image_id, paths in found.items()}
 
 
 def facts_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, ImageFacts]:
     """What decoding told about each image, whether it has a file now or not."""
-    found: dict[ImageId, ImageFacts] = {}
-    for image_id in image_ids:
-        row = connection.execute("SELECT width, height, format FROM images WHERE image_id = ?", (image_id,)).fetchone()
-        if row is not None:
-            found[image_id] = ImageFacts(*row)
-    return found
+    rows = _of_images(connection, "SELECT image_id, width, height, format FROM images", image_ids)
+    return {ImageId(image_id): ImageFacts(*facts) for image_id, *facts in rows}
+
+
+def _of_images(connection: sqlite3.Connection, select: str, image_ids: Iterable[ImageId]) -> Iterator[Any]:
+    """Rows of some images, in no particular order. Each statement lets go of the interpreter and waits to have it back,
+    so there are few of them."""
+    left = iter(image_ids)
+    while some := list(islice(left, _IMAGES_AT_ONCE)):
+        yield from connection.execute(f"{select} WHERE image_id IN ({', '.join('?' * len(some))})", some)
 
 
 def images_in(connection: sqlite3.Connection, scopes: Iterable[Scope]) -> set[ImageId]:

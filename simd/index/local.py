@@ -24,7 +24,9 @@ _WORTH_SHARING = 1_000_000
 _FAULT_BYTES = 64 << 10
 """What the kernel maps for each row that is touched: its page and those around it."""
 
-_RESIDENT_BYTES = 256 << 20
+_RESIDENT_BYTES = 512 << 20
+"""An index whose vectors are no larger stays mapped while it is searched: mapping rows again takes as long as comparing
+them does. What was mapped is given back by the store's maintenance within a minute."""
 
 
 class LocalIndex:
@@ -180,7 +182,8 @@ class LocalIndex:
         self._touched += rows
         if self._touched * _FAULT_BYTES > _RESIDENT_BYTES:
             self._touched = 0
-            self._store.let_go()
+            if sum(part.vectors.nbytes for part in self._store.snapshot.parts) > _RESIDENT_BYTES:
+                self._store.let_go()
 
     def _spread(self, act: Callable[[Scan], list[Shortlist]], scans: Sequence[Scan]) -> Iterable[list[Shortlist]]:
         if sum(scan.rows for scan in scans) < self._worth_sharing:

@@ -20,9 +20,10 @@ from simd.errors import ModelError
 from simd.featurize.engines.base import Batch, Raw
 from simd.featurize.engines.cpu import require
 from simd.featurize.spec import Model, ModelSpec
+from simd.types import Pixels
 
 _REQUESTS_PER_STREAM = 8
-"""They cost a few KiB each: what a picture needs on its way through the network belongs to the stream."""
+"""They cost little more than a picture each: what it needs on its way through the network belongs to the stream."""
 
 
 class OpenVinoEngine:
@@ -48,7 +49,7 @@ class OpenVinoEngine:
         self._count = streams * _REQUESTS_PER_STREAM if throughput else 1
         self._closed = False
         self._free = threading.Condition()
-        self._requests = [compiled.create_infer_request() for _ in range(self._count)]
+        self._requests = [_Request(compiled) for _ in range(self._count)]
 
     def run(self, pixels: Batch) -> Raw:
         """The backbone's output for each picture, in their order; calls share the streams, or take turns."""
@@ -74,7 +75,7 @@ class OpenVinoEngine:
             self._requests, self._count = [], 0
 
     @contextmanager
-    def _borrowed(self, wanted: int) -> Iterator[list[Any]]:
+    def _borrowed(self, wanted: int) -> Iterator[list[_Request]]:
         """As many idle requests as are wanted and there are, but one at least."""
         with self._free:
             self._free.wait_for(lambda: self._requests or self._closed)
@@ -90,17 +91,42 @@ class OpenVinoEngine:
                 self._free.notify_all()
 
 
-def _run(requests: Sequence[Any], pixels: Batch, out: Raw) -> None:
-    """One picture a request, its result into the row of `out`.
+class _Request:
+    """One picture on its way.
 
-    There are no callbacks, because one that is still ending waits for the GIL, which whoever frees the model holds.
+    It goes into the request's own memory: having the request borrow the caller's takes 140 us more of Python. There are
+    no callbacks, because one that is still ending waits for the GIL, which whoever frees the model holds.
     """
-    for row, request in enumerate(requests[: len(pixels)]):
-        request.start_async({0: pixels[row : row + 1]}, share_inputs=True)
+
+    def __init__(self, compiled: Any) -> None:
+        self._request = compiled.create_infer_request()
+        self._pixels = self._request.get_input_tensor(0).data
+
+    def start(self, pixels: Pixels) -> None:
+        """Begin with a picture."""
+        self._pixels[0] = pixels
+        self._request.start_async()
+
+    def wait(self) -> None:
+        """Return once it is done."""
+        self._request.wait()
+
+    def result(self) -> Raw:
+        """The backbone's output `(dimension,)`, once it is done; valid until the next start."""
+        found: Raw = self._request.get_output_tensor(0).data[0]
+        return found
+
+
+def _run(requests: Sequence[_Request], pixels: Batch, out: Raw) -> None:
+    """One picture a request, its result into the row of `out`."""
+    busy = requests[: len(pixels)]
+    for request, picture in zip(busy, pixels, strict=True):
+        request.start(picture)
     # The last one first: the others have mostly ended by then, and need not wake this thread once more.
-    for row in reversed(range(len(pixels))):
-        requests[row].wait()
-        out[row] = requests[row].get_output_tensor(0).data[0]
+    for request in reversed(busy):
+        request.wait()
+    for row, request in enumerate(busy):
+        out[row] = request.result()
 
 
 def import_openvino() -> Any:
