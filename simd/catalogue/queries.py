@@ -143,7 +143,7 @@ def facts_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> di
 def _of_images(connection: sqlite3.Connection, select: str, image_ids: Iterable[ImageId]) -> Iterator[Any]:
     """Rows of some images, in no particular order. Each statement lets go of the interpreter and waits to have it back,
     so there are few of them."""
-    left = iter(image_ids)
+    left = iter(dict.fromkeys(image_ids))
     while some := list(islice(left, _IMAGES_AT_ONCE)):
         yield from connection.execute(f"{select} WHERE image_id IN ({', '.join('?' * len(some))})", some)
 

@@ -41,7 +41,6 @@ class Channel:
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
-        self._timeout = connected.gettimeout()
 
     def send(self, header: Mapping[str, Any], body: bytes | memoryview = b"", timeout: float | None = None) -> None:
         """Send one message.
@@ -126,8 +125,6 @@ class Channel:
 
     def _set_timeout(self, seconds: float | None) -> None:
         """Setting it is a system call, which a difference of a hundredth is not worth."""
-        known = self._timeout
-        if known == seconds or (known and seconds and 0.99 * known <= seconds <= known):
-            return
-        self._socket.settimeout(seconds)
-        self._timeout = seconds
+        known = self._socket.gettimeout()
+        if known != seconds and not (known and seconds and 0.99 * known <= seconds <= known):
+            self._socket.settimeout(seconds)

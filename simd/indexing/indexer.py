@@ -243,7 +243,7 @@ class Indexer:
             if self._backfill.offering and self._pipeline.room:
                 return
             backfill_due = self._backfill.next_due()
-        decoded_due = LINGER_S if len(self._pipeline) else None
+        decoded_due = LINGER_S if self._pipeline.decoding else None
         settled_due, purge_due = self._settler.next_due(), self._purge.next_due()
         self._wait(_soonest(decoded_due, settled_due, backfill_due, self._pause.seconds_left, purge_due))
 

@@ -112,6 +112,11 @@ class Pipeline:
         most = min(self._window, self._window_bytes // self._targets.picture_bytes)
         return self._under_way < max(1, most)
 
+    @property
+    def decoding(self) -> bool:
+        """Whether any decoding was not collected yet, of a file that was dropped included."""
+        return self._under_way > 0
+
     def complete(self, image_id: ImageId) -> bool:
         """Whether no index lacks the image."""
         return self._targets.complete(image_id)

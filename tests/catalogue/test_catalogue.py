@@ -129,6 +129,14 @@ class TestRoots:
         assert catalogue.files_of([image("x")]) == {image("x"): [b"/a/b"]}
         assert catalogue.images_under(b"/a") == {image("x")}
 
+    def test_files_and_facts_of_any_number_of_images_are_told_once(self, catalogue: Catalogue, root: Root) -> None:
+        names = [f"{number:04d}" for number in range(1201)]
+        catalogue.record([indexed(root, name.encode(), name) for name in names])
+        asked = [image(name) for name in [*names, *names, "unknown"]]
+        files = catalogue.files_of(asked)
+        assert files == {image(name): [os.path.join(root.path, name.encode())] for name in names}
+        assert catalogue.facts_of(asked) == dict.fromkeys(files, FACTS)
+
 
 class TestRecord:
     def test_what_was_recorded_is_known(self, catalogue: Catalogue, root: Root) -> None:

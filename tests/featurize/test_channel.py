@@ -98,6 +98,16 @@ def test_a_message_that_does_not_come_in_time_is_a_timeout() -> None:
             Channel(ours).receive(0.05)
 
 
+def test_a_shorter_time_limit_than_the_one_before_holds() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(frame(b"{}"))
+        channel = Channel(ours)
+        assert channel.receive(3600.0).header == {}
+        with pytest.raises(TimeoutError):
+            channel.receive(0.05)
+
+
 def test_time_that_is_excused_does_not_count() -> None:
     ours, theirs = socket.socketpair()
     asked: list[float] = []

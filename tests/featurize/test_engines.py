@@ -152,6 +152,15 @@ def test_calls_share_the_streams_of_an_engine(model: Model, openvino: OpenVinoEn
 
 
 @pytest.mark.model
+def test_more_pictures_than_requests_come_in_their_order(model: Model, openvino: OpenVinoEngine, batch: Batch) -> None:
+    expected = openvino.run(batch)
+    rows = np.arange(19) % len(batch)
+    single = OpenVinoEngine(model, threads=1, throughput=True)
+    assert np.array_equal(single.run(batch[rows]), expected[rows])
+    single.close()
+
+
+@pytest.mark.model
 def test_closing_an_engine_waits_for_calls_and_refuses_those_that_wait(model: Model, batch: Batch) -> None:
     engine = OpenVinoEngine(model, threads=2, throughput=True)
     many = np.concatenate([batch] * 4)

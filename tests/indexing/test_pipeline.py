@@ -181,3 +181,11 @@ def test_the_loop_is_woken_for_the_only_file_and_for_every_few_of_many(tmp_path:
     assert line.woken.is_set()
     assert line.finish() == []
     line.catalogue.close()
+
+
+def test_what_was_dropped_is_looked_for_until_its_decoding_ended(line: Line) -> None:
+    path = line.start(b"a")
+    line.pipeline.drop(FileKey(line.root.root_id, b"a"))
+    assert len(line.pipeline) == 0 and line.pipeline.decoding
+    line.decoder.end(path, line.decoder.read(path, b"a"))
+    assert line.pipeline.collect(1) == [] and not line.pipeline.decoding
