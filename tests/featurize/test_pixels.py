@@ -50,8 +50,22 @@ MODES = ["1", "L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "I", "I;16", "F", "opaq
 def test_bands_change_no_pixel(mode: str, width: int, height: int, band: int, orientation: int, seed: int) -> None:
     image = drawn(mode, width, height, seed)
     assert np.array_equal(model_input(image, SIZE, orientation, band), model_input(image, SIZE, orientation, WHOLE)), (
-        "Pillow's order of resizing is another than `_resized` expects"
+        "the bands of `_reduced` are joined otherwise than Pillow reduces a picture in one call"
     )
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    mode=st.sampled_from(["1", "L", "RGB", "YCbCr", "CMYK", "opaque", "palette"]),
+    width=st.integers(1, 600),
+    height=st.integers(1, 600),
+    seed=st.integers(0, 99),
+)
+def test_a_picture_is_resized_as_pillow_does_it_in_one_call(mode: str, width: int, height: int, seed: int) -> None:
+    image = drawn(mode, width, height, seed)
+    plain = image if mode in ("L", "CMYK") else image.convert("L" if mode == "1" else "RGB")
+    expected = plain.resize(SIZE[::-1], Image.Resampling.BICUBIC, reducing_gap=2.0).convert("RGB")
+    assert np.array_equal(model_input(image, SIZE, 1, 5000), np.asarray(expected))
 
 
 @pytest.mark.parametrize("mode", MODES)
