@@ -209,8 +209,9 @@ class Indexer:
         self._paused = self._pause.state.paused
         self._backlog.pause(self._paused)
         self._take_news()
-        self._fill()
+        # First room is made, so that decoding has a full window to go on with while a batch is embedded and committed.
         self.batches.collect()
+        self._fill()
         if self.batches.due:
             self.batches.finish()
         elif len(self.batches):
