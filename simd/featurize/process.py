@@ -42,7 +42,6 @@ class Child:
         See the kernel's documentation of /proc/PID/schedstat.
         """
         try:
-            # Before and after each picture: reading it through a file object takes twice as long.
             schedstat = os.open(f"/proc/{self.process.pid}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
             try:
                 return int(os.read(schedstat, 100).split()[1]) / 1e9

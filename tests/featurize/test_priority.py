@@ -13,6 +13,7 @@ import pytest
 from simd.featurize.engines.choose import open_engine, open_query_engines
 from simd.featurize.models import Model
 from simd.featurize.priority import in_background, step_back
+from simd.featurize.timeslice import lengthen
 
 
 def policy() -> int:
@@ -71,6 +72,29 @@ def test_where_the_policy_may_not_be_changed_niceness_takes_its_place() -> None:
 
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(act).result() == 19
+
+
+def test_those_that_stepped_back_keep_the_cpu_for_long_where_the_kernel_lets_them() -> None:
+    def act() -> tuple[int, int, int]:
+        """The policy, the niceness and the slice in nanoseconds."""
+        step_back()
+        own = threading.get_native_id()
+        with open(f"/proc/self/task/{own}/sched") as stream:
+            told = [int(line.split()[-1]) for line in stream if line.startswith("se.slice")]
+        return policy(), os.getpriority(os.PRIO_PROCESS, own), told[0] if told else 0
+
+    with ThreadPoolExecutor(1) as thread:
+        found, niceness, slice_ns = thread.submit(act).result()
+    assert (found, niceness) == (os.SCHED_IDLE, 0)
+    version = tuple(int(number) for number in os.uname().release.split(".")[:2])
+    assert slice_ns == 20_000_000 or version < (6, 12) or slice_ns == 0
+
+
+def test_the_slice_of_a_thread_that_is_no_more_is_not_changed() -> None:
+    with ThreadPoolExecutor(1) as thread:
+        gone = thread.submit(threading.get_native_id).result()
+    with pytest.raises(ProcessLookupError):
+        lengthen(gone, 1_000_000)
 
 
 def test_what_fails_in_background_fails_here() -> None:
