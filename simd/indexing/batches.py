@@ -18,7 +18,7 @@ from simd.indexing.look import Look, is_gone
 from simd.indexing.outcomes import Outcome, Outcomes
 from simd.indexing.pipeline import Batch, Job, Pipeline
 from simd.indexing.rate import Rate
-from simd.types import FileKey
+from simd.types import FileKey, Stamp
 from simd.watch.settle import Settler
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ class Batches:
         batch_size: files to embed and commit at once.
         young_s: a file modified so recently may still be growing: a failure to decode it is not final.
         full_disk_retry_s: how long to wait before a refused batch is tried again.
+        refill: called once a batch is embedded: decoding, which ran ahead of that, needs more files to go on with.
         waiting: called each time before that wait.
         stopping: ends that wait.
         clock: wall clock in seconds, for the age of files.
@@ -60,6 +61,7 @@ class Batches:
         batch_size: int,
         young_s: float,
         full_disk_retry_s: float,
+        refill: Callable[[], None],
         waiting: Callable[[], None],
         stopping: threading.Event,
         clock: Callable[[], float] = time.time,
@@ -72,12 +74,14 @@ class Batches:
         self._size = batch_size
         self._young_s = young_s
         self._retry_s = full_disk_retry_s
+        self._refill = refill
         self._waiting = waiting
         self._stopping = stopping
         self._clock = clock
         self._ready: list[Job] = []
         self._ready_since = 0.0
         self._deleted: list[FileKey] = []
+        self._held: dict[FileKey, Stamp] = {}
         self._committing = 0
         self.rate = Rate()
         self.decided = 0
@@ -101,6 +105,16 @@ class Batches:
             return True
         return bool(self._ready) and time.monotonic() - self._ready_since >= LINGER_S
 
+    def holds(self, key: FileKey, stamp: Stamp) -> bool:
+        """Whether a file as it stands was decoded and is on its way into the index."""
+        return self._held.get(key) == stamp
+
+    def drop(self, key: FileKey) -> None:
+        """Forget a file that was collected."""
+        dropped = [job for job in self._ready if job.change.key == key]
+        self._ready = [job for job in self._ready if job.change.key != key]
+        self._let_go(dropped)
+
     def delete(self, key: FileKey) -> None:
         """Take a file that is gone."""
         self._deleted.append(key)
@@ -111,6 +125,7 @@ class Batches:
         if jobs and not self._ready:
             self._ready_since = time.monotonic()
         self._ready += jobs
+        self._held.update((job.change.key, job.stamp) for job in jobs)
 
     def finish(self) -> None:
         """Embed and commit what is ready.
@@ -128,6 +143,8 @@ class Batches:
             batch = self._pipeline.prepare([job for job in jobs if job.change.key not in gone], deleted)
             batch.unsettled += gone
             self._forgive_the_young(batch)
+            self.collect()
+            self._refill()
             self._commit(batch)
             self._report(batch)
         except Exception:
@@ -136,8 +153,15 @@ class Batches:
                 self._outcomes.tell(key, Outcome(None, None))
             raise
         finally:
-            self._pipeline.release(jobs)
+            self._let_go(jobs)
             self._committing = 0
+
+    def _let_go(self, jobs: list[Job]) -> None:
+        self._pipeline.release(jobs)
+        for job in jobs:
+            # It may have been collected again since, as it was rewritten.
+            if self.holds(job.change.key, job.stamp):
+                del self._held[job.change.key]
 
     def _commit(self, batch: Batch) -> None:
         """Make it durable; while the store refuses (a full disk), keep the batch and try again."""

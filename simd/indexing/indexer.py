@@ -107,6 +107,7 @@ class Indexer:
             batch_size=batch_size,
             young_s=young_s,
             full_disk_retry_s=full_disk_retry_s,
+            refill=self._fill,
             waiting=self._turn_over,
             stopping=self._stopping,
             clock=clock,
@@ -188,6 +189,7 @@ class Indexer:
         self._backlog.discard(key)
         self._settler.forget(key)
         self._pipeline.drop(key)
+        self.batches.drop(key)
         self.outcomes.tell(key, Outcome(None, None))
 
     def _run(self) -> None:
@@ -287,7 +289,7 @@ class Indexer:
                 self.batches.delete(key)
             else:
                 self.outcomes.tell(key, Outcome(None, None))
-        elif not self._is_settled(key, stamp):
+        elif not self.batches.holds(key, stamp) and not self._is_settled(key, stamp):
             self.batches.rate.begin()
             self._pipeline.start(change, stamp, path)
 

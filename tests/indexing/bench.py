@@ -83,7 +83,7 @@ class Decoder:
 
 
 class Backbone:
-    """Counts what it embeds.
+    """Counts what it embeds, and calls `meanwhile` each time.
 
     Args:
         size: of the pictures it takes.
@@ -95,11 +95,13 @@ class Backbone:
         self._dimension = dimension
         self.embedded = 0
         self.broken = False
+        self.meanwhile: Callable[[], None] = lambda: None
 
     def embed(self, pixels: Pixels) -> Vector:
         """As `Featurizer.embed`."""
         if self.broken:
             raise ModelError("the engine failed")
+        self.meanwhile()
         assert pixels.shape[1:] == (*self._size, 3)
         self.embedded += len(pixels)
         return half(normalise(pixels.reshape(len(pixels), -1).astype(np.float32)[:, : self._dimension] + 1.0))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from simd.indexing.backlog import Backlog, Urgency
-from simd.types import FileKey, PauseState, image_id_of
+from simd.types import Change, ChangeKind, FileKey, PauseState, image_id_of
 from tests.indexing.bench import Bench
 
 SOME_ENTRIES = 5_000
@@ -125,6 +125,53 @@ def test_of_a_backlog_the_newest_files_are_indexed_first(tmp_path: Path) -> None
         assert roomy.decoder.asked == [f"{number}.png" for number in range(30)]
     finally:
         roomy.close()
+
+
+def test_a_file_that_is_heard_of_again_before_its_batch_is_durable_is_not_decoded_again(bench: Bench) -> None:
+    write_some(bench, 1)
+    [root] = bench.ingest.roots()
+    key = FileKey(root.root.root_id, b"0.png")
+
+    def hear() -> None:
+        bench.backlog.push(Change(ChangeKind.UPSERT, key), Urgency.EVENT)
+
+    bench.backbone.meanwhile = hear
+    bench.start().settle()
+    assert bench.decoder.asked == ["0.png"] and list(bench.files()) == ["0.png"]
+
+
+def test_a_file_that_is_rewritten_before_its_batch_is_durable_is_indexed_as_it_is_then(bench: Bench) -> None:
+    write_some(bench, 1)
+
+    def rewrite() -> None:
+        bench.backbone.meanwhile = lambda: None
+        bench.write("0.png", b"another picture")
+
+    bench.backbone.meanwhile = rewrite
+    bench.start().settle()
+    assert bench.files() == {"0.png": image_id_of(b"another picture")}
+
+
+def test_a_file_that_is_taken_out_after_it_was_decoded_anew_is_not_indexed_with_its_batch(bench: Bench) -> None:
+    write_some(bench, 5)
+    bench.start().settle()
+    bench.ingest.pause()
+    for number in range(5):
+        bench.write(f"{number}.png", b"another picture %d" % number)
+    bench.until(lambda: len(bench.backlog) == 5)
+    with ThreadPoolExecutor(1) as caller:
+
+        def take_out() -> None:
+            """While the first four are embedded, the fifth is decoded, and the request comes."""
+            bench.backbone.meanwhile = lambda: None
+            bench.until(lambda: bench.decoder.decoded == 10)
+            caller.submit(bench.ingest.remove, [os.fsencode(bench.root / bench.decoder.asked[9])], [])
+            bench.until(lambda: len(bench.indexer.commands) > 0)
+
+        bench.backbone.meanwhile = take_out
+        bench.ingest.resume()
+        bench.settle()
+    assert len(bench.files()) == 4 and bench.decoder.asked[9] not in bench.files()
 
 
 def test_p7_status_answers_while_a_scan_is_held_up_and_the_loop_is_stuck(bench: Bench) -> None:
