@@ -17,7 +17,7 @@ from simd.errors import InvalidRequest, NotReady, Reason
 from simd.indexing.explain import Explainer
 from simd.indexing.inbox import Inbox
 from simd.indexing.indexer import Indexer
-from simd.indexing.look import looking
+from simd.indexing.look import looking, stamp_of
 from simd.indexing.membership import Membership
 from simd.indexing.outcomes import Outcome
 from simd.indexing.pause import Pause
@@ -318,7 +318,8 @@ class Ingest:
             self._indexer.forget(key)
             known = self._catalogue.known(key)
             if known is not None:
-                rejected.append(RejectedFile(key, known.stamp, _REMOVED))
+                # What was written before the request is taken out with it, indexed or not.
+                rejected.append(RejectedFile(key, stamp_of(self._look, key, known.stamp), _REMOVED))
         orphans += self._catalogue.record([], rejected, [])
         if orphans:
             self._targets.delete(orphans)

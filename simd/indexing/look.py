@@ -34,3 +34,11 @@ def is_gone(look: Look, key: FileKey) -> bool:
         return look(key) is None
     except (RootOffline, RulesUnread, OSError):
         return False
+
+
+def stamp_of(look: Look, key: FileKey, known: Stamp) -> Stamp:
+    """A file's stamp now, or the known one where it is gone or cannot be looked at."""
+    try:
+        return look(key) or known
+    except (RootOffline, RulesUnread, OSError):
+        return known
