@@ -90,16 +90,19 @@ def roots(connection: sqlite3.Connection) -> list[Root]:
 
 def known(connection: sqlite3.Connection, key: FileKey) -> Known | None:
     """What was decided about a file."""
-    at = (key.root_id, key.path)
+    here = "WHERE root_id = ? AND path = ?"
+    # In one statement, because each begins and ends a transaction: it is asked for every file.
     row = connection.execute(
-        "SELECT size, mtime_ns, inode, image_id FROM files WHERE root_id = ? AND path = ?", at
+        f"SELECT size, mtime_ns, inode, image_id, NULL, NULL FROM files {here} UNION ALL "
+        f"SELECT size, mtime_ns, inode, NULL, reason, detail FROM rejected {here}",
+        (key.root_id, key.path, key.root_id, key.path),
     ).fetchone()
-    if row is not None:
-        return Known(_stamp(*row[:3]), ImageId(row[3]), None)
-    row = connection.execute(
-        "SELECT size, mtime_ns, inode, reason, detail FROM rejected WHERE root_id = ? AND path = ?", at
-    ).fetchone()
-    return None if row is None else Known(_stamp(*row[:3]), None, Rejection(Reason(row[3]), row[4]))
+    if row is None:
+        return None
+    *stamp, image_id, reason, detail = row
+    if image_id is not None:
+        return Known(_stamp(*stamp), ImageId(image_id), None)
+    return Known(_stamp(*stamp), None, Rejection(Reason(reason), detail))
 
 
 def known_files(connection: sqlite3.Connection, scope: Scope, limit: int) -> list[KnownFile]:
