@@ -143,10 +143,13 @@ class Batches:
             batch = self._pipeline.prepare([job for job in jobs if job.change.key not in gone], deleted)
             batch.unsettled += gone
             self._forgive_the_young(batch)
-            self.collect()
-            self._refill()
-            self._commit(batch)
-            self._report(batch)
+            try:
+                self.collect()
+                self._refill()
+            finally:
+                # What goes wrong with the next files costs none of these.
+                self._commit(batch)
+                self._report(batch)
         except Exception:
             # Whoever waits for one of these files must not wait for ever; the next scan offers them again.
             for key in [job.change.key for job in jobs] + deleted:

@@ -295,7 +295,7 @@ class Ingest:
     def _remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId]) -> RemoveReport:
         """In the loop's thread."""
         files, orphans, missing = 0, [], []
-        keys: dict[FileKey, None] = {}
+        named: dict[FileKey, None] = {}
         for path in paths:
             key = self._roots.locate(os.path.abspath(path))
             if key is not None and not key.path:
@@ -304,9 +304,10 @@ class Ingest:
                 orphans += gone
                 continue
             found = self._files_at(path) if key is not None else []
-            keys.update(dict.fromkeys(found))
+            named.update(dict.fromkeys(found))
             if not found:
                 missing.append(path)
+        keys = dict(named)
         for image_id in image_ids:
             places = self._catalogue.files_of([image_id]).get(image_id, [])
             found = [key for place in places if (key := self._roots.locate(place)) is not None]
@@ -318,8 +319,9 @@ class Ingest:
             self._indexer.forget(key)
             known = self._catalogue.known(key)
             if known is not None:
-                # What was written before the request is taken out with it, indexed or not.
-                rejected.append(RejectedFile(key, stamp_of(self._look, key, known.stamp), _REMOVED))
+                # Who names a file means it as it is now, indexed so or not; who names an image, only what was indexed.
+                stamp = stamp_of(self._look, key, known.stamp) if key in named else known.stamp
+                rejected.append(RejectedFile(key, stamp, _REMOVED))
         orphans += self._catalogue.record([], rejected, [])
         if orphans:
             self._targets.delete(orphans)

@@ -128,9 +128,9 @@ class Pipeline:
             return
         self.drop(change.key)
         job = Job(change, stamp)
+        job.future = self._pool.submit_file(path, lambda image_id: self._wanted(job, image_id))
         self._jobs[change.key] = job
         self._under_way += 1
-        job.future = self._pool.submit_file(path, lambda image_id: self._wanted(job, image_id))
         job.future.add_done_callback(lambda _: self._ended(job))
 
     def drop(self, key: FileKey) -> None:

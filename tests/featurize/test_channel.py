@@ -59,6 +59,31 @@ def test_a_header_of_any_length_arrives_and_so_does_what_follows(length: int) ->
         assert channel.receive(5.0) == Message({}, bytearray(b"more"))
 
 
+def test_a_body_larger_than_what_the_kernel_takes_at_once_arrives_whole() -> None:
+    ours, theirs = socket.socketpair()
+    body = bytes(range(256)) * (32 << 10)
+    with ours, theirs:
+        sender = threading.Thread(target=Channel(theirs).send, args=({"a": 1}, body, 30.0))
+        sender.start()
+        assert Channel(ours).receive(30.0) == Message({"a": 1}, bytearray(body))
+        sender.join()
+
+
+@pytest.mark.parametrize("length", [1 << 20, 8 << 20])
+def test_a_message_that_nobody_takes_in_time_is_a_timeout(length: int) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(TimeoutError):
+        Channel(theirs).send({}, bytes(length), 0.05)
+
+
+def test_a_message_to_an_end_that_is_gone_is_told() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        ours.close()
+        with pytest.raises(ChannelClosed):
+            Channel(theirs).send({}, b"body", 5.0)
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200))
 def test_garbled_bytes_are_told_from_messages(data: bytes) -> None:

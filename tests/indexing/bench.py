@@ -39,7 +39,8 @@ SIZE = (4, 4)
 class Decoder:
     """Every file is an image unless it begins with `bad`; `torn` files change while they are read, once each.
 
-    `growing` ones always do. With `hold`, the next file that is read waits for it before it is decoded.
+    `growing` ones always do. With `hold`, the next file that is read waits for it before it is decoded. One that is
+    handed over while `broken` is set is a bug of ours.
     """
 
     def __init__(self) -> None:
@@ -47,10 +48,13 @@ class Decoder:
         self._torn: set[bytes] = set()
         self.decoded = 0
         self.asked: list[str] = []
+        self.broken = False
         self.hold: threading.Event | None = None
 
     def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]]) -> Future[Decoded]:
         """As `DecodePool.submit_file`; `asked` keeps the files' names in order."""
+        if self.broken:
+            raise RuntimeError("a bug of ours")
         self.asked.append(os.path.basename(os.fsdecode(path)))
         return self._pool.submit(self._decode, path, wanted)
 

@@ -166,6 +166,36 @@ def test_a_rewritten_file_that_is_taken_out_between_its_decoding_and_its_batch_s
     assert list(bench.files()) == ["0.png"]
 
 
+def test_what_was_embedded_is_committed_even_if_the_next_files_cannot_be_begun(bench: Bench) -> None:
+    write_some(bench, 1)
+    [root] = bench.ingest.roots()
+    key = FileKey(root.root.root_id, b"next.png")
+
+    def break_down() -> None:
+        bench.decoder.broken = True
+        bench.write("next.png", b"the next picture")
+        bench.backlog.push(Change(ChangeKind.UPSERT, key), Urgency.EVENT)
+
+    bench.backbone.meanwhile = break_down
+    bench.start()
+    bench.until(lambda: list(bench.files()) == ["0.png"])
+    bench.decoder.broken = False
+    bench.backbone.meanwhile = lambda: None
+    bench.settle()
+    assert sorted(bench.files()) == ["0.png", "next.png"] and bench.backbone.embedded == 2
+
+
+def test_an_image_that_is_taken_out_takes_nothing_else_with_it_that_its_file_holds_by_now(bench: Bench) -> None:
+    path = bench.write("a.png", b"a picture")
+    bench.start().settle()
+    bench.ingest.pause()
+    path.write_bytes(b"another picture")
+    assert bench.ingest.remove([], [image_id_of(b"a picture")]).files == 1
+    bench.ingest.resume()
+    bench.settle()
+    assert bench.files() == {"a.png": image_id_of(b"another picture")}
+
+
 def test_p7_status_answers_while_a_scan_is_held_up_and_the_loop_is_stuck(bench: Bench) -> None:
     bench.index.full = True
     write_some(bench, 100)
