@@ -38,10 +38,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """A decoded image: uint8 `(height, width, 3)` at each size asked for, and what is known about the original."""
+    """A decoded image: uint8 `(height, width, 3)` at each size asked for, and what is known about the original.
+
+    `identity` is there when a file was decoded without a word about it before.
+    """
 
     by_size: Mapping[Size, Pixels]
     facts: ImageFacts
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +62,16 @@ def identity(message: Message) -> Identity:
         ImageRejected, FileNotFoundError, FileChanged: as the worker says.
     """
     _raise_refusal(message)
-    image_id = bytes.fromhex(message.header["image_id"])
-    if len(image_id) != ID_BYTES:
-        raise ValueError("an image id of the wrong length")
-    size, mtime_ns, inode = (_number(value, _INT64) for value in message.header["stamp"])
-    return Identity(ImageId(image_id), Stamp(size, mtime_ns, inode))
+    return _identity(message.header)
 
 
-def pictures(message: Message, sizes: Sequence[Size]) -> Pictures | Needs:
-    """The answer to `decode` and `bytes`: pictures one after the other in the order of the sizes, or a question.
+def pictures(message: Message, sizes: Sequence[Size], *, identified: bool = False) -> Pictures | Needs:
+    """The answer to whatever has sizes: pictures one after the other in the order of the sizes, or a question.
+
+    Args:
+        message: what came.
+        sizes: of the pictures.
+        identified: whether it must say of what file they are.
 
     Raises:
         ImageRejected, FileNotFoundError, FileChanged: as the worker says.
@@ -82,13 +87,21 @@ def pictures(message: Message, sizes: Sequence[Size]) -> Pictures | Needs:
     for size in sizes:
         by_size[size] = np.frombuffer(message.body, np.uint8, bytes_of(size), at).reshape(*size, 3)
         at += bytes_of(size)
-    return Pictures(by_size, facts)
+    return Pictures(by_size, facts, _identity(message.header) if identified else None)
 
 
 def bytes_of(size: Size) -> int:
     """Of a picture."""
     height, width = size
     return height * width * 3
+
+
+def _identity(header: Mapping[str, Any]) -> Identity:
+    image_id = bytes.fromhex(header["image_id"])
+    if len(image_id) != ID_BYTES:
+        raise ValueError("an image id of the wrong length")
+    size, mtime_ns, inode = (_number(value, _INT64) for value in header["stamp"])
+    return Identity(ImageId(image_id), Stamp(size, mtime_ns, inode))
 
 
 def _raise_refusal(message: Message) -> None:

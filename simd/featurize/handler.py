@@ -72,7 +72,7 @@ class WorkerSettings:
 
     Attributes:
         limits: what one image may cost.
-        timeout_s: how long reading, and how long decoding one image may take.
+        timeout_s: how long a worker may take for an answer: about reading a file, about decoding it, or about both.
         memory_bytes: what decoding one image may take, and what the large images in work at once may take together.
         background: whether workers step back for everything else that wants the CPU.
         idle_s: how long a worker without work is kept; one always is.
@@ -102,17 +102,20 @@ class Handler:
         self._starved = 0.0
         self.lost = 0
 
-    def file(self, path: bytes, wanted: Wanted, admit: Admit) -> Decoded:
+    def file(self, path: bytes, wanted: Wanted, admit: Admit, guess: Sequence[Size] = ()) -> Decoded:
         """See `DecodePool.submit_file`.
 
         Args:
             path: absolute.
-            wanted: the sizes in which to decode this content.
+            wanted: the sizes in which to decode this content; gives the same answer when it is asked again.
             admit: whether so many bytes of memory may be taken now.
+            guess: the sizes to decode it to before that is known.
 
         Raises:
             Postponed: they may not.
         """
+        if guess and (decoded := self._at_once(path, wanted, admit, guess)) is not None:
+            return decoded
         found = self._ask({"do": "file"}, path, answers.identity)
         try:
             sizes = list(wanted(found.image_id))
@@ -124,6 +127,18 @@ class Handler:
             return Decoded(found.image_id, found.stamp, {}, None)
         pictures = self._pictures({"do": "decode", "sizes": sizes}, b"", sizes, admit)
         return Decoded(found.image_id, found.stamp, pictures.by_size, pictures.facts)
+
+    def _at_once(self, path: bytes, wanted: Wanted, admit: Admit, guess: Sequence[Size]) -> Decoded | None:
+        """Read and decode a file with one message each way; None when it is wanted in another size than was guessed."""
+        pictures = self._pictures({"do": "file", "sizes": list(guess)}, path, guess, admit, identified=True)
+        found = pictures.identity
+        assert found is not None
+        sizes = wanted(found.image_id)
+        if not sizes:
+            return Decoded(found.image_id, found.stamp, {}, None)
+        if not set(sizes) <= set(guess):
+            return None
+        return Decoded(found.image_id, found.stamp, {size: pictures.by_size[size] for size in sizes}, pictures.facts)
 
     def blob(self, data: bytes, size: Size, admit: Admit, image_id: ImageId | None = None) -> Decoded:
         """See `DecodePool.submit_bytes`, and `file`."""
@@ -151,14 +166,22 @@ class Handler:
             if self._child is not None:
                 self._child.process.kill()
 
-    def _pictures(self, header: dict[str, Any], data: bytes, sizes: Sequence[Size], admit: Admit) -> Pictures:
+    def _pictures(
+        self, header: dict[str, Any], data: bytes, sizes: Sequence[Size], admit: Admit, *, identified: bool = False
+    ) -> Pictures:
         max_body = sum(map(answers.bytes_of, sizes))
-        answer = self._ask(header, data, lambda message: answers.pictures(message, sizes), max_body)
+
+        def parse(message: Message) -> Pictures | Needs:
+            return answers.pictures(message, sizes, identified=identified)
+
+        answer = self._ask(header, data, parse, max_body)
         if isinstance(answer, Needs):
             if not admit(answer.memory):
                 self._tell({"do": "skip"})
                 raise Postponed
-            answer = self._ask({"do": "decode"}, b"", lambda message: _decoded(message, sizes), max_body)
+            answer = self._ask({"do": "decode"}, b"", parse, max_body)
+            if isinstance(answer, Needs):
+                raise self._senseless("it asked for memory twice")
         return answer
 
     def _ask(self, header: dict[str, Any], body: bytes, parse: Callable[[Message], T], max_body: int = 0) -> T:
@@ -180,8 +203,11 @@ class Handler:
         except ChannelClosed as error:
             raise self._crashed() from error
         except (ChannelGarbled, *answers.NONSENSE) as error:
-            self._lose()
-            raise ImageRejected(Reason.CRASHED, f"the decoder gave an answer that makes no sense: {error}") from error
+            raise self._senseless(error) from error
+
+    def _senseless(self, why: object) -> ImageRejected:
+        self._lose()
+        return ImageRejected(Reason.CRASHED, f"the decoder gave an answer that makes no sense: {why}")
 
     def _starving(self, child: Child) -> Callable[[], float]:
         """Tells for how many seconds from now on the worker wanted the CPU in vain, up to `_LOOK_S` before included.
@@ -261,10 +287,3 @@ class Handler:
         )
         child.channel.receive(_START_TIMEOUT_S, 0)
         return child
-
-
-def _decoded(message: Message, sizes: Sequence[Size]) -> Pictures:
-    answer = answers.pictures(message, sizes)
-    if isinstance(answer, Needs):
-        raise ValueError("it asked for memory twice")
-    return answer

@@ -4,7 +4,8 @@ Opens, reads, hashes and decodes one image at a time, within limits that the ker
 It holds nothing that its death would lose: it may crash, hang or be killed at any instruction.
 
 A file, message by message: `{"do": "file"}` + path; `{"image_id", "stamp"}` back; `{"do": "decode", "sizes"}` or
-`{"do": "skip"}`; the picture in each of the sizes back. Bytes: `{"do": "bytes", "sizes"}` + the bytes; the same back.
+`{"do": "skip"}`; the picture in each of the sizes back. With `sizes` in the first message it is decoded at once, and
+both answers are one. Bytes: `{"do": "bytes", "sizes"}` + the bytes; the picture in each of the sizes back.
 Before a large image is decoded: `{"needs": bytes of memory}`; `{"do": "decode"}` or `{"do": "skip"}` back. In place of
 any answer: `{"rejected": [reason, detail]}`, `{"gone": true}`, `{"changed": true}`.
 """
@@ -31,6 +32,9 @@ from simd.types import Stamp, image_id_of
 _OPEN_FILES = 64
 _SMALL_BYTES = 32 << 20
 """An image that takes no more memory than this is decoded without asking."""
+
+_Sizes = list[list[int]]
+"""Height and width of each picture that is wanted."""
 
 
 class FileGone(Exception):
@@ -117,9 +121,9 @@ class Worker:
             job = self._channel.receive()
             try:
                 if job.header["do"] == "file":
-                    self._file(bytes(job.body))
+                    self._file(bytes(job.body), job.header.get("sizes"))
                 else:
-                    self._pictures(bytes(job.body), job.header["sizes"])
+                    self._pictures(bytes(job.body), job.header["sizes"], {})
             except ImageRejected as rejected:
                 self._channel.send({"rejected": [rejected.reason, rejected.detail]})
             except FileGone:
@@ -131,22 +135,25 @@ class Worker:
             except MemoryError:
                 self._channel.send({"rejected": [Reason.OUT_OF_MEMORY, "the file does not fit in memory"]})
 
-    def _file(self, path: bytes) -> None:
+    def _file(self, path: bytes, sizes: _Sizes | None) -> None:
         content = read_file(path, self._limits)
         stamp = content.stamp
-        self._channel.send(
-            {"image_id": image_id_of(content.data).hex(), "stamp": [stamp.size, stamp.mtime_ns, stamp.inode]}
-        )
+        identity = {"image_id": image_id_of(content.data).hex(), "stamp": [stamp.size, stamp.mtime_ns, stamp.inode]}
+        if sizes:
+            self._pictures(content.data, sizes, identity)
+            return
+        self._channel.send(identity)
         answer = self._channel.receive().header
         if answer["do"] == "decode":
-            self._pictures(content.data, answer["sizes"])
+            self._pictures(content.data, answer["sizes"], {})
 
-    def _pictures(self, data: bytes, sizes: list[list[int]]) -> None:
+    def _pictures(self, data: bytes, sizes: _Sizes, identity: dict[str, Any]) -> None:
         admit = _Leave(self._channel)
         pictures: list[Picture] = [self._decode(data, (height, width), self._limits, admit) for height, width in sizes]
         facts = pictures[0].facts
-        body = b"".join(picture.pixels.data for picture in pictures)
-        self._channel.send({"facts": [facts.width, facts.height, facts.format]}, body)
+        parts = [picture.pixels.data for picture in pictures]
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        self._channel.send({**identity, "facts": [facts.width, facts.height, facts.format]}, body)
 
 
 class _Leave:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 
@@ -58,19 +58,21 @@ class DecodePool:
         """Workers that crashed or were killed for a limit, since the start; another one took the place of each."""
         return sum(handler.lost for handler in self._handlers)
 
-    def submit_file(self, path: bytes, wanted: Wanted) -> Future[Decoded]:
+    def submit_file(self, path: bytes, wanted: Wanted, guess: Sequence[Size] = ()) -> Future[Decoded]:
         """Read, identify and, if wanted, decode a file.
 
         Args:
             path: absolute.
             wanted: called on a thread of the pool with the content's id: the sizes to decode it to; none spares the
                 decoding.
+            guess: the sizes it is likely to be wanted in. It is decoded to them at once, which spares a message each
+                way, and in vain when it is wanted in none or in others.
 
         The future ends with `ImageRejected`, `FileNotFoundError` (nothing is there), `FileChanged` (written to
         meanwhile), whatever `wanted` raised, or `SimdError` when no worker can be started.
         """
         once = _AskedOnce(wanted)
-        return self._submit(lambda handler, admit: handler.file(path, once, admit))
+        return self._submit(lambda handler, admit: handler.file(path, once, admit, guess))
 
     def submit_bytes(self, data: bytes, size: Size, image_id: ImageId | None = None) -> Future[Decoded]:
         """Decode bytes to one size; who knows their id saves computing it. The future ends like one of

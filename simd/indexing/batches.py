@@ -39,7 +39,8 @@ class Batches:
         batch_size: files to embed and commit at once.
         young_s: a file modified so recently may still be growing: a failure to decode it is not final.
         full_disk_retry_s: how long to wait before a refused batch is tried again.
-        refill: called once a batch is embedded: decoding, which ran ahead of that, needs more files to go on with.
+        refill: called when a batch is nearly embedded, and once more when it is: decoding, which ran ahead of that,
+            needs more files to go on with.
         waiting: called each time before that wait.
         stopping: ends that wait.
         clock: wall clock in seconds, for the age of files.
@@ -140,16 +141,13 @@ class Batches:
         try:
             # The scan that could tell that a file is gone may be over: recorded now, it would stay until the next one.
             gone = {job.change.key for job in jobs if is_gone(self._look, job.change.key)}
-            batch = self._pipeline.prepare([job for job in jobs if job.change.key not in gone], deleted)
+            here = [job for job in jobs if job.change.key not in gone]
+            batch = self._pipeline.prepare(here, deleted, self._go_on)
             batch.unsettled += gone
             self._forgive_the_young(batch)
-            try:
-                self.collect()
-                self._refill()
-            finally:
-                # What goes wrong with the next files costs none of these.
-                self._commit(batch)
-                self._report(batch)
+            self._go_on()
+            self._commit(batch)
+            self._report(batch)
         except Exception:
             # Whoever waits for one of these files must not wait for ever; the next scan offers them again.
             for key in [job.change.key for job in jobs] + deleted:
@@ -158,6 +156,14 @@ class Batches:
         finally:
             self._let_go(jobs)
             self._committing = 0
+
+    def _go_on(self) -> None:
+        """Decoding goes on with the next files. What goes wrong with them costs none of the batch under way."""
+        try:
+            self.collect()
+            self._refill()
+        except Exception:
+            log.exception("beginning with the next files failed; it is tried again")
 
     def _let_go(self, jobs: list[Job]) -> None:
         self._pipeline.release(jobs)

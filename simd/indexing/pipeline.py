@@ -31,12 +31,17 @@ log = logging.getLogger(__name__)
 
 _WAKINGS = 4
 """About how often the loop is woken while a full window is decoded."""
+_NEW_IN_A_ROW = 64
+"""After so many files with new content the next ones are decoded before anybody asks: that spares 1 % of the time of
+indexing for each, and what it costs for a copy is 40 % of one."""
 
 
 class FileDecoder(Protocol):
     """What decodes files: a `DecodePool`."""
 
-    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], /) -> Future[Decoded]:
+    def submit_file(
+        self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], guess: Sequence[Size], /
+    ) -> Future[Decoded]:
         """See `DecodePool.submit_file`."""
         ...
 
@@ -101,6 +106,7 @@ class Pipeline:
         self._done: SimpleQueue[Job] = SimpleQueue()
         self._lock = threading.Lock()
         self._claimed: set[ImageId] = set()
+        self._new_in_a_row = 0
 
     def __len__(self) -> int:
         """Files started and not yet collected."""
@@ -128,7 +134,7 @@ class Pipeline:
             return
         self.drop(change.key)
         job = Job(change, stamp)
-        job.future = self._pool.submit_file(path, lambda image_id: self._wanted(job, image_id))
+        job.future = self._pool.submit_file(path, lambda image_id: self._wanted(job, image_id), self._guess())
         self._jobs[change.key] = job
         self._under_way += 1
         job.future.add_done_callback(lambda _: self._ended(job))
@@ -155,8 +161,13 @@ class Pipeline:
                 jobs.append(job)
         return jobs
 
-    def prepare(self, jobs: list[Job], deleted: list[FileKey]) -> Batch:
+    def prepare(self, jobs: list[Job], deleted: list[FileKey], meanwhile: Callable[[], None]) -> Batch:
         """Embed what is new and sort out the rest; nothing is durable yet.
+
+        Args:
+            jobs: what was collected.
+            deleted: files that are gone.
+            meanwhile: called, any number of times, while cores have nothing more to do for these; raises nothing.
 
         Raises:
             ModelError: the model that answers searches failed.
@@ -164,7 +175,7 @@ class Pipeline:
         batch = Batch(deleted=list(deleted))
         decoded = [(job, found) for job in jobs if (found := self._outcome(job, batch)) is not None]
         for target in self._targets:
-            self._embed(target, [found for _, found in decoded], batch)
+            self._embed(target, [found for _, found in decoded], batch, meanwhile)
         # A copy says nothing of the picture: it comes after the file that was decoded for both, whichever ended first.
         for job, found in sorted(decoded, key=lambda pair: pair[1].facts is None):
             self._place(job, found, batch)
@@ -192,15 +203,23 @@ class Pipeline:
         if job.dropped:
             return ()
         with self._lock:
-            if image_id in self._claimed:
-                return ()
-            sizes = {target.size for target in self._targets if not _has_vector(target, image_id)}
-            if not sizes and not self._has_facts(image_id):
-                sizes = {self._targets.serving.size}
+            sizes = self._lacking(image_id) if image_id not in self._claimed else set()
+            self._new_in_a_row = self._new_in_a_row + 1 if sizes else 0
             if sizes:
                 self._claimed.add(image_id)
                 job.claim = image_id
             return sizes
+
+    def _lacking(self, image_id: ImageId) -> set[Size]:
+        sizes = {target.size for target in self._targets if not _has_vector(target, image_id)}
+        if not sizes and not self._has_facts(image_id):
+            sizes = {self._targets.serving.size}
+        return sizes
+
+    def _guess(self) -> Sequence[Size]:
+        """The size in which the next file is likely to be wanted: that of the model, as long as no file is a copy."""
+        sizes = {target.size for target in self._targets}
+        return list(sizes) if len(sizes) == 1 and self._new_in_a_row >= _NEW_IN_A_ROW else ()
 
     def _has_facts(self, image_id: ImageId) -> bool:
         return bool(self._catalogue.facts_of([image_id]))
@@ -241,7 +260,7 @@ class Pipeline:
             batch.failed.append(key)
         return None
 
-    def _embed(self, target: Target, decoded: Sequence[Decoded], batch: Batch) -> None:
+    def _embed(self, target: Target, decoded: Sequence[Decoded], batch: Batch, meanwhile: Callable[[], None]) -> None:
         """Compute the vectors that a target lacks. A successor that fails holds nobody up: the batch goes without."""
         fresh = {
             found.image_id: found.pictures[target.size]
@@ -249,7 +268,7 @@ class Pipeline:
             if target.size in found.pictures and not _has_vector(target, found.image_id)
         }
         try:
-            vectors = target.featurizer.embed(np.stack(list(fresh.values()))) if fresh else ()
+            vectors = target.featurizer.embed(np.stack(list(fresh.values())), meanwhile) if fresh else ()
         except ModelError as error:
             if target is self._targets.serving:
                 raise

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -131,6 +132,28 @@ def test_queries_and_indexing_compute_the_very_same_vectors(
     streams.close()
     singly = [Featurizer(openvino, model).embed(picture[None])[0] for picture in batch]
     assert np.array_equal(vectors, np.stack(singly * 5))
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_what_is_to_be_done_meanwhile_is_done_once_by_the_caller_and_changes_nothing(
+    model: Model, openvino: OpenVinoEngine, batch: Batch, threads: int
+) -> None:
+    engine = OpenVinoEngine(model, threads=threads, throughput=True)
+    expected = openvino.run(batch)
+    by: list[int] = []
+    for number, count in enumerate((1, 2, 5, 20)):
+        found = engine.run(np.concatenate([batch] * 4)[:count], lambda: by.append(threading.get_ident()))
+        assert by == [threading.get_ident()] * (number + 1)
+        assert np.array_equal(found, np.concatenate([expected] * 4)[:count])
+    engine.close()
+
+
+@pytest.mark.model
+def test_what_is_to_be_done_meanwhile_is_done_while_the_child_computes(classifier: ChildEngine, batch: Batch) -> None:
+    done: list[int] = []
+    assert np.array_equal(classifier.run(batch, lambda: done.append(1)), classifier.run(batch))
+    assert done == [1]
 
 
 @pytest.mark.model

@@ -13,6 +13,7 @@ import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import ImageRejected, ModelError, Reason, StoreFull
+from simd.featurize.engines.base import nothing
 from simd.featurize.workers import Decoded, FileChanged
 from simd.index.brute import BruteIndex
 from simd.indexing.backfill import Backfill, Whole
@@ -51,7 +52,9 @@ class Decoder:
         self.broken = False
         self.hold: threading.Event | None = None
 
-    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]]) -> Future[Decoded]:
+    def submit_file(
+        self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], guess: Sequence[Size]
+    ) -> Future[Decoded]:
         """As `DecodePool.submit_file`; `asked` keeps the files' names in order."""
         if self.broken:
             raise RuntimeError("a bug of ours")
@@ -101,11 +104,12 @@ class Backbone:
         self.broken = False
         self.meanwhile: Callable[[], None] = lambda: None
 
-    def embed(self, pixels: Pixels) -> Vector:
+    def embed(self, pixels: Pixels, meanwhile: Callable[[], None] = nothing) -> Vector:
         """As `Featurizer.embed`."""
         if self.broken:
             raise ModelError("the engine failed")
         self.meanwhile()
+        meanwhile()
         assert pixels.shape[1:] == (*self._size, 3)
         self.embedded += len(pixels)
         return half(normalise(pixels.reshape(len(pixels), -1).astype(np.float32)[:, : self._dimension] + 1.0))

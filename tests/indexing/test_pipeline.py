@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import ImageRejected, Reason
+from simd.featurize.engines.base import nothing
 from simd.featurize.workers import Decoded
 from simd.index.brute import BruteIndex
 from simd.indexing.pipeline import Pipeline
@@ -27,9 +28,13 @@ class ByHand:
     def __init__(self) -> None:
         self._wanted: dict[bytes, Callable[[ImageId], Collection[Size]]] = {}
         self._futures: dict[bytes, Future[Decoded]] = {}
+        self.guesses: list[list[Size]] = []
 
-    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], /) -> Future[Decoded]:
+    def submit_file(
+        self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], guess: Sequence[Size], /
+    ) -> Future[Decoded]:
         """As `DecodePool.submit_file`."""
+        self.guesses.append(list(guess))
         self._wanted[path] = wanted
         return self._futures.setdefault(path, Future())
 
@@ -76,7 +81,7 @@ class Line:
     def finish(self) -> list[bytes]:
         """Commit what ended; the files to be done again."""
         jobs = self.pipeline.collect(100)
-        batch = self.pipeline.prepare(jobs, [])
+        batch = self.pipeline.prepare(jobs, [], nothing)
         self.pipeline.commit(batch)
         self.pipeline.release(jobs)
         return [change.key.path for change in batch.again]
@@ -183,9 +188,34 @@ def test_the_loop_is_woken_for_the_only_file_and_for_every_few_of_many(tmp_path:
     line.catalogue.close()
 
 
+def test_something_is_done_while_pictures_are_embedded(line: Line) -> None:
+    path = line.start(b"a")
+    line.decoder.end(path, line.decoder.read(path, b"a"))
+    done: list[int] = []
+    line.pipeline.prepare(line.pipeline.collect(1), [], lambda: done.append(line.backbone.embedded))
+    assert done == [0] and line.backbone.embedded == 1
+
+
 def test_what_was_dropped_is_looked_for_until_its_decoding_ended(line: Line) -> None:
     path = line.start(b"a")
     line.pipeline.drop(FileKey(line.root.root_id, b"a"))
     assert len(line.pipeline) == 0 and line.pipeline.decoding
     line.decoder.end(path, line.decoder.read(path, b"a"))
     assert line.pipeline.collect(1) == [] and not line.pipeline.decoding
+
+
+def test_once_many_files_in_a_row_were_new_the_next_are_guessed_to_be_until_one_is_a_copy(tmp_path: Path) -> None:
+    line = Line(tmp_path, window=1000)
+
+    def read(name: bytes, content: bytes) -> list[Size]:
+        path = line.start(name)
+        line.decoder.end(path, line.decoder.read(path, content))
+        line.finish()
+        return line.decoder.guesses[-1]
+
+    assert [read(b"%d" % n, b"%d" % n) for n in range(64)] == [[]] * 64
+    assert read(b"64", b"64") == [SIZE]
+    assert read(b"a copy", b"7") == [SIZE]
+    assert [read(b"%d" % n, b"%d" % n) for n in range(65, 129)] == [[]] * 64
+    assert read(b"129", b"129") == [SIZE]
+    line.catalogue.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +13,10 @@ Raw = npt.NDArray[np.float32]
 
 Batch = npt.NDArray[np.uint8]
 """Pictures at the model's input size: uint8 `(n, height, width, 3)` RGB, contiguous."""
+
+
+def nothing() -> None:
+    """Do nothing meanwhile."""
 
 
 class Engine(Protocol):
@@ -27,8 +32,13 @@ class Engine(Protocol):
         """ "cpu" or "gpu"."""
         ...
 
-    def run(self, pixels: Batch) -> Raw:
+    def run(self, pixels: Batch, meanwhile: Callable[[], None] = nothing) -> Raw:
         """The backbone's output for each picture, in their order.
+
+        Args:
+            pixels: the pictures.
+            meanwhile: called once by an engine that can, in the caller's thread and before it returns, when cores
+                begin to have nothing more to do for these pictures. It raises nothing.
 
         Raises:
             ModelError: the engine failed, or was closed.

@@ -14,6 +14,7 @@ import logging
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,7 +22,7 @@ import numpy as np
 
 from simd.errors import ModelError, SimdError
 from simd.featurize.channel import Channel, ChannelClosed, Message
-from simd.featurize.engines.base import Batch, Raw
+from simd.featurize.engines.base import Batch, Raw, nothing
 from simd.featurize.engines.cpu import require
 from simd.featurize.priority import step_all_back
 from simd.featurize.process import Child, inherited, spawn, status_text
@@ -80,7 +81,7 @@ class ChildEngine:
         with self._lock:
             self._ready()
 
-    def run(self, pixels: Batch) -> Raw:
+    def run(self, pixels: Batch, meanwhile: Callable[[], None] = nothing) -> Raw:
         """The function's output for each picture, in their order.
 
         Raises:
@@ -95,6 +96,7 @@ class ChildEngine:
                 # It ended itself, being idle, between the look and the sending.
                 self._discard()
                 self._send(self._ready(), header, pixels)
+            meanwhile()
             answer = self._answer()
         return np.frombuffer(answer.body, np.float32).reshape(answer.header["shape"])
 
