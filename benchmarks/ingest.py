@@ -112,7 +112,7 @@ def until_indexed(client: Client, pid: int, count: int) -> float:
     peak, looked, began = 0.0, 0.0, time.monotonic()
     while (done := (status := client.status()).files + status.failed) < count:
         # Adding up the pages of a tree of processes takes time from the daemon, so it is done seldom.
-        if time.monotonic() - looked > 2.0:
+        if time.monotonic() - looked > 5.0:
             peak, looked = max(peak, usage(pid).memory_mib), time.monotonic()
         # Asking takes time from it as well: seldom at first, often when the end is near.
         left_s = (count - done) * (time.monotonic() - began) / max(done, 1)

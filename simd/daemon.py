@@ -7,6 +7,7 @@ store. A crash at any point loses nothing that was acknowledged, so stopping is 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -116,6 +117,9 @@ class Daemon:
             files=RootFiles(lambda: [s.root.path for s in ingest.roots()], settings.max_image_bytes),
             meter=meter,
         )
+        # What there is by now stays. To look through it for garbage now and then would hold every thread up for 30 ms.
+        gc.collect()
+        gc.freeze()
         server.open(
             Services(
                 queries=queries,

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 _FRAME = struct.Struct("<IQ")
 _BLOCK = 128
 _MAX_HEADER = 1 << 16
@@ -36,7 +38,7 @@ class Message:
     """A header of plain JSON values, and bytes."""
 
     header: dict[str, Any]
-    body: bytearray
+    body: bytes | bytearray | memoryview
 
 
 class Channel:
@@ -98,7 +100,7 @@ class Channel:
         more = _FRAME.size + header_length - _BLOCK
         if more < 0 or header_length > _MAX_HEADER or body_length > max_body:
             raise ChannelGarbled(f"a message of {header_length} + {body_length} bytes")
-        text = block[_FRAME.size :] + self._read(more, left)
+        text = bytes(block[_FRAME.size :]) + bytes(self._read(more, left))
         body = self._read(body_length, left)
         try:
             header = json.loads(text.decode())
@@ -112,9 +114,10 @@ class Channel:
         """Close this end; the other end sees the end of the stream."""
         self._socket.close()
 
-    def _read(self, count: int, left: Callable[[], float | None]) -> bytearray:
-        buffer = bytearray(count)
-        view = memoryview(buffer)
+    def _read(self, count: int, left: Callable[[], float | None]) -> memoryview:
+        # Not a bytearray, which is filled with zeros first.
+        buffer: memoryview = np.empty(count, np.uint8).data
+        view = buffer
         while view:
             self._limit(socket.SO_RCVTIMEO, left())
             try:
