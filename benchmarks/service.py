@@ -7,6 +7,8 @@ photographs of 1400 x 800 that are not indexed, so that each is decoded, goes th
   cores on one picture, the search core.
 * The limit of the throughput is cores / the CPU seconds of the three, the backbone in its cheapest form. The callers
   run on the same cores, and what they take is in `callers_cpu_ms`.
+* What the calls themselves cost, on both sides, is measured with as many callers of a service that does nothing with
+  the same pictures: `throughput_of_reachable` is against the limit with that added.
 * Overload is twice the measured capacity, by the clock: who is not answered must be told why, and when to try again.
 """
 
@@ -27,6 +29,7 @@ from pathlib import Path
 import numpy as np
 from simctl import Client
 
+from benchmarks import transport
 from benchmarks.daemon import BIN, MODELS, rss_mib, usage
 from benchmarks.features import real
 from benchmarks.load import Outcome, by_the_clock, together
@@ -212,6 +215,15 @@ def load_row(callers: int, outcome: Outcome) -> Row:
     }  # fmt: skip
 
 
+def calls_alone(pictures: Sequence[bytes], seconds: float) -> tuple[Row, float]:
+    """A line of the table, and the CPU seconds of a call of which nothing comes, those of its caller included."""
+    with transport.empty() as (address, pid):
+        together(address, pid, pictures, max(_CALLERS), seconds / 4)
+        outcome = together(address, pid, pictures, max(_CALLERS), seconds)
+    row = {**load_row(max(_CALLERS), outcome), "what": f"{max(_CALLERS)} callers of a service that does nothing"}
+    return row, (outcome.cpu_s + outcome.callers_cpu_s) / len(outcome.answered_ms)
+
+
 def measure(options: Namespace, work: Path) -> None:
     """Everything, one after the other."""
     cores = len(os.sched_getaffinity(0))
@@ -236,12 +248,14 @@ def measure(options: Namespace, work: Path) -> None:
         strain = overload(daemon, pictures, most, options.overload_s) if options.overload_s else {}
         after = rss_mib(daemon.pid)
     shutil.rmtree(scratch)
+    calls, call_s = calls_alone(pictures, options.load_s)
     decoding, backbone, search = np.mean(costs, axis=0)
     limit = cores / (decoding + backbone + search)
     busiest = loads[max(_CALLERS)]
     rows: list[Row] = [
         *times.rows(),
         *(load_row(callers, outcome) for callers, outcome in loads.items()),
+        calls,
         {"what": "limit of the cores", "per_s": limit, "cpu_ms": cores / limit * 1e3},
     ]
     figures = {
@@ -250,6 +264,7 @@ def measure(options: Namespace, work: Path) -> None:
         "by_image_p50_ms": p50_ms(times.by_image),
         "by_vector_p50_ms": p50_ms(times.by_vector),
         "throughput_of_limit": busiest.per_s / limit,
+        "throughput_of_reachable": busiest.per_s * (1 / limit + call_s / cores),
         "cpu_over_limit": busiest.cpu_s / len(busiest.answered_ms) * limit / cores,
         "cores_in_use": busiest.cpu_s / busiest.seconds,
         "lost": float(sum(sum(outcome.told.values()) for outcome in loads.values())),

@@ -317,6 +317,9 @@ class Ingest:
         rejected = []
         for key in keys:
             self._indexer.forget(key)
+            if key not in named:
+                # It may be another image by now, and that one may have been on its way.
+                self._settler.note(key)
             known = self._catalogue.known(key)
             if known is not None:
                 # Who names a file means it as it is now, indexed so or not; who names an image, only what was indexed.

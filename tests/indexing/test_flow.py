@@ -196,6 +196,17 @@ def test_an_image_that_is_taken_out_takes_nothing_else_with_it_that_its_file_hol
     assert bench.files() == {"a.png": image_id_of(b"another picture")}
 
 
+def test_an_image_that_is_taken_out_while_its_file_is_decoded_anew_leaves_the_new_one(bench: Bench) -> None:
+    bench.write("a.png", b"a picture")
+    bench.start().settle()
+    bench.decoder.hold = hold = threading.Event()
+    bench.write("a.png", b"another picture")
+    bench.until(lambda: bench.decoder.hold is None)
+    assert bench.ingest.remove([], [image_id_of(b"a picture")]).files == 1
+    hold.set()
+    bench.until(lambda: bench.files() == {"a.png": image_id_of(b"another picture")})
+
+
 def test_p7_status_answers_while_a_scan_is_held_up_and_the_loop_is_stuck(bench: Bench) -> None:
     bench.index.full = True
     write_some(bench, 100)
