@@ -198,7 +198,7 @@ class Ingest:
         # Scans give files to the loop and the loop asks for scans: what moves is seen on one side or the other.
         before = self._scans.pending
         files = self._indexer.pending
-        scans = max(before, self._scans.pending)
+        scans = max(before, self._scans.pending) + self._watcher.pending
         speed = self._indexer.batches.rate.per_second()
         return Progress(
             pending=files + scans,

@@ -3,12 +3,18 @@
 What is ignored may change, and a directory may be moved to where it is: `refresh` takes the watches that are too many
 away and adds those that are missing, and no event of the others is lost meanwhile.
 
+By the time that an event is read, a directory may be elsewhere than it says, and another in its place: where they move
+fast, watches get lost, or get others' names. So after moves the watches are compared with the disk (`reconcile`).
+
 watchdog keeps silent about what matters most to us, so its classes are extended where they do:
 
 * a queue overflow has no event: `on_lost` tells it, once the watches below the root are rebuilt;
 * a watch that cannot be had for want of room is swallowed: `on_short` tells it;
 * a directory that may not be read is registered under a false number: it is left out instead;
-* a rename is held back for half a second to pair its two halves, which come together: a twentieth is enough.
+* a rename is held back for half a second to pair its two halves, which come together: a twentieth is enough;
+* a directory that was made in one that is moved at once is not watched: it is looked for where it went;
+* a directory that is met at its new place before its move is read keeps its old name beside the new one, which a later
+  move of another directory then takes for its own: the old name is dropped.
 
 The pieces used are private to watchdog 7; the tests of this room fail when a new release changes them.
 """
@@ -33,7 +39,7 @@ from watchdog.events import (
 )
 from watchdog.observers.api import BaseObserver, EventQueue, ObservedWatch
 from watchdog.observers.inotify import InotifyFullEmitter, InotifyWatchGroup
-from watchdog.observers.inotify_c import CallbackId, InotifyFD, Mask, WatchCallback, WatchDescriptor
+from watchdog.observers.inotify_c import CallbackId, InotifyEvent, InotifyFD, Mask, WatchCallback, WatchDescriptor
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from simd.watch.ignore import Ignore
@@ -108,6 +114,17 @@ class Inotify:
         if emitter is not None:
             emitter.refresh(under, only_gone=True)
 
+    def moved(self, path: bytes) -> bool:
+        """Whether directories of a tree moved since it was reconciled."""
+        emitter = self._emitter(path)
+        return emitter is not None and emitter.moved
+
+    def reconcile(self, path: bytes) -> bool:
+        """Watch what there is on the disk. Returns whether a directory was not watched, or under another name: what
+        happened in it is lost."""
+        emitter = self._emitter(path)
+        return emitter is not None and emitter.reconcile()
+
     def alive(self, path: bytes) -> bool:
         """Whether events of a tree can still arrive."""
         emitter = self._emitter(path)
@@ -157,10 +174,15 @@ class _Pairing(InotifyMoveEventGrouper):
 
 
 class _Group(InotifyWatchGroup):
-    """The watches of one tree."""
+    """The watches of one tree.
+
+    Attributes:
+        moved: whether directories moved since it was reconciled.
+    """
 
     def __init__(self, descriptor: InotifyFD, path: bytes, mask: Mask, listener: Listener) -> None:
         self._listener = listener
+        self.moved = False
         super().__init__(descriptor, path, mask, is_recursive=True)
 
     def __post_init__(self) -> None:
@@ -170,6 +192,34 @@ class _Group(InotifyWatchGroup):
     def on_queue_overflow(self) -> None:
         super().on_queue_overflow()
         self._listener.on_lost(self.path)
+
+    def on_event(self, event: InotifyEvent) -> None:
+        if event.is_directory and (event.is_moved_from or event.is_moved_to):
+            self.moved = True
+        super().on_event(event)
+
+    def reconcile(self) -> bool:
+        """See `Inotify.reconcile`."""
+        with self._lock:
+            # First, so that a move that is read from now on counts.
+            self.moved = False
+            if not self.is_active:
+                return False
+            there = set(self._directories(self.path))
+            wrong = [path for path in there if not self._watch_anew(path)]
+            for path in self._active_callbacks_by_path.keys() - there:
+                del self._active_callbacks_by_path[path]
+            by_path = self._active_callbacks_by_path
+            left = [wd for wd, path in self._active_callbacks_by_watch.items() if by_path.get(path) != wd]
+            self._remove_callbacks(left)
+            return bool(wrong)
+
+    def _watch_anew(self, path: bytes) -> bool:
+        """Whether a directory was watched under its name, or cannot be watched; from now on it is, if it can be."""
+        before = self._active_callbacks_by_path.get(path)
+        named = self._active_callbacks_by_watch.get(before) if before is not None else None
+        self._add_callback(path)
+        return self._active_callbacks_by_path.get(path) == before and (before is None or named == path)
 
     def refresh(self, under: bytes, *, only_gone: bool = False) -> None:
         """See `Inotify.refresh`; nothing is done if the directory is not gone although `only_gone` is asked for."""
@@ -183,6 +233,15 @@ class _Group(InotifyWatchGroup):
             self._remove_callbacks([self._active_callbacks_by_path[path] for path in before - wanted])
             for path in wanted - before:
                 self._add_callback(path)
+
+    def _move_watches(self, move_src_path: bytes, move_dst_path: bytes) -> bool:
+        was_watched = super()._move_watches(move_src_path, move_dst_path)
+        if was_watched:
+            # What was made in the directory just before it moved was nowhere to be found when its own event came.
+            for directory in self._directories(move_dst_path):
+                if directory not in self._active_callbacks_by_path:
+                    self._add_callback(directory)
+        return was_watched
 
     def _add_all_callbacks(self, path: bytes) -> None:
         # A directory is watched before it is listed, so that what is made in it meanwhile is listed or reported.
@@ -203,9 +262,10 @@ class _Group(InotifyWatchGroup):
             return False
 
     def _remove_watch_internally(self, wd: WatchDescriptor) -> None:
-        # The kernel may say that a watch is gone while it is being taken away here.
-        if wd in self._active_callbacks_by_watch:
-            super()._remove_watch_internally(wd)
+        # The kernel may say that a watch is gone while it is being taken away here; another may have its path by now.
+        path = self._active_callbacks_by_watch.pop(wd, None)
+        if path is not None and self._active_callbacks_by_path.get(path) == wd:
+            del self._active_callbacks_by_path[path]
 
     def _add_callback(self, path: bytes) -> None:
         try:
@@ -216,6 +276,10 @@ class _Group(InotifyWatchGroup):
             if error.errno in _NO_ROOM:
                 self._listener.on_short(self.path)
             return
+        before = self._active_callbacks_by_watch.get(wd)
+        if before is not None and before != path and self._active_callbacks_by_path.get(before) == wd:
+            # It was moved, and this was seen on the disk before its event came.
+            del self._active_callbacks_by_path[before]
         self._active_callbacks_by_path[path] = wd
         self._active_callbacks_by_watch[wd] = path
 
@@ -239,6 +303,16 @@ class _Emitter(InotifyFullEmitter):
     def on_thread_start(self) -> None:
         path = os.fsencode(self.watch.path)
         self._inotify = _Group(self._inotify_fd, path, self.get_event_mask_from_filter(), self._listener)
+
+    @property
+    def moved(self) -> bool:
+        """See `_Group.moved`."""
+        return isinstance(self._inotify, _Group) and self._inotify.moved
+
+    def reconcile(self) -> bool:
+        """See `_Group.reconcile`."""
+        group = self._inotify
+        return isinstance(group, _Group) and group.reconcile()
 
     def refresh(self, under: bytes, *, only_gone: bool = False) -> None:
         """See `_Group.refresh`."""

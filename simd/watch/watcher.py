@@ -29,6 +29,8 @@ from simd.watch.walk import directories
 
 _LOG = logging.getLogger("simd.watch")
 _RETRY_S = 600.0
+_RECONCILE_SHARE = 20
+"""A root may be compared with its watches for one part in so many of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class _Watched:
     short: int = 0
     retry_at: float = 0.0
     poll_at: float = 0.0
+    reconcile_at: float = 0.0
 
 
 class Watcher:
@@ -84,6 +87,7 @@ class Watcher:
         self._lock = threading.Lock()
         self._watched: dict[bytes, _Watched] = {}
         self._inotify: Inotify | None = None
+        self._looking = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="simd-watch", daemon=True)
         self._thread.start()
@@ -115,6 +119,13 @@ class Watcher:
         """How a root is watched; None if it is not."""
         # Without the lock, which may be held while a large tree is walked: this answers `status`.
         return next((e.state for e in list(self._watched.values()) if e.root.root_id == root_id), None)
+
+    @property
+    def pending(self) -> int:
+        """How many roots have to be looked after before all that happened was told, because directories moved there."""
+        inotify = self._inotify
+        moved = [e for e in list(self._watched.values()) if inotify is not None and inotify.moved(e.root.path)]
+        return max(len(moved), int(self._looking))
 
     def close(self) -> None:
         """Stop all threads; no hint comes after this returns."""
@@ -179,6 +190,8 @@ class Watcher:
     def _supervise(self) -> None:
         while not self._stop.wait(self._supervise_s):
             hints: list[Hint] = []
+            # What has to be told is pending until it was told.
+            self._looking = self.pending > 0
             with self._lock:
                 if self._inotify is not None and not self._inotify.running():
                     self._drop_inotify()
@@ -187,6 +200,7 @@ class Watcher:
                         hints.append(Hint(HintKind.OVERFLOW, entry.root.root_id, b""))
             for hint in hints:
                 self._on_hint(hint)
+            self._looking = False
 
     def _needs_hint(self, entry: _Watched) -> bool:
         """Look after one root; whether it has to be scanned."""
@@ -200,7 +214,19 @@ class Watcher:
         if now >= entry.poll_at:
             entry.poll_at = now + self._poll_s
             return True
-        return False
+        return now >= entry.reconcile_at and self._has_missed(entry, now)
+
+    def _has_missed(self, entry: _Watched, now: float) -> bool:
+        """Whether events are lost because directories moved faster than their watches."""
+        path = entry.root.path
+        if self._inotify is None or not self._inotify.moved(path):
+            return False
+        missed = self._inotify.reconcile(path)
+        # It takes a look at every directory: in a large tree whose directories move all the time not at every turn.
+        entry.reconcile_at = now + _RECONCILE_SHARE * (time.monotonic() - now)
+        if missed:
+            _LOG.info("directories of %r moved too fast to be followed: it is scanned", os.fsdecode(path))
+        return missed
 
     def _is_broken(self, entry: _Watched) -> bool:
         """Whether a root is not watched as it should be: gone, back, another directory, short of watches, dead."""
