@@ -4,109 +4,33 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import shutil
 import subprocess
 import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from simd.types import Root
 from simd.watch.filesystems import filesystem_of, mode_of, sends_events
-from simd.watch.hint import Hint, HintKind
 from simd.watch.ignore import Ignore, Verdict
-from simd.watch.roots import identify
 from simd.watch.watcher import Watcher, Watching
-
-WRITTEN, APPEARED, GONE = HintKind.WRITTEN, HintKind.APPEARED, HintKind.GONE
-DIRECTORY, OVERFLOW = HintKind.DIRECTORY, HintKind.OVERFLOW
-DEADLINE_S = 20.0
-
-
-class Hints:
-    """Collects hints and waits for them."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self.got: list[Hint] = []
-
-    def __call__(self, hint: Hint) -> None:
-        with self._changed:
-            self.got.append(hint)
-            self._changed.notify_all()
-
-    def wait(self, *wanted: tuple[HintKind, bytes]) -> None:
-        """Until all of these have come."""
-
-        def come() -> bool:
-            return set(wanted) <= {(hint.kind, hint.path) for hint in self.got}
-
-        with self._changed:
-            assert self._changed.wait_for(come, DEADLINE_S), f"wanted {wanted}, got {self.got}"
-
-    def wait_for(self, condition: Callable[[Hint], bool]) -> Hint:
-        with self._changed:
-            assert self._changed.wait_for(lambda: any(map(condition, self.got)), DEADLINE_S), self.got
-            return next(filter(condition, self.got))
-
-    def taken(self) -> list[Hint]:
-        with self._changed:
-            return list(self.got)
-
-    def clear(self) -> None:
-        with self._changed:
-            self.got.clear()
-
-    def paths(self) -> set[bytes]:
-        with self._changed:
-            return {hint.path for hint in self.got}
-
-
-@pytest.fixture
-def hints() -> Hints:
-    return Hints()
-
-
-@pytest.fixture
-def mounts(tmp_path: Path) -> Path:
-    """A list of mounts by which everything is on ext4, wherever the tests run."""
-    path = tmp_path / "mountinfo"
-    path.write_text("27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n")
-    return path
-
-
-@pytest.fixture
-def watcher(hints: Hints, mounts: Path) -> Iterator[Watcher]:
-    before = threading.active_count()
-    watching = Watcher(hints, supervise_s=0.05, poll_s=0.05, mounts=mounts)
-    yield watching
-    watching.close()
-    assert threading.active_count() == before
-
-
-@pytest.fixture
-def top(tmp_path: Path) -> Path:
-    path = tmp_path / "root"
-    path.mkdir()
-    return path
-
-
-def root_at(path: Path, root_id: int = 1) -> Root:
-    found = identify(os.fsencode(path))
-    return Root(root_id, os.fsencode(path), found.device, found.inode)
-
-
-@pytest.fixture
-def root(watcher: Watcher, top: Path) -> Root:
-    found = root_at(top)
-    assert watcher.watch(found) == Watching("events")
-    return found
+from tests.watch.listening import (
+    APPEARED,
+    DEADLINE_S,
+    DIRECTORY,
+    GONE,
+    OVERFLOW,
+    WRITTEN,
+    Hints,
+    root_at,
+    until,
+    watched,
+    write_until_heard,
+)
 
 
 @pytest.mark.usefixtures("root")
@@ -161,128 +85,6 @@ class TestFiles:
         (top / "last").write_bytes(b"x")
         hints.wait((WRITTEN, b"last"))
         assert hints.paths() == {b"last"}
-
-
-@pytest.mark.usefixtures("root")
-class TestDirectories:
-    def test_p4_a_tree_made_at_once_is_told_and_watched(self, top: Path, hints: Hints) -> None:
-        os.makedirs(top / "a/b/c")
-        (top / "a/b/c/file").write_bytes(b"x")
-        hints.wait((DIRECTORY, b"a"))
-        hints.wait_for(lambda hint: hint.path == b"a/b/c/file" or hint.path == b"a/b/c")
-        write_until_heard(hints, top, b"a/b/c/late")
-
-    def test_p4_a_directory_moved_in_is_told_and_watched(self, top: Path, tmp_path: Path, hints: Hints) -> None:
-        os.makedirs(tmp_path / "in/sub")
-        (tmp_path / "in/sub/a").write_bytes(b"x")
-        os.rename(tmp_path / "in", top / "d")
-        hints.wait((DIRECTORY, b"d"))
-        (top / "d/sub/b").write_bytes(b"x")
-        hints.wait((WRITTEN, b"d/sub/b"))
-
-    def test_a_directory_moved_out_or_deleted_is_told(self, top: Path, tmp_path: Path, hints: Hints) -> None:
-        os.makedirs(top / "a/sub")
-        os.makedirs(top / "b")
-        hints.wait((DIRECTORY, b"a"), (DIRECTORY, b"b"))
-        hints.clear()
-        os.rename(top / "a", tmp_path / "a")
-        shutil.rmtree(top / "b")
-        hints.wait((DIRECTORY, b"a"), (DIRECTORY, b"b"))
-
-    def test_a_directory_moved_within_says_where_it_was(self, top: Path, hints: Hints) -> None:
-        os.makedirs(top / "old/sub")
-        hints.wait((DIRECTORY, b"old"))
-        (top / "old/sub/a").write_bytes(b"x")
-        hints.wait_for(lambda hint: hint.path in (b"old/sub", b"old/sub/a"))
-        os.rename(top / "old", top / "new")
-        moved = hints.wait_for(lambda hint: hint.path == b"new")
-        assert (moved.kind, moved.moved_from) == (DIRECTORY, b"old")
-        hints.wait((DIRECTORY, b"old"))
-        (top / "new/sub/b").write_bytes(b"x")
-        hints.wait((WRITTEN, b"new/sub/b"))
-
-    def test_p4_a_directory_made_in_one_that_is_moved_at_once_is_watched(
-        self, top: Path, tmp_path: Path, hints: Hints
-    ) -> None:
-        (top / "0").mkdir()
-        hints.wait((DIRECTORY, b"0"))
-        for number in range(50):
-            (tmp_path / "in").mkdir()
-            (top / f"{number}" / f"made {number}").mkdir()
-            (tmp_path / "in").rename(top / f"{number}" / f"moved in {number}")
-            (top / f"{number}").rename(top / f"{number + 1}")
-        hints.wait((DIRECTORY, b"50"))
-        made = [f"50/{how} {number}" for number in range(50) for how in ("made", "moved in")]
-        for directory in made:
-            (top / directory / "a").write_bytes(b"1")
-        hints.wait(*[(WRITTEN, os.fsencode(f"{directory}/a")) for directory in made])
-
-    @pytest.mark.parametrize("seed", [3, 4, 19])
-    def test_p4_directories_that_swap_places_fast_are_all_watched_under_their_names_in_the_end(
-        self, watcher: Watcher, top: Path, tmp_path: Path, hints: Hints, seed: int
-    ) -> None:
-        shuffle(top, tmp_path, random.Random(seed))
-        until(lambda: len(hints.taken()) > 0 and watcher.pending == 0)
-        directories = [Path(path) for path, _, _ in os.walk(top)]
-        until(lambda: watched() == len(directories))
-        for directory in directories:
-            (directory / "probe").write_bytes(b"1")
-        hints.wait(*[(WRITTEN, os.fsencode((directory / "probe").relative_to(top))) for directory in directories])
-
-    def test_a_root_whose_directories_moved_is_looked_after_before_nothing_is_pending(
-        self, hints: Hints, mounts: Path, top: Path
-    ) -> None:
-        (top / "a").mkdir()
-        watcher = Watcher(hints, supervise_s=3600.0, mounts=mounts)
-        try:
-            watcher.watch(root_at(top))
-            assert watcher.pending == 0
-            (top / "a").rename(top / "b")
-            until(lambda: watcher.pending == 1)
-        finally:
-            watcher.close()
-
-
-def shuffle(top: Path, outside: Path, chance: random.Random) -> None:
-    """Make, move and delete directories below `top` that share a few names, faster than anybody could follow."""
-
-    def place() -> Path:
-        return top.joinpath(*chance.choices("abcd", k=chance.randint(1, 3)))
-
-    parked: list[Path] = []
-    for number in range(2000):
-        what, one, other = chance.random(), place(), place()
-        with suppress(OSError):
-            if what < 0.35:
-                one.mkdir(parents=chance.random() < 0.5)
-            elif what < 0.85:
-                one.rename(other)
-            elif what < 0.9:
-                shutil.rmtree(one)
-            elif what < 0.95:
-                parked.append(one.rename(outside / f"parked {number}"))
-            elif parked:
-                chance.choice(parked).rename(other)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.01)
-
-
-def watched() -> int:
-    """How many directories the kernel watches for this process."""
-    lines = [line for file in Path("/proc/self/fdinfo").iterdir() for line in read_lines(file)]
-    return sum(line.startswith("inotify wd:") for line in lines)
-
-
-def read_lines(file: Path) -> list[str]:
-    try:
-        return file.read_text().splitlines()
-    except FileNotFoundError:
-        return []
 
 
 @pytest.mark.usefixtures("root")
@@ -522,15 +324,6 @@ def test_p3_an_overflow_of_the_kernels_queue_is_told_and_what_came_meanwhile_is_
     finally:
         holding.release.set()
         watcher.close()
-
-
-def write_until_heard(hints: Hints, top: Path, name: bytes) -> None:
-    """Write a file, again and again, until the watcher says so."""
-    deadline = time.monotonic() + DEADLINE_S
-    while (WRITTEN, name) not in {(hint.kind, hint.path) for hint in hints.taken()}:
-        assert time.monotonic() < deadline
-        (top / os.fsdecode(name)).write_bytes(b"x")
-        threading.Event().wait(0.02)
 
 
 class Deadly(Ignore):
