@@ -195,13 +195,15 @@ class Ingest:
 
     def progress(self) -> Progress:
         """Where indexing stands."""
-        # Scans give files to the loop and the loop asks for scans: what moves is seen on one side or the other.
+        # In the order in which work moves on: the watcher asks the loop for scans, scans give files to the loop. As the
+        # loop asks for scans as well, what moves is seen on one side or the other.
+        watched = self._watcher.pending
         before = self._scans.pending
         files = self._indexer.pending
-        scans = max(before, self._scans.pending) + self._watcher.pending
+        scans = max(before, self._scans.pending)
         speed = self._indexer.batches.rate.per_second()
         return Progress(
-            pending=files + scans,
+            pending=watched + files + scans,
             pause=self._pause.state,
             scanning=scans > 0,
             images_per_s=speed,

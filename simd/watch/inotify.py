@@ -104,26 +104,26 @@ class Inotify:
 
     def refresh(self, path: bytes, under: bytes) -> None:
         """Watch what is to be watched at and below a directory of a tree, relative to it, and nothing else there."""
-        emitter = self._emitter(path)
-        if emitter is not None:
-            emitter.refresh(under)
+        group = self._group(path)
+        if group is not None:
+            group.refresh(under)
 
     def forget(self, path: bytes, under: bytes) -> None:
         """A directory of a tree is gone from it: if it was moved out, what is below it is no longer watched."""
-        emitter = self._emitter(path)
-        if emitter is not None:
-            emitter.refresh(under, only_gone=True)
+        group = self._group(path)
+        if group is not None:
+            group.refresh(under, only_gone=True)
 
     def moved(self, path: bytes) -> bool:
         """Whether directories of a tree moved since it was reconciled."""
-        emitter = self._emitter(path)
-        return emitter is not None and emitter.moved
+        group = self._group(path)
+        return group is not None and group.moved
 
     def reconcile(self, path: bytes) -> bool:
         """Watch what there is on the disk. Returns whether a directory was not watched, or under another name: what
         happened in it is lost."""
-        emitter = self._emitter(path)
-        return emitter is not None and emitter.reconcile()
+        group = self._group(path)
+        return group is not None and group.reconcile()
 
     def alive(self, path: bytes) -> bool:
         """Whether events of a tree can still arrive."""
@@ -141,6 +141,10 @@ class Inotify:
         self._descriptor.stop()
         self._descriptor.join()
         self._watches.clear()
+
+    def _group(self, path: bytes) -> _Group | None:
+        emitter = self._emitter(path)
+        return emitter.group if emitter is not None else None
 
     def _emitter(self, path: bytes) -> _Emitter | None:
         watch = self._watches.get(path)
@@ -205,8 +209,9 @@ class _Group(InotifyWatchGroup):
             self.moved = False
             if not self.is_active:
                 return False
-            there = set(self._directories(self.path))
-            wrong = [path for path in there if not self._watch_anew(path)]
+            there = {self.path, *self._directories(self.path)}
+            # The root itself moves nowhere in itself; whoever watches it notices that it is gone.
+            wrong = [path for path in there - {self.path} if not self._watch_anew(path)]
             for path in self._active_callbacks_by_path.keys() - there:
                 del self._active_callbacks_by_path[path]
             by_path = self._active_callbacks_by_path
@@ -305,20 +310,9 @@ class _Emitter(InotifyFullEmitter):
         self._inotify = _Group(self._inotify_fd, path, self.get_event_mask_from_filter(), self._listener)
 
     @property
-    def moved(self) -> bool:
-        """See `_Group.moved`."""
-        return isinstance(self._inotify, _Group) and self._inotify.moved
-
-    def reconcile(self) -> bool:
-        """See `_Group.reconcile`."""
-        group = self._inotify
-        return isinstance(group, _Group) and group.reconcile()
-
-    def refresh(self, under: bytes, *, only_gone: bool = False) -> None:
-        """See `_Group.refresh`."""
-        group = self._inotify
-        if isinstance(group, _Group):
-            group.refresh(under, only_gone=only_gone)
+    def group(self) -> _Group | None:
+        """Its watches, while it runs."""
+        return self._inotify if isinstance(self._inotify, _Group) else None
 
     def queue_events(self, timeout: float, *, full_events: bool = False) -> None:
         # An event that is in hand when the watch ends is no error, and not worth a line in the log.

@@ -190,8 +190,6 @@ class Watcher:
     def _supervise(self) -> None:
         while not self._stop.wait(self._supervise_s):
             hints: list[Hint] = []
-            # What has to be told is pending until it was told.
-            self._looking = self.pending > 0
             with self._lock:
                 if self._inotify is not None and not self._inotify.running():
                     self._drop_inotify()
@@ -221,6 +219,8 @@ class Watcher:
         path = entry.root.path
         if self._inotify is None or not self._inotify.moved(path):
             return False
+        # What has to be told is pending until it was told.
+        self._looking = True
         missed = self._inotify.reconcile(path)
         # It takes a look at every directory: in a large tree whose directories move all the time not at every turn.
         entry.reconcile_at = now + _RECONCILE_SHARE * (time.monotonic() - now)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from simd.watch.ignore import Ignore
+from simd.watch.inotify import Inotify, Listener
 from simd.watch.watcher import Watcher
 from tests.watch.listening import DIRECTORY, WRITTEN, Hints, root_at, until, watched, write_until_heard
 
@@ -77,8 +79,20 @@ class TestDirectories:
         directories = [Path(path) for path, _, _ in os.walk(top)]
         until(lambda: watched() == len(directories))
         for directory in directories:
-            (directory / "probe").write_bytes(b"1")
-        hints.wait(*[(WRITTEN, os.fsencode((directory / "probe").relative_to(top))) for directory in directories])
+            write_until_heard(hints, top, os.fsencode((directory / "probe").relative_to(top)))
+
+    def test_a_root_that_vanishes_before_its_watches_are_compared_is_nobodys_error(self, top: Path) -> None:
+        (top / "a").mkdir()
+        path = os.fsencode(top)
+        inotify = Inotify(Listener(Ignore(), lambda _, __: None, lambda _: None, lambda _: None))
+        try:
+            inotify.watch(path)
+            (top / "a").rename(top / "b")
+            until(lambda: inotify.moved(path))
+            shutil.rmtree(top)
+            assert not inotify.reconcile(path)
+        finally:
+            inotify.close()
 
     def test_a_root_whose_directories_moved_is_looked_after_before_nothing_is_pending(
         self, hints: Hints, mounts: Path, top: Path
