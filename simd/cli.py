@@ -85,9 +85,10 @@ def _load(arguments: argparse.Namespace) -> config.Settings:
 def _serve(settings: config.Settings, arguments: argparse.Namespace) -> int:
     # Children are fresh interpreters, so gRPC need not prepare for a fork, nor say that it did not.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    # NumPy's and FAISS's libraries take all cores otherwise; they read this when they are loaded.
+    # NumPy's and FAISS's libraries read this when they are loaded. Their threads would spin between two products, and
+    # take from decoding and the backbone more than they give to a search.
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(name, str(settings.threads))
+        os.environ.setdefault(name, "1")
     # A crash, and the SIGABRT of a watchdog, leave what every thread was doing in the log.
     faulthandler.enable()
     from simd.daemon import Daemon

@@ -116,6 +116,7 @@ class Daemon:
             decoder=query_pool,
             files=RootFiles(lambda: [s.root.path for s in ingest.roots()], settings.max_image_bytes),
             meter=meter,
+            cores=settings.threads,
         )
         # What there is by now stays. To look through it for garbage now and then would hold every thread up for 30 ms.
         gc.collect()

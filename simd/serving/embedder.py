@@ -102,7 +102,12 @@ class Embedder:
                 return self._of_bytes(served, data)
 
     def finish(
-        self, served: Served, starts: Sequence[Embedded | Begun | BaseException], alive: Alive
+        self,
+        served: Served,
+        starts: Sequence[Embedded | Begun | BaseException],
+        alive: Alive,
+        *,
+        alone: bool = True,
     ) -> list[Embedded | BaseException]:
         """The vectors; what was decoded goes through the backbone together. One that fails has its error as result.
 
@@ -110,6 +115,7 @@ class Embedder:
             served: the one that `begin` was given.
             starts: what `begin` gave, or its error.
             alive: asked while a picture is being decoded.
+            alone: whether no other picture has begun, as far as the caller knows.
 
         Raises:
             ModelError: the backbone failed.
@@ -117,7 +123,7 @@ class Embedder:
         """
         with self._counted(sum(isinstance(start, Begun) for start in starts)):
             try:
-                return self._finish(served, starts, alive)
+                return self._finish(served, starts, alive, alone)
             except Abandoned:
                 for start in starts:
                     if isinstance(start, Begun):
@@ -125,7 +131,7 @@ class Embedder:
                 raise
 
     def _finish(
-        self, served: Served, starts: Sequence[Embedded | Begun | BaseException], alive: Alive
+        self, served: Served, starts: Sequence[Embedded | Begun | BaseException], alive: Alive, alone: bool
     ) -> list[Embedded | BaseException]:
         found = [self._decoded(start, served, alive) if isinstance(start, Begun) else start for start in starts]
         pictures = [one for one in found if isinstance(one, _Picture)]
@@ -134,7 +140,7 @@ class Embedder:
         still(alive)
         begun = self._clock()
         pixels = np.stack([picture.pixels for picture in pictures])
-        vectors = served.featurizer.embed(pixels, alone=self._pictures == 1)
+        vectors = served.featurizer.embed(pixels, alone=alone and self._pictures == 1)
         featurize_ms = (self._clock() - begun) * 1e3
         embedded = iter(
             Embedded(vector, picture.image_id, Took(decode_ms=picture.decode_ms, featurize_ms=featurize_ms))

@@ -89,19 +89,29 @@ class Matcher:
             terms = asked[left[0]][0]
             k = terms.limit * factor
             answers = served.index.search(np.stack([asked[at][1] for at in left]), k, among=among, exact=terms.exact)
-            for at, answer in zip(left, answers, strict=True):
-                near = [hit for hit in answer.hits if hit.similarity >= asked[at][0].floor]
-                matches = self._with_files(near, terms.path_prefix)
+            nears = [
+                [hit for hit in answer.hits if hit.similarity >= asked[at][0].floor]
+                for at, answer in zip(left, answers, strict=True)
+            ]
+            matched = self._with_files(nears, terms.path_prefix)
+            for at, answer, near, matches in zip(left, answers, nears, matched, strict=True):
                 if len(matches) >= terms.limit or len(near) < k or factor == _WIDEN[-1]:
                     found[at] = Nearest(tuple(matches[: terms.limit]), answer.searched, answer.exact)
         return found
 
-    def _with_files(self, hits: Sequence[Hit], prefix: bytes) -> list[Match]:
-        ids = [hit.image_id for hit in hits]
+    def _with_files(self, nears: Sequence[Sequence[Hit]], prefix: bytes) -> list[list[Match]]:
+        """The matches of several queries, with one look into the catalogue."""
+        ids = [hit.image_id for near in nears for hit in near]
         files = self._catalogue.files_of(ids)
         facts = self._catalogue.facts_of(ids)
-        found = ((hit, files.get(hit.image_id, ())) for hit in hits)
-        return [Match(hit, _ordered(paths, prefix), facts.get(hit.image_id)) for hit, paths in found if paths]
+        return [
+            [
+                Match(hit, _ordered(files[hit.image_id], prefix), facts.get(hit.image_id))
+                for hit in near
+                if hit.image_id in files
+            ]
+            for near in nears
+        ]
 
 
 def _ordered(paths: Sequence[bytes], prefix: bytes) -> tuple[bytes, ...]:

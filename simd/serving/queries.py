@@ -20,6 +20,7 @@ from simd.serving.ports import Catalogue, Decoder
 from simd.serving.rootfiles import RootFiles
 from simd.serving.served import Served, Serving
 from simd.serving.subjects import Subject
+from simd.serving.together import Together
 from simd.vectors.metric import distances, half
 
 DEFAULT_LIMIT = 10
@@ -67,6 +68,11 @@ class Started:
     start: Embedded | Begun
     at: float
 
+    @property
+    def is_like_others(self) -> bool:
+        """Whether it costs what most do: it neither holds up others nor waits for nothing."""
+        return isinstance(self.start, Begun) and not self.terms.exact and not self.terms.path_prefix
+
     def when_ready(self, call: Callable[[], None]) -> None:
         """Have something called once `finish` need not wait; that may be now, or in another thread."""
         if isinstance(self.start, Embedded):
@@ -90,6 +96,7 @@ class Queries:
         files: reads files inside roots.
         meter: counts searches.
         clock: seconds, for the times reported.
+        cores: so many searches at once are finished together with others.
     """
 
     def __init__(
@@ -101,12 +108,14 @@ class Queries:
         files: RootFiles,
         meter: Meter | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        cores: int = 1,
     ) -> None:
         self._serving = serving
         self._embedder = Embedder(catalogue=catalogue, decoder=decoder, files=files, clock=clock)
         self._matcher = Matcher(catalogue)
         self._meter = meter or NoMeter()
         self._clock = clock
+        self._together: Together[Started, Found] = Together(self._finish_together, cores)
 
     def search(self, query: Query, alive: Alive = lambda: True) -> Found:
         """Find what looks like the query.
@@ -123,7 +132,11 @@ class Queries:
             Abandoned: `alive` said no.
         """
         with self._serving.use() as served:
-            (found,) = self._finish(served, [self._begin(served, query)], alive)
+            started = self._begin(served, query)
+            if started.is_like_others:
+                found = self._together.outcome(started, alive)
+            else:
+                (found,) = self._finish(served, [started], alive)
         if isinstance(found, BaseException):
             raise found
         return found
@@ -147,13 +160,23 @@ class Queries:
         with self._serving.use() as served:
             return self._finish(served, started, alive)
 
+    def _finish_together(self, started: Sequence[Started], alive: Alive, alone: bool) -> list[Found | BaseException]:
+        """Each on the model that it began with, which its caller keeps open."""
+        answers: dict[Started, Found | BaseException] = {}
+        for served in dict.fromkeys(one.served for one in started):
+            mine = [one for one in started if one.served is served]
+            answers.update(zip(mine, self._finish(served, mine, alive, alone), strict=True))
+        return [answers[one] for one in started]
+
     def _begin(self, served: Served, query: Query) -> Started:
         at = self._clock()
         terms = _terms(query)
         return Started(query, terms, served, self._embedder.begin(served, query.subject), at)
 
-    def _finish(self, served: Served, started: Sequence[Started], alive: Alive) -> list[Found | BaseException]:
-        embedded = self._embedder.finish(served, [self._start(served, one) for one in started], alive)
+    def _finish(
+        self, served: Served, started: Sequence[Started], alive: Alive, alone: bool = True
+    ) -> list[Found | BaseException]:
+        embedded = self._embedder.finish(served, [self._start(served, one) for one in started], alive, alone=alone)
         still(alive)
         begun = self._clock()
         asked = [(one.terms, e.vector) for one, e in zip(started, embedded, strict=True) if isinstance(e, Embedded)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -19,6 +18,7 @@ from simd.types import image_id_of
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import Bench, TextDecoder, serving, short_directory
 from tests.serving.test_served import other
+from tests.serving.waiting import until
 
 RED, GREEN, BLUE = b"picture 200 10 10", b"picture 10 200 10", b"picture 10 10 200"
 
@@ -47,13 +47,6 @@ class Caller:
     def rest(self) -> dict[int, Any]:
         self.end()
         return {answer.tag: answer for answer in self.call}
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.005)
 
 
 @pytest.fixture
