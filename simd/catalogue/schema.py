@@ -11,11 +11,16 @@ from pathlib import Path
 
 from simd.errors import StoreVersion
 
-VERSION = 2
+VERSION = 3
 APPLICATION_ID = 0x73696D64
 """The bytes `simd`, which name the kind of file to `file` and to us."""
 
-_TABLES = """
+_BY_SIZE = "CREATE INDEX files_size ON files (size);"
+
+_UPGRADES = {1: f"ALTER TABLE roots ADD COLUMN held_since REAL; {_BY_SIZE}", 2: _BY_SIZE}
+"""What makes a file of an older version one of this."""
+
+_TABLES = f"""
 CREATE TABLE roots (
   root_id INTEGER PRIMARY KEY AUTOINCREMENT,
   path BLOB NOT NULL UNIQUE,
@@ -46,6 +51,7 @@ CREATE TABLE files (
   PRIMARY KEY (root_id, path)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX files_image ON files (image_id);
+{_BY_SIZE}
 
 CREATE TABLE rejected (
   root_id INTEGER NOT NULL,
@@ -119,10 +125,8 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {statements} {marks} COMMIT;")
     elif kind != APPLICATION_ID:
         raise StoreVersion(f"{path} is not a catalogue of simd", remedy="choose another state directory")
-    elif version == 1:
-        connection.executescript(
-            f"BEGIN IMMEDIATE; ALTER TABLE roots ADD COLUMN held_since REAL; PRAGMA user_version = {VERSION}; COMMIT;"
-        )
+    elif version in _UPGRADES:
+        connection.executescript(f"BEGIN IMMEDIATE; {_UPGRADES[version]} PRAGMA user_version = {VERSION}; COMMIT;")
     elif version != VERSION:
         raise StoreVersion(
             f"the catalogue {path} has version {version}, this simd reads version {VERSION}",

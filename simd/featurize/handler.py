@@ -21,7 +21,7 @@ from simd.featurize.answers import Needs, Pictures
 from simd.featurize.channel import ChannelClosed, ChannelGarbled, Message
 from simd.featurize.decode import DecodeLimits, Picture, check_bytes
 from simd.featurize.process import Child, spawn, status_text
-from simd.types import ImageFacts, ImageId, Pixels, Size, Stamp, image_id_of
+from simd.types import ImageFacts, ImageId, Pixels, Size, Stamp
 
 Decoder = Callable[[bytes, Size, DecodeLimits, Callable[[int], None]], Picture]
 """`decode.decode`, or what a test puts in its place."""
@@ -51,17 +51,30 @@ class Postponed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a worker found.
+    """What a worker made of bytes.
+
+    Attributes:
+        pictures: uint8 `(height, width, 3)` at each size it was wanted in.
+        facts: about the original.
+    """
+
+    pictures: Mapping[Size, Pixels]
+    facts: ImageFacts
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFile:
+    """What a worker found in a file.
 
     Attributes:
         image_id: the content's identity.
-        stamp: the file as it was read; None for bytes.
+        stamp: the file as it was read.
         pictures: uint8 `(height, width, 3)` at each size it was wanted in; none when the image was not wanted.
         facts: about the original; None when the image was not wanted.
     """
 
     image_id: ImageId
-    stamp: Stamp | None
+    stamp: Stamp
     pictures: Mapping[Size, Pixels]
     facts: ImageFacts | None
 
@@ -102,7 +115,7 @@ class Handler:
         self._starved = 0.0
         self.lost = 0
 
-    def file(self, path: bytes, wanted: Wanted, admit: Admit, guess: Sequence[Size] = ()) -> Decoded:
+    def file(self, path: bytes, wanted: Wanted, admit: Admit, guess: Sequence[Size] = ()) -> DecodedFile:
         """See `DecodePool.submit_file`.
 
         Args:
@@ -124,27 +137,29 @@ class Handler:
             raise
         if not sizes:
             self._tell({"do": "skip"})
-            return Decoded(found.image_id, found.stamp, {}, None)
+            return DecodedFile(found.image_id, found.stamp, {}, None)
         pictures = self._pictures({"do": "decode", "sizes": sizes}, b"", sizes, admit)
-        return Decoded(found.image_id, found.stamp, pictures.by_size, pictures.facts)
+        return DecodedFile(found.image_id, found.stamp, pictures.by_size, pictures.facts)
 
-    def _at_once(self, path: bytes, wanted: Wanted, admit: Admit, guess: Sequence[Size]) -> Decoded | None:
+    def _at_once(self, path: bytes, wanted: Wanted, admit: Admit, guess: Sequence[Size]) -> DecodedFile | None:
         """Read and decode a file with one message each way; None when it is wanted in another size than was guessed."""
         pictures = self._pictures({"do": "file", "sizes": list(guess)}, path, guess, admit, identified=True)
         found = pictures.identity
         assert found is not None
         sizes = wanted(found.image_id)
         if not sizes:
-            return Decoded(found.image_id, found.stamp, {}, None)
+            return DecodedFile(found.image_id, found.stamp, {}, None)
         if not set(sizes) <= set(guess):
             return None
-        return Decoded(found.image_id, found.stamp, {size: pictures.by_size[size] for size in sizes}, pictures.facts)
+        return DecodedFile(
+            found.image_id, found.stamp, {size: pictures.by_size[size] for size in sizes}, pictures.facts
+        )
 
-    def blob(self, data: bytes, size: Size, admit: Admit, image_id: ImageId | None = None) -> Decoded:
+    def blob(self, data: bytes, size: Size, admit: Admit) -> Decoded:
         """See `DecodePool.submit_bytes`, and `file`."""
         check_bytes(len(data), self._settings.limits)
         pictures = self._pictures({"do": "bytes", "sizes": [size]}, data, [size], admit)
-        return Decoded(image_id or image_id_of(data), None, pictures.by_size, pictures.facts)
+        return Decoded(pictures.by_size, pictures.facts)
 
     def warm_up(self) -> None:
         """Start the worker before the first image comes. A failure is reported by that image."""

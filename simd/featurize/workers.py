@@ -16,14 +16,15 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
+from typing import Any
 
 from simd.featurize import decode as real
 from simd.featurize.answers import FileChanged
 from simd.featurize.budget import MemoryBudget
-from simd.featurize.handler import Admit, Decoded, Decoder, Handler, Postponed, Wanted, WorkerSettings
+from simd.featurize.handler import Admit, Decoded, DecodedFile, Decoder, Handler, Postponed, Wanted, WorkerSettings
 from simd.types import ImageId, Size
 
-__all__ = ["DecodePool", "Decoded", "FileChanged", "WorkerSettings"]
+__all__ = ["DecodePool", "Decoded", "DecodedFile", "FileChanged", "WorkerSettings"]
 
 
 class DecodePool:
@@ -58,7 +59,7 @@ class DecodePool:
         """Workers that crashed or were killed for a limit, since the start; another one took the place of each."""
         return sum(handler.lost for handler in self._handlers)
 
-    def submit_file(self, path: bytes, wanted: Wanted, guess: Sequence[Size] = ()) -> Future[Decoded]:
+    def submit_file(self, path: bytes, wanted: Wanted, guess: Sequence[Size] = ()) -> Future[DecodedFile]:
         """Read, identify and, if wanted, decode a file.
 
         Args:
@@ -74,10 +75,9 @@ class DecodePool:
         once = _AskedOnce(wanted)
         return self._submit(lambda handler, admit: handler.file(path, once, admit, guess))
 
-    def submit_bytes(self, data: bytes, size: Size, image_id: ImageId | None = None) -> Future[Decoded]:
-        """Decode bytes to one size; who knows their id saves computing it. The future ends like one of
-        `submit_file`."""
-        return self._submit(lambda handler, admit: handler.blob(data, size, admit, image_id))
+    def submit_bytes(self, data: bytes, size: Size) -> Future[Decoded]:
+        """Decode bytes to one size. The future ends like one of `submit_file`."""
+        return self._submit(lambda handler, admit: handler.blob(data, size, admit))
 
     def close(self) -> None:
         """End the workers now. Futures that are not done are cancelled, or end with `CancelledError`."""
@@ -96,7 +96,7 @@ class DecodePool:
         for thread in self._threads:
             thread.join()
 
-    def _submit(self, task: _Task) -> Future[Decoded]:
+    def _submit(self, task: _Task) -> Future[Any]:
         job = _Job(Future(), task)
         with self._lock:
             closed = self._closed
@@ -192,7 +192,7 @@ class DecodePool:
 class _Job:
     """One image on its way; `needs` and `granted` are bytes of memory, if it is large."""
 
-    future: Future[Decoded]
+    future: Future[Any]
     task: _Task
     needs: int = 0
     granted: int = 0
@@ -227,5 +227,5 @@ class _AskedOnce:
         return self._answer
 
 
-_Task = Callable[[Handler, Admit], Decoded]
+_Task = Callable[[Handler, Admit], Decoded | DecodedFile]
 _Inbox = queue.SimpleQueue[_Job | None]

@@ -23,7 +23,7 @@ import numpy as np
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile, RejectedFile
 from simd.errors import ImageRejected, ModelError
-from simd.featurize.workers import Decoded, FileChanged
+from simd.featurize.workers import DecodedFile, FileChanged
 from simd.indexing.targets import Target, Targets
 from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Rejection, Size, Stamp, Vector
 
@@ -41,7 +41,7 @@ class FileDecoder(Protocol):
 
     def submit_file(
         self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], guess: Sequence[Size], /
-    ) -> Future[Decoded]:
+    ) -> Future[DecodedFile]:
         """See `DecodePool.submit_file`."""
         ...
 
@@ -52,7 +52,7 @@ class Job:
 
     change: Change
     stamp: Stamp
-    future: Future[Decoded] | None = None
+    future: Future[DecodedFile] | None = None
     claim: ImageId | None = None
     dropped: bool = False
 
@@ -240,7 +240,7 @@ class Pipeline:
                 self._claimed.discard(job.claim)
             job.claim = None
 
-    def _outcome(self, job: Job, batch: Batch) -> Decoded | None:
+    def _outcome(self, job: Job, batch: Batch) -> DecodedFile | None:
         """What decoding brought; failures go into the batch, each to where it belongs."""
         assert job.future is not None
         key = job.change.key
@@ -260,7 +260,9 @@ class Pipeline:
             batch.failed.append(key)
         return None
 
-    def _embed(self, target: Target, decoded: Sequence[Decoded], batch: Batch, meanwhile: Callable[[], None]) -> None:
+    def _embed(
+        self, target: Target, decoded: Sequence[DecodedFile], batch: Batch, meanwhile: Callable[[], None]
+    ) -> None:
         """Compute the vectors that a target lacks. A successor that fails holds nobody up: the batch goes without."""
         fresh = {
             found.image_id: found.pictures[target.size]
@@ -278,14 +280,13 @@ class Pipeline:
         batch.vectors[target] = dict(zip(fresh, vectors, strict=True))
         batch.embedded += len(fresh)
 
-    def _place(self, job: Job, found: Decoded, batch: Batch) -> None:
+    def _place(self, job: Job, found: DecodedFile, batch: Batch) -> None:
         """Record a file whose image has facts, and a vector for each target; a copy of what was refused is refused."""
         supplied = [_supply(target, found.image_id, vectors) for target, vectors in batch.vectors.items()]
         if all(supplied) and (found.facts is not None or self._are_facts_known(found.image_id, batch)):
-            stamp = found.stamp or job.stamp
-            batch.indexed.append(IndexedFile(job.change.key, stamp, found.image_id, found.facts))
+            batch.indexed.append(IndexedFile(job.change.key, found.stamp, found.image_id, found.facts))
         elif (refused := batch.refused.get(found.image_id)) is not None:
-            batch.rejected.append(RejectedFile(job.change.key, found.stamp or job.stamp, refused))
+            batch.rejected.append(RejectedFile(job.change.key, found.stamp, refused))
         else:
             batch.again.append(Change(ChangeKind.UPSERT, job.change.key, job.stamp))
 

@@ -5,8 +5,9 @@
     image_id ---------------------> its stored vector, or NotFound --------------/
     vector -----------------------> checked, normalised -------------------------/
 
-A picture that is already indexed costs no inference: its vector is looked up by the hash of its bytes. All others are
-decoded by workers, each on its own, and embedded together.
+A picture that is already indexed costs no inference: its vector is looked up by the hash of its bytes, which are hashed
+only where a file of that many is indexed (a photograph's hash takes a tenth of the time that its decoding takes). All
+others are decoded by workers, each on its own, and embedded together.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Begun:
     """A picture that is being decoded. `at` is when that began, `before_ms` what was spent before, on reading it."""
 
     decoding: Decoding
-    image_id: ImageId
+    image_id: ImageId | None
     at: float
     before_ms: float = 0.0
 
@@ -80,8 +81,13 @@ class Embedder:
         self._counting = threading.Lock()
         self._pictures = 0
 
-    def begin(self, served: Served, subject: Subject) -> Embedded | Begun:
+    def begin(self, served: Served, subject: Subject, *, identified: bool = False) -> Embedded | Begun:
         """The vector, if it costs nothing, else a decoding under way.
+
+        Args:
+            served: what answers.
+            subject: what is asked for.
+            identified: whether it has to be known which image it is, also if it is none that is indexed.
 
         Raises:
             InvalidRequest: a path or a vector that cannot be.
@@ -97,9 +103,9 @@ class Embedder:
                     raise NotFound(f"no image {image_id.hex()} is indexed", field="image_id")
                 return Embedded(stored, image_id)
             case ServerPath(path):
-                return self._of_path(served, path)
+                return self._of_path(served, path, identified)
             case ImageBytes(data):
-                return self._of_bytes(served, data)
+                return self._of_bytes(served, data, identified)
 
     def finish(
         self,
@@ -159,7 +165,7 @@ class Embedder:
             with self._counting:
                 self._pictures -= pictures
 
-    def _of_path(self, served: Served, path: bytes) -> Embedded | Begun:
+    def _of_path(self, served: Served, path: bytes, identified: bool) -> Embedded | Begun:
         begun = self._clock()
         real = self._files.resolve(path)
         known = self._catalogue.image_at(path) or self._catalogue.image_at(real)
@@ -168,16 +174,16 @@ class Embedder:
             return Embedded(stored, known)
         data = self._files.read(real)
         reading_ms = (self._clock() - begun) * 1e3
-        start = self._of_bytes(served, data)
+        start = self._of_bytes(served, data, identified)
         return start if isinstance(start, Embedded) else replace(start, before_ms=reading_ms)
 
-    def _of_bytes(self, served: Served, data: bytes) -> Embedded | Begun:
+    def _of_bytes(self, served: Served, data: bytes, identified: bool) -> Embedded | Begun:
         begun = self._clock()
-        image_id = image_id_of(data)
-        stored = served.index.vector(image_id, deleted=True)
+        image_id = image_id_of(data) if identified or self._catalogue.has_size(len(data)) else None
+        stored = served.index.vector(image_id, deleted=True) if image_id else None
         if stored is not None:
             return Embedded(stored, image_id)
-        return Begun(self._decoder.submit_bytes(data, served.size, image_id), image_id, begun)
+        return Begun(self._decoder.submit_bytes(data, served.size), image_id, begun)
 
     def _decoded(self, start: Begun, served: Served, alive: Alive) -> _Picture | BaseException:
         try:
@@ -200,7 +206,7 @@ class _Picture:
     """A decoded picture."""
 
     pixels: Pixels
-    image_id: ImageId
+    image_id: ImageId | None
     decode_ms: float
 
 

@@ -63,8 +63,8 @@ class Decoding(Protocol):
 class Decoder(Protocol):
     """Decodes in worker processes that can be killed, within limits on time, memory and pixels."""
 
-    def submit_bytes(self, data: bytes, size: Size, image_id: ImageId, /) -> Decoding:
-        """Begin to decode an image file's bytes, whose id this is."""
+    def submit_bytes(self, data: bytes, size: Size, /) -> Decoding:
+        """Begin to decode an image file's bytes."""
         ...
 
 
@@ -82,6 +82,10 @@ class Catalogue(Protocol):
 
     def image_at(self, path: bytes, /) -> ImageId | None:
         """The image that an indexed file holds."""
+        ...
+
+    def has_size(self, size: int, /) -> bool:
+        """Whether an indexed file has so many bytes."""
         ...
 
     def images_under(self, prefix: bytes, /) -> Collection[ImageId]:

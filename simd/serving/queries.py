@@ -213,7 +213,7 @@ class Queries:
             starts = []
             for name, subject in (("first", first), ("second", second)):
                 with blaming(name):
-                    starts.append(self._embedder.begin(served, subject))
+                    starts.append(self._embedder.begin(served, subject, identified=True))
             one, other = self._embedder.finish(served, starts, alive)
         return _compared(_of("first", one), _of("second", other))
 

@@ -129,6 +129,15 @@ class TestRoots:
         assert catalogue.files_of([image("x")]) == {image("x"): [b"/a/b"]}
         assert catalogue.images_under(b"/a") == {image("x")}
 
+    def test_a_size_is_known_as_long_as_a_file_has_it(self, catalogue: Catalogue, root: Root) -> None:
+        assert not catalogue.has_size(STAMP.size)
+        catalogue.record([], [rejected(root, b"bad")])
+        assert not catalogue.has_size(STAMP.size)
+        catalogue.record([indexed(root, b"good", "good")])
+        assert catalogue.has_size(STAMP.size) and not catalogue.has_size(STAMP.size + 1)
+        catalogue.record([], deleted=[FileKey(root.root_id, b"good")])
+        assert not catalogue.has_size(STAMP.size)
+
     def test_files_and_facts_of_any_number_of_images_are_told_once(self, catalogue: Catalogue, root: Root) -> None:
         names = [f"{number:04d}" for number in range(1201)]
         catalogue.record([indexed(root, name.encode(), name) for name in names])
@@ -375,20 +384,31 @@ class TestDurability:
         with pytest.raises(StoreVersion, match="version 99"):
             Catalogue.open(path)
 
-    def test_a_catalogue_of_version_1_is_brought_up_to_date(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("version", "undo"),
+        [(1, "ALTER TABLE roots DROP COLUMN held_since; DROP INDEX files_size;"), (2, "DROP INDEX files_size;")],
+    )
+    def test_a_catalogue_of_an_older_version_is_brought_up_to_date(
+        self, tmp_path: Path, version: int, undo: str
+    ) -> None:
         path = tmp_path / "c"
         catalogue = Catalogue.open(path)
         (root,) = catalogue.sync_roots([b"/photos"])
         catalogue.scanned(root.root_id, 5.0)
         catalogue.close()
         connection = sqlite3.connect(path)
-        connection.executescript("ALTER TABLE roots DROP COLUMN held_since; PRAGMA user_version = 1;")
+        schema = "SELECT name FROM sqlite_schema ORDER BY name"
+        before = connection.execute(schema).fetchall()
+        connection.executescript(f"{undo} PRAGMA user_version = {version};")
         connection.close()
         for _ in range(2):
             catalogue = Catalogue.open(path)
             assert catalogue.last_scans() == {root.root_id: 5.0}
             assert catalogue.held_since(root.root_id) is None
             catalogue.close()
+        connection = sqlite3.connect(path)
+        assert connection.execute(schema).fetchall() == before
+        connection.close()
 
     def test_since_when_deletions_are_held_is_remembered_until_they_are_not(self, tmp_path: Path) -> None:
         catalogue = Catalogue.open(tmp_path / "c")

@@ -13,7 +13,7 @@ from simd.errors import ImageRejected, Reason
 from simd.featurize.answers import identity, pictures
 from simd.featurize.channel import Message
 from simd.featurize.decode import decode
-from simd.featurize.workers import Decoded, DecodePool, FileChanged, WorkerSettings
+from simd.featurize.workers import DecodedFile, DecodePool, FileChanged, WorkerSettings
 from simd.types import ImageId, Size, Stamp, image_id_of
 from tests.featurize.drawings import LIMITS, SIZE, encoded, quadrants
 from tests.featurize.hostile import hostile
@@ -44,7 +44,7 @@ class Asked:
         return self._sizes
 
 
-def guessed(pool: DecodePool, path: Path, asked: Asked, *guess: Size) -> Decoded:
+def guessed(pool: DecodePool, path: Path, asked: Asked, *guess: Size) -> DecodedFile:
     return pool.submit_file(os.fsencode(path), asked, guess).result(PATIENCE_S)
 
 

@@ -19,7 +19,7 @@ from simd.errors import ImageRejected, Reason, SimdError
 from simd.featurize.channel import Channel
 from simd.featurize.decode import DecodeLimits, decode
 from simd.featurize.process import Child
-from simd.featurize.workers import Decoded, DecodePool, FileChanged, WorkerSettings
+from simd.featurize.workers import Decoded, DecodedFile, DecodePool, FileChanged, WorkerSettings
 from simd.types import ImageId, Size, Stamp, image_id_of
 from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
 from tests.featurize.hostile import hostile
@@ -38,7 +38,7 @@ def never(_: ImageId) -> list[Size]:
     return []
 
 
-def rejection(future: Future[Decoded]) -> ImageRejected:
+def rejection(future: Future[Decoded] | Future[DecodedFile]) -> ImageRejected:
     error = future.exception(PATIENCE_S)
     assert isinstance(error, ImageRejected), error
     return error
@@ -103,7 +103,6 @@ def test_a_file_that_is_not_wanted_is_not_decoded_however_broken(pool: DecodePoo
 
 def test_bytes_are_decoded(pool: DecodePool) -> None:
     decoded = pool.submit_bytes(PICTURE, SIZE).result(PATIENCE_S)
-    assert decoded.image_id == image_id_of(PICTURE) and decoded.stamp is None
     assert_upright(decoded.pictures[SIZE])
     assert rejection(pool.submit_bytes(b"", SIZE)).reason is Reason.EMPTY
 

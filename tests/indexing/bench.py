@@ -14,7 +14,7 @@ import numpy as np
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import ImageRejected, ModelError, Reason, StoreFull
 from simd.featurize.engines.base import nothing
-from simd.featurize.workers import Decoded, FileChanged
+from simd.featurize.workers import DecodedFile, FileChanged
 from simd.index.brute import BruteIndex
 from simd.indexing.backfill import Backfill, Whole
 from simd.indexing.backlog import Backlog
@@ -54,7 +54,7 @@ class Decoder:
 
     def submit_file(
         self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], guess: Sequence[Size]
-    ) -> Future[Decoded]:
+    ) -> Future[DecodedFile]:
         """As `DecodePool.submit_file`; `asked` keeps the files' names in order."""
         if self.broken:
             raise RuntimeError("a bug of ours")
@@ -65,7 +65,7 @@ class Decoder:
         """End the threads."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _decode(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]]) -> Decoded:
+    def _decode(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]]) -> DecodedFile:
         info = os.stat(path)
         data = Path(os.fsdecode(path)).read_bytes()
         hold, self.hold = self.hold, None
@@ -81,12 +81,12 @@ class Decoder:
         image_id = image_id_of(data)
         sizes = wanted(image_id)
         if not sizes:
-            return Decoded(image_id, Stamp.of(info), {}, None)
+            return DecodedFile(image_id, Stamp.of(info), {}, None)
         if data.startswith(b"bad"):
             raise ImageRejected(Reason.NOT_AN_IMAGE, "it begins with `bad`")
         self.decoded += 1
         pictures = {size: picture(data, size) for size in sizes}
-        return Decoded(image_id, Stamp.of(info), pictures, ImageFacts(4, 3, "PNG"))
+        return DecodedFile(image_id, Stamp.of(info), pictures, ImageFacts(4, 3, "PNG"))
 
 
 class Backbone:

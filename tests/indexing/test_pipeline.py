@@ -12,7 +12,7 @@ import pytest
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import ImageRejected, Reason
 from simd.featurize.engines.base import nothing
-from simd.featurize.workers import Decoded
+from simd.featurize.workers import DecodedFile
 from simd.index.brute import BruteIndex
 from simd.indexing.pipeline import Pipeline
 from simd.indexing.targets import Target, Targets
@@ -27,25 +27,25 @@ class ByHand:
 
     def __init__(self) -> None:
         self._wanted: dict[bytes, Callable[[ImageId], Collection[Size]]] = {}
-        self._futures: dict[bytes, Future[Decoded]] = {}
+        self._futures: dict[bytes, Future[DecodedFile]] = {}
         self.guesses: list[list[Size]] = []
 
     def submit_file(
         self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], guess: Sequence[Size], /
-    ) -> Future[Decoded]:
+    ) -> Future[DecodedFile]:
         """As `DecodePool.submit_file`."""
         self.guesses.append(list(guess))
         self._wanted[path] = wanted
         return self._futures.setdefault(path, Future())
 
-    def read(self, path: bytes, content: bytes) -> Decoded:
+    def read(self, path: bytes, content: bytes) -> DecodedFile:
         """Name a file; what decoding will give."""
         image_id = image_id_of(content)
         sizes = self._wanted[path](image_id)
         facts = ImageFacts(4, 3, "PNG") if sizes else None
-        return Decoded(image_id, STAMP, {size: picture(content, size) for size in sizes}, facts)
+        return DecodedFile(image_id, STAMP, {size: picture(content, size) for size in sizes}, facts)
 
-    def end(self, path: bytes, decoded: Decoded) -> None:
+    def end(self, path: bytes, decoded: DecodedFile) -> None:
         """The decoding of a file ended."""
         self._futures[path].set_result(decoded)
 

@@ -137,6 +137,10 @@ class MemoryCatalogue:
     facts: dict[ImageId, ImageFacts] = field(default_factory=dict)
     ledger: list[LedgerLine] = field(default_factory=list)
     damage: CorruptStore | None = None
+    sizes: set[int] = field(default_factory=set)
+
+    def has_size(self, size: int) -> bool:
+        return size in self.sizes
 
     def image_at(self, path: bytes) -> ImageId | None:
         return self.by_path.get(path)
@@ -196,7 +200,7 @@ class TextDecoder:
         self.cancelled = threading.Event()
         self.decoded = 0
 
-    def submit_bytes(self, data: bytes, size: Size, image_id: ImageId) -> Future[Picture]:
+    def submit_bytes(self, data: bytes, size: Size) -> Future[Picture]:
         future: Future[Picture] = Future()
         future.add_done_callback(lambda f: self.cancelled.set() if f.cancelled() else None)
         self.started.set()
@@ -384,6 +388,7 @@ class Bench:
         values = [int(word) for word in data.split()[1:4]]
         self.index.put([Embedding(image_id, vector_of(*values))])
         self.catalogue.by_path[path] = image_id
+        self.catalogue.sizes.add(len(data))
         if facts is not None:
             self.catalogue.facts[image_id] = facts
         return image_id

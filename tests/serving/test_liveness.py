@@ -10,7 +10,7 @@ import grpc
 
 from simd.serving.readiness import Readiness
 from simd.serving.server import Server
-from simd.types import ImageId, Size
+from simd.types import Size
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import Picture, TextDecoder, serving, short_directory
 
@@ -22,9 +22,9 @@ class CountingDecoder(TextDecoder):
         super().__init__(hold)
         self.waiting = threading.Semaphore(0)
 
-    def submit_bytes(self, data: bytes, size: Size, image_id: ImageId) -> Future[Picture]:
+    def submit_bytes(self, data: bytes, size: Size) -> Future[Picture]:
         self.waiting.release()
-        return super().submit_bytes(data, size, image_id)
+        return super().submit_bytes(data, size)
 
 
 def test_it_answers_before_it_is_ready_and_after() -> None:

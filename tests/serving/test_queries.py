@@ -48,6 +48,21 @@ def test_an_image_that_is_indexed_costs_no_inference(bench: Bench) -> None:
     assert found.took.decode_ms == found.took.featurize_ms == 0.0
 
 
+def test_bytes_of_an_indexed_size_may_be_another_image(bench: Bench) -> None:
+    data = b"picture 201 10 10"
+    assert bench.catalogue.has_size(len(data))
+    found = bench.queries().search(Query(ImageBytes(data)))
+    assert names(found)[0] == "red.jpg" and found.matches[0].hit.distance > 0
+    assert bench.decoder.decoded == 1
+
+
+def test_bytes_that_are_of_no_indexed_size_are_not_looked_up(bench: Bench) -> None:
+    bench.catalogue.sizes.clear()
+    found = bench.queries().search(Query(ImageBytes(b"picture 200 10 10")))
+    assert names(found)[0] == "red.jpg"
+    assert bench.decoder.decoded == 1
+
+
 def test_a_deleted_image_not_yet_purged_costs_no_inference_and_is_not_in_the_answers(bench: Bench) -> None:
     bench.index.delete([image_id_of(b"picture 200 10 10")])
     found = bench.queries().search(Query(ImageBytes(b"picture 200 10 10")))
@@ -246,8 +261,8 @@ def test_both_decodings_of_a_comparison_that_nobody_waits_for_are_cancelled() ->
     class Counting(TextDecoder):
         futures: list[Future[Picture]]
 
-        def submit_bytes(self, data: bytes, size: Size, image_id: ImageId) -> Future[Picture]:
-            future = super().submit_bytes(data, size, image_id)
+        def submit_bytes(self, data: bytes, size: Size) -> Future[Picture]:
+            future = super().submit_bytes(data, size)
             self.futures = [*getattr(self, "futures", []), future]
             return future
 
