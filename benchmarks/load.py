@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 
 import numpy as np
-from simctl import Client
+from simctl import Client, Subject
 from simctl.errors import SimctlError
 
 from benchmarks.daemon import usage
@@ -57,6 +57,30 @@ def together(address: str, pid: int, pictures: Sequence[bytes], callers: int, se
                 _call(client, pictures[next(numbers) % len(pictures)], outcome)
 
     return _measured(outcome, pid, lambda: _in_threads(call, callers))
+
+
+def in_one_stream(address: str, pid: int, pictures: Sequence[bytes], seconds: float) -> Outcome:
+    """One caller who asks for as many at once as a stream takes; milliseconds are those between two answers."""
+    outcome = Outcome()
+    end = time.perf_counter() + seconds
+
+    def subjects() -> Iterator[Subject]:
+        for number in count():
+            if time.perf_counter() >= end:
+                return
+            yield Subject(image=pictures[number % len(pictures)])
+
+    def ask() -> None:
+        with Client(address, timeout=60.0 + seconds) as client:
+            began = time.perf_counter()
+            for answer in client.batch_search(subjects()):
+                if isinstance(answer.outcome, SimctlError):
+                    outcome.told[str(answer.outcome)] += 1
+                else:
+                    outcome.answered_ms.append((time.perf_counter() - began) * 1e3)
+                began = time.perf_counter()
+
+    return _measured(outcome, pid, ask)
 
 
 def by_the_clock(

@@ -32,7 +32,7 @@ from simctl import Client
 from benchmarks import transport
 from benchmarks.daemon import BIN, MODELS, rss_mib, usage
 from benchmarks.features import real
-from benchmarks.load import Outcome, by_the_clock, together
+from benchmarks.load import Outcome, by_the_clock, in_one_stream, together
 from benchmarks.photographs import photographs
 from benchmarks.report import Row, arguments, publish
 from benchmarks.startup import IDLE_S, prepared, settle, until_answered
@@ -241,20 +241,24 @@ def measure(options: Namespace, work: Path) -> None:
         idle = rss_mib(daemon.pid)
         one_by_one(daemon.client, parts, pictures[:_TURN], vectors[:_TURN])
         times = one_by_one(daemon.client, parts, pictures, vectors)
-        costs = [parts.cpu_s(pictures)]
-        loads = {n: together(daemon.client.address, daemon.pid, pictures, n, options.load_s) for n in _CALLERS}
-        costs.append(parts.cpu_s(pictures))
+        loads, costs = {}, [parts.cpu_s(pictures)]
+        for n in _CALLERS:
+            loads[n] = together(daemon.client.address, daemon.pid, pictures, n, options.load_s)
+            costs.append(parts.cpu_s(pictures))
+        stream = in_one_stream(daemon.client.address, daemon.pid, pictures, options.load_s)
         most = max(outcome.per_s for outcome in loads.values())
         strain = overload(daemon, pictures, most, options.overload_s) if options.overload_s else {}
         after = rss_mib(daemon.pid)
     shutil.rmtree(scratch)
     calls, call_s = calls_alone(pictures, options.load_s)
-    decoding, backbone, search = np.mean(costs, axis=0)
+    # Those right before and after the most callers, because the machine's speed drifts.
+    decoding, backbone, search = np.mean(costs[-2:], axis=0)
     limit = cores / (decoding + backbone + search)
     busiest = loads[max(_CALLERS)]
     rows: list[Row] = [
         *times.rows(),
         *(load_row(callers, outcome) for callers, outcome in loads.items()),
+        {**load_row(1, stream), "what": "a stream of searches"},
         calls,
         {"what": "limit of the cores", "per_s": limit, "cpu_ms": cores / limit * 1e3},
     ]
@@ -264,10 +268,11 @@ def measure(options: Namespace, work: Path) -> None:
         "by_image_p50_ms": p50_ms(times.by_image),
         "by_vector_p50_ms": p50_ms(times.by_vector),
         "throughput_of_limit": busiest.per_s / limit,
+        "stream_of_limit": stream.per_s / limit,
         "throughput_of_reachable": busiest.per_s * (1 / limit + call_s / cores),
         "cpu_over_limit": busiest.cpu_s / len(busiest.answered_ms) * limit / cores,
         "cores_in_use": busiest.cpu_s / busiest.seconds,
-        "lost": float(sum(sum(outcome.told.values()) for outcome in loads.values())),
+        "lost": float(sum(sum(outcome.told.values()) for outcome in (*loads.values(), stream))),
         "ready_s": daemon.ready_s,
         "idle_rss_mb": idle,
         "rss_after_mb": after,
