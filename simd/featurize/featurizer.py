@@ -44,7 +44,7 @@ class Featurizer:
         """The embeddings of pictures, float32 `(n, dimension)`.
 
         Args:
-            pixels: uint8 `(n, height, width, 3)`.
+            pixels: uint8 `(n, height, width, 3)`, or `n` of `(height, width, 3)`.
             meanwhile: see `Engine.run`.
             alone: whether nothing else is to be done.
 
@@ -52,8 +52,9 @@ class Featurizer:
             ModelError: the engine failed, or put out something that is no direction.
         """
         spec = self.model.spec
-        if pixels.shape[1:] != (*spec.size, 3) or pixels.dtype != np.uint8:
-            raise ModelError(f"the model {spec.name} takes uint8 pictures {(*spec.size, 3)}, not {pixels.shape[1:]}")
+        for picture in pixels:
+            if picture.shape != (*spec.size, 3) or picture.dtype != np.uint8:
+                raise ModelError(f"the model {spec.name} takes uint8 pictures {(*spec.size, 3)}, not {picture.shape}")
         if len(pixels) == 0:
             return np.empty((0, spec.dimension), np.float32)
         engine = self._alone if alone else self._engine

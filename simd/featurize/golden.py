@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from simd.errors import ModelError
-from simd.featurize.engines.base import Batch
-from simd.types import Vector
+from simd.types import Pixels, Vector
 
 _DIRECTORY = Path(__file__).parent / "golden_vectors"
 
 
-def pictures(height: int, width: int) -> Batch:
+def pictures(height: int, width: int) -> Pixels:
     """Four unlike pictures, uint8 `(4, height, width, 3)`, from integer arithmetic alone."""
     y, x = np.mgrid[0:height, 0:width].astype(np.int64)
     u, v = x * 256 // width, y * 256 // height

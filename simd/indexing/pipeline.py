@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-import numpy as np
-
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile, RejectedFile
 from simd.errors import ImageRejected, ModelError
@@ -270,7 +268,7 @@ class Pipeline:
             if target.size in found.pictures and not _has_vector(target, found.image_id)
         }
         try:
-            vectors = target.featurizer.embed(np.stack(list(fresh.values())), meanwhile) if fresh else ()
+            vectors = target.featurizer.embed(list(fresh.values()), meanwhile) if fresh else ()
         except ModelError as error:
             if target is self._targets.serving:
                 raise

@@ -17,7 +17,7 @@ from simd.types import ImageId, Pixels, Size, Vector
 class Embedder(Protocol):
     """What embeds pictures: a `Featurizer`."""
 
-    def embed(self, pixels: Pixels, meanwhile: Callable[[], None], /) -> Vector:
+    def embed(self, pixels: Sequence[Pixels], meanwhile: Callable[[], None], /) -> Vector:
         """See `Featurizer.embed`."""
         ...
 

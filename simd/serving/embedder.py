@@ -145,7 +145,7 @@ class Embedder:
             return [one for one in found if not isinstance(one, _Picture)]
         still(alive)
         begun = self._clock()
-        pixels = np.stack([picture.pixels for picture in pictures])
+        pixels = [picture.pixels for picture in pictures]
         vectors = served.featurizer.embed(pixels, alone=alone and self._pictures == 1)
         featurize_ms = (self._clock() - begun) * 1e3
         embedded = iter(

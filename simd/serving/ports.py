@@ -71,9 +71,9 @@ class Decoder(Protocol):
 class Featurizer(Protocol):
     """Computes embeddings."""
 
-    def embed(self, pixels: Pixels, /, *, alone: bool) -> Vector:
-        """`(n, height, width, 3)` uint8 -> `(n, dimension)` float32, L2-normalised; sooner if it is told that nobody
-        else asks."""
+    def embed(self, pixels: Sequence[Pixels], /, *, alone: bool) -> Vector:
+        """`n` pictures `(height, width, 3)` uint8 -> `(n, dimension)` float32, L2-normalised; sooner if it is told that
+        nobody else asks."""
         ...
 
 

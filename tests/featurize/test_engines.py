@@ -15,12 +15,12 @@ import pytest
 
 from simd.errors import ConfigError, ModelError
 from simd.featurize.decode import DecodeLimits, decode
-from simd.featurize.engines.base import Batch
 from simd.featurize.engines.child import ChildEngine
 from simd.featurize.engines.choose import choose, open_engine, open_query_engines
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
 from simd.featurize.models import Model, describe, load
+from simd.types import Pixels
 
 DAISY = 985
 BELL_COTE, MONASTERY, PALACE = 442, 663, 698
@@ -77,7 +77,7 @@ def test_a_control_node_alone_is_no_gpu(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def batch(photos: Path) -> Batch:
+def batch(photos: Path) -> Pixels:
     limits = DecodeLimits(1 << 24, 1 << 24)
     return np.stack([decode((photos / name).read_bytes(), (224, 224), limits).pixels for name in NAMES])
 
@@ -97,7 +97,7 @@ def classifier(model: Model) -> Iterator[ChildEngine]:
 
 
 @pytest.mark.model
-def test_the_classifier_names_what_real_photographs_show(classifier: ChildEngine, batch: Batch) -> None:
+def test_the_classifier_names_what_real_photographs_show(classifier: ChildEngine, batch: Pixels) -> None:
     flower, china = classifier.run(batch[:2])
     assert flower.shape == (1000,)
     assert flower.argmax() == DAISY
@@ -106,7 +106,7 @@ def test_the_classifier_names_what_real_photographs_show(classifier: ChildEngine
 
 
 @pytest.mark.model
-def test_engines_agree_on_real_photographs(model: Model, openvino: OpenVinoEngine, batch: Batch) -> None:
+def test_engines_agree_on_real_photographs(model: Model, openvino: OpenVinoEngine, batch: Pixels) -> None:
     tensorflow = ChildEngine(model, device="cpu")
     try:
         ours, theirs = openvino.run(batch), tensorflow.run(batch)
@@ -124,7 +124,7 @@ def test_the_engine_reproduces_the_golden_vectors(model: Model, openvino: OpenVi
 
 @pytest.mark.model
 def test_queries_and_indexing_compute_the_very_same_vectors(
-    model: Model, openvino: OpenVinoEngine, batch: Batch
+    model: Model, openvino: OpenVinoEngine, batch: Pixels
 ) -> None:
     streams = OpenVinoEngine(model, threads=2, throughput=True)
     many = np.concatenate([batch] * 5)
@@ -137,7 +137,7 @@ def test_queries_and_indexing_compute_the_very_same_vectors(
 @pytest.mark.model
 @pytest.mark.parametrize("threads", [1, 2, 8])
 def test_what_is_to_be_done_meanwhile_is_done_once_by_the_caller_and_changes_nothing(
-    model: Model, openvino: OpenVinoEngine, batch: Batch, threads: int
+    model: Model, openvino: OpenVinoEngine, batch: Pixels, threads: int
 ) -> None:
     engine = OpenVinoEngine(model, threads=threads, throughput=True)
     expected = openvino.run(batch)
@@ -150,14 +150,14 @@ def test_what_is_to_be_done_meanwhile_is_done_once_by_the_caller_and_changes_not
 
 
 @pytest.mark.model
-def test_what_is_to_be_done_meanwhile_is_done_while_the_child_computes(classifier: ChildEngine, batch: Batch) -> None:
+def test_what_is_to_be_done_meanwhile_is_done_while_the_child_computes(classifier: ChildEngine, batch: Pixels) -> None:
     done: list[int] = []
     assert np.array_equal(classifier.run(batch, lambda: done.append(1)), classifier.run(batch))
     assert done == [1]
 
 
 @pytest.mark.model
-def test_threads_may_share_an_engine(openvino: OpenVinoEngine, batch: Batch) -> None:
+def test_threads_may_share_an_engine(openvino: OpenVinoEngine, batch: Pixels) -> None:
     expected = openvino.run(batch)
     with ThreadPoolExecutor(8) as threads:
         for row, out in enumerate(threads.map(lambda n: openvino.run(batch[n % 5 : n % 5 + 1]), range(40))):
@@ -165,7 +165,7 @@ def test_threads_may_share_an_engine(openvino: OpenVinoEngine, batch: Batch) -> 
 
 
 @pytest.mark.model
-def test_calls_share_the_streams_of_an_engine(model: Model, openvino: OpenVinoEngine, batch: Batch) -> None:
+def test_calls_share_the_streams_of_an_engine(model: Model, openvino: OpenVinoEngine, batch: Pixels) -> None:
     expected = openvino.run(batch)
     streams = OpenVinoEngine(model, threads=3, throughput=True)
     with ThreadPoolExecutor(8) as threads:
@@ -175,7 +175,7 @@ def test_calls_share_the_streams_of_an_engine(model: Model, openvino: OpenVinoEn
 
 
 @pytest.mark.model
-def test_more_pictures_than_requests_come_in_their_order(model: Model, openvino: OpenVinoEngine, batch: Batch) -> None:
+def test_more_pictures_than_requests_come_in_their_order(model: Model, openvino: OpenVinoEngine, batch: Pixels) -> None:
     expected = openvino.run(batch)
     rows = np.arange(19) % len(batch)
     single = OpenVinoEngine(model, threads=1, throughput=True)
@@ -184,7 +184,7 @@ def test_more_pictures_than_requests_come_in_their_order(model: Model, openvino:
 
 
 @pytest.mark.model
-def test_closing_an_engine_waits_for_calls_and_refuses_those_that_wait(model: Model, batch: Batch) -> None:
+def test_closing_an_engine_waits_for_calls_and_refuses_those_that_wait(model: Model, batch: Pixels) -> None:
     engine = OpenVinoEngine(model, threads=2, throughput=True)
     many = np.concatenate([batch] * 4)
     with ThreadPoolExecutor(8) as threads:
@@ -198,7 +198,7 @@ def test_closing_an_engine_waits_for_calls_and_refuses_those_that_wait(model: Mo
 
 
 @pytest.mark.model
-def test_a_query_alone_and_queries_together_get_the_very_same_vectors(model: Model, batch: Batch) -> None:
+def test_a_query_alone_and_queries_together_get_the_very_same_vectors(model: Model, batch: Pixels) -> None:
     engines = open_query_engines(model, threads=2)
     featurizer = Featurizer(engines.many, model, engines.alone)
     together = featurizer.embed(batch)
@@ -208,7 +208,7 @@ def test_a_query_alone_and_queries_together_get_the_very_same_vectors(model: Mod
 
 
 @pytest.mark.model
-def test_a_closed_engine_says_so(model: Model, batch: Batch) -> None:
+def test_a_closed_engine_says_so(model: Model, batch: Pixels) -> None:
     engine = OpenVinoEngine(model, threads=1, throughput=False)
     engine.close()
     with pytest.raises(ModelError, match="closed"):
@@ -230,7 +230,7 @@ def test_a_wrong_value_range_is_refused_at_the_start(model: Model, copied: Path)
 
 
 @pytest.mark.model
-def test_a_value_range_is_applied_alike_by_both_engines(model: Model, copied: Path, batch: Batch) -> None:
+def test_a_value_range_is_applied_alike_by_both_engines(model: Model, copied: Path, batch: Pixels) -> None:
     describe(replace(model.spec, name="other range", value_range=(-20.0, 300.0)), copied)
     other = load(copied)
     child = ChildEngine(other, device="cpu")
@@ -257,7 +257,7 @@ def test_a_model_that_is_not_as_described_is_refused(model: Model, copied: Path)
 
 
 @pytest.mark.model
-def test_the_child_ends_when_idle_and_starts_again(model: Model, batch: Batch) -> None:
+def test_the_child_ends_when_idle_and_starts_again(model: Model, batch: Pixels) -> None:
     engine = ChildEngine(model, device="cpu", idle_s=0.2)
     try:
         assert engine.pid is None
@@ -269,7 +269,7 @@ def test_the_child_ends_when_idle_and_starts_again(model: Model, batch: Batch) -
 
 
 @pytest.mark.model
-def test_a_child_that_was_killed_is_replaced(model: Model, batch: Batch) -> None:
+def test_a_child_that_was_killed_is_replaced(model: Model, batch: Pixels) -> None:
     engine = ChildEngine(model, device="cpu")
     try:
         first = engine.run(batch)

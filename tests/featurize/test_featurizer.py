@@ -11,6 +11,7 @@ from simd.featurize.engines.base import Batch, Raw, nothing
 from simd.featurize.featurizer import Featurizer
 from simd.featurize.golden import golden, pictures
 from simd.featurize.models import Model, ModelSpec
+from simd.types import Pixels
 
 SPEC = ModelSpec("tiny", "a test", 16, 24, (0.0, 1.0), "vector", 12, "none")
 MODEL = Model(SPEC, Path("nowhere"), bytes(32))
@@ -28,6 +29,7 @@ class Means:
 
     def run(self, pixels: Batch, meanwhile: Callable[[], None] = nothing) -> Raw:
         meanwhile()
+        pixels = np.asarray(pixels)
         half = pixels.reshape(len(pixels), 2, 8, 2, 12, 3).mean(axis=(2, 4)).reshape(len(pixels), 12)
         out = (half - 100.0) * self._scale + self._offset
         if self._broken is not None:
@@ -38,7 +40,7 @@ class Means:
         self.closed = True
 
 
-def some_pixels(count: int) -> Batch:
+def some_pixels(count: int) -> Pixels:
     return np.random.default_rng(3).integers(0, 256, (count, 16, 24, 3), dtype=np.uint8)
 
 
@@ -53,6 +55,17 @@ def test_embeddings_are_normalised_and_exact_in_float16() -> None:
     assert vectors.shape == (5, 12) and vectors.dtype == np.float32
     assert np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-3
     assert np.array_equal(vectors, vectors.astype(np.float16).astype(np.float32))
+
+
+def test_pictures_need_not_be_in_one_array() -> None:
+    featurizer = Featurizer(Means(), MODEL)
+    assert np.array_equal(featurizer.embed(list(some_pixels(5))), featurizer.embed(some_pixels(5)))
+
+
+@pytest.mark.parametrize("odd", [np.zeros((16, 25, 3), np.uint8), np.zeros((16, 24, 3), np.float32)])
+def test_each_picture_must_be_what_the_model_takes(odd: Pixels) -> None:
+    with pytest.raises(ModelError, match="takes uint8 pictures"):
+        Featurizer(Means(), MODEL).embed([*some_pixels(2), odd])
 
 
 def test_no_pictures_give_no_embeddings() -> None:

@@ -104,12 +104,13 @@ class Backbone:
         self.broken = False
         self.meanwhile: Callable[[], None] = lambda: None
 
-    def embed(self, pixels: Pixels, meanwhile: Callable[[], None] = nothing) -> Vector:
+    def embed(self, pictures: Sequence[Pixels], meanwhile: Callable[[], None] = nothing) -> Vector:
         """As `Featurizer.embed`."""
         if self.broken:
             raise ModelError("the engine failed")
         self.meanwhile()
         meanwhile()
+        pixels = np.stack(pictures)
         assert pixels.shape[1:] == (*self._size, 3)
         self.embedded += len(pixels)
         return half(normalise(pixels.reshape(len(pixels), -1).astype(np.float32)[:, : self._dimension] + 1.0))

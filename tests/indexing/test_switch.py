@@ -109,7 +109,7 @@ def test_every_image_gets_a_vector_of_the_new_model_and_then_it_answers(switchin
     switching.finish()
     assert set(switching.new.ids()) == set(switching.bench.index.ids()) == ids(10)
     assert (switching.backbone.embedded, switching.bench.backbone.embedded) == (10, 0)
-    expected = switching.backbone.embed(np.stack([picture(b"picture 3", NEW_SIZE)]))[0]
+    expected = switching.backbone.embed([picture(b"picture 3", NEW_SIZE)])[0]
     stored = switching.new.vector(image_id_of(b"picture 3"))
     assert stored is not None and np.array_equal(stored, expected)
 

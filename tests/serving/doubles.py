@@ -243,7 +243,7 @@ class TinyFeaturizer:
         self.batches = 0
         self.alone: list[bool] = []
 
-    def embed(self, pixels: Pixels, *, alone: bool) -> Vector:
+    def embed(self, pixels: Sequence[Pixels], *, alone: bool) -> Vector:
         self.batches += 1
         self.alone.append(alone)
         return np.stack([vector_of(*picture.reshape(3)) for picture in pixels])

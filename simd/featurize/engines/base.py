@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from simd.types import Pixels
+
 Raw = npt.NDArray[np.float32]
 """What a backbone says: float32 `(n, dimension)`, not normalised."""
 
-Batch = npt.NDArray[np.uint8]
-"""Pictures at the model's input size: uint8 `(n, height, width, 3)` RGB, contiguous."""
+Batch = Sequence[Pixels] | Pixels
+"""Pictures at the model's input size: uint8 `(height, width, 3)` RGB each, or `(n, height, width, 3)`. To make one
+array of them takes memory that an engine may do without."""
 
 
 def nothing() -> None:

@@ -27,6 +27,7 @@ from simd.featurize.engines.cpu import require
 from simd.featurize.priority import step_all_back
 from simd.featurize.process import Child, inherited, spawn, status_text
 from simd.featurize.spec import Model, spec_from
+from simd.types import Pixels
 
 _log = logging.getLogger(__name__)
 
@@ -87,15 +88,15 @@ class ChildEngine:
         Raises:
             ModelError: the engine failed, died, took too long, or was closed.
         """
-        pixels = np.ascontiguousarray(pixels)
-        header = {"shape": list(pixels.shape)}
+        together = np.ascontiguousarray(pixels)
+        header = {"shape": list(together.shape)}
         with self._lock:
             try:
-                self._send(self._ready(), header, pixels)
+                self._send(self._ready(), header, together)
             except ChannelClosed:
                 # It ended itself, being idle, between the look and the sending.
                 self._discard()
-                self._send(self._ready(), header, pixels)
+                self._send(self._ready(), header, together)
             meanwhile()
             answer = self._answer()
         return np.frombuffer(answer.body, np.float32).reshape(answer.header["shape"])
@@ -106,7 +107,7 @@ class ChildEngine:
             self._closed = True
             self._discard()
 
-    def _send(self, child: Child, header: dict[str, Any], pixels: Batch) -> None:
+    def _send(self, child: Child, header: dict[str, Any], pixels: Pixels) -> None:
         try:
             child.channel.send(header, pixels.data, self._timeout_s)
         except TimeoutError as error:

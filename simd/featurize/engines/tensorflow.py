@@ -15,9 +15,10 @@ import tensorflow as tf
 
 from simd.errors import ModelError
 from simd.featurize import adopt, lite0
-from simd.featurize.engines.base import Batch, Raw
+from simd.featurize.engines.base import Raw
 from simd.featurize.spec import ModelSpec
 from simd.featurize.weights import Weights
+from simd.types import Pixels
 
 _LARGEST_BATCH = 64
 _EMBEDDING = "serving_default"
@@ -94,7 +95,7 @@ class TensorFlowEngine:
         self._run = run
         self._batch = _LARGEST_BATCH
 
-    def run(self, pixels: Batch) -> Raw:
+    def run(self, pixels: Pixels) -> Raw:
         """The function's output for each picture, in their order; smaller batches when the device's memory is short."""
         parts = []
         start = 0
@@ -136,7 +137,7 @@ def _prepare(device: str) -> None:
         tf.config.set_visible_devices([], "GPU")
 
 
-def _padded(pixels: Batch) -> Batch:
+def _padded(pixels: Pixels) -> Pixels:
     """The batch filled up to a power of two, so that few batch sizes are ever compiled and tuned for."""
     count = 1 << (len(pixels) - 1).bit_length()
     if count == len(pixels):
