@@ -73,6 +73,8 @@ class Parts:
         self.model = resolve("efficientnet-lite0", MODELS)
         source = Indexes(state).directory(self.model.fingerprint.hex())
         shutil.copytree(source, work)
+        # The daemon's start would wait for the disk to have it.
+        os.sync()
         self.index = LocalIndex.open(work, self.model.spec.dimension, self.model.fingerprint, cores=cores)
         self.alone = Featurizer(OpenVinoEngine(self.model, threads=cores, throughput=False), self.model)
         self.many = Featurizer(OpenVinoEngine(self.model, threads=cores, throughput=True), self.model)
