@@ -69,8 +69,8 @@ class Started:
     at: float
 
     @property
-    def is_like_others(self) -> bool:
-        """Whether it costs what most do: it neither holds up others nor waits for nothing."""
+    def is_shared(self) -> bool:
+        """Whether it is finished with those of other callers: a picture's, which takes no longer than theirs."""
         return isinstance(self.start, Begun) and not self.terms.exact and not self.terms.path_prefix
 
     def when_ready(self, call: Callable[[], None]) -> None:
@@ -133,7 +133,7 @@ class Queries:
         """
         with self._serving.use() as served:
             started = self._begin(served, query)
-            if started.is_like_others:
+            if started.is_shared:
                 found = self._together.outcome(started, alive)
             else:
                 (found,) = self._finish(served, [started], alive)

@@ -63,7 +63,7 @@ def test_bytes_that_are_of_no_indexed_size_are_not_looked_up(bench: Bench) -> No
     assert bench.decoder.decoded == 1
 
 
-def test_a_deleted_image_not_yet_purged_costs_no_inference_and_is_not_in_the_answers(bench: Bench) -> None:
+def test_a_deleted_image_whose_size_is_known_costs_no_inference_and_is_not_in_the_answers(bench: Bench) -> None:
     bench.index.delete([image_id_of(b"picture 200 10 10")])
     found = bench.queries().search(Query(ImageBytes(b"picture 200 10 10")))
     assert names(found)[0] == "reddish.jpg"

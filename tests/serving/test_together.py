@@ -100,9 +100,13 @@ def test_what_is_ready_meanwhile_is_finished_together_so_many_at_once_and_each_g
 def test_as_many_lead_as_are_allowed() -> None:
     with callers(leaders=2) as them:
         them.kitchen.open.clear()
-        asked = [them.ask(Search(str(number))) for number in range(3)]
+        asked = []
+        for number in range(2):
+            asked.append(them.ask(Search(str(number))))
+            until(lambda: len(them.kitchen.batches) == len(asked), "another one to lead")
+        asked.append(them.ask(Search("2")))
         them.in_line(1)
-        assert len(them.kitchen.batches) == 2
+        assert them.kitchen.batches == [["0"], ["1"]]
         them.kitchen.open.set()
         assert {one.result(20) for one in asked} == {"found 0", "found 1", "found 2"}
 
@@ -145,10 +149,12 @@ def test_a_failure_is_told_to_all_whom_it_concerns_and_the_next_are_served() -> 
     with callers() as them:
         them.kitchen.open.clear()
         them.kitchen.failure = ModelError("the backbone failed")
-        asked = [them.ask(Search(str(number))) for number in range(2)]
-        them.in_line(1)
+        first = them.ask(Search("first"))
+        until(lambda: bool(them.kitchen.batches), "the first to lead")
+        asked = [first, *(them.ask(Search(str(number))) for number in range(2))]
+        them.in_line(2)
         them.kitchen.open.set()
-        assert [one.result(20) for one in asked] == [them.kitchen.failure] * 2
+        assert [one.result(20) for one in asked] == [them.kitchen.failure] * 3
         them.kitchen.failure = None
         assert them.ask(Search("next")).result(20) == "found next"
 
@@ -182,18 +188,14 @@ def test_a_leader_who_is_not_waited_for_finishes_those_who_are() -> None:
         them.kitchen.open.clear()
         first = them.ask(Search("first"))
         until(lambda: bool(them.kitchen.batches), "the first to lead")
-        left = threading.Event()
-        leader = them.ask(Search("leader"), lambda: not left.is_set())
+        leader = them.ask(Search("leader"), lambda: len(them.kitchen.batches) == 1)
         them.in_line(1)
         follower = them.ask(Search("follower"))
         them.in_line(2)
-        with them.together._lock:
-            # So that it leaves once it is taken, not while it is in line.
-            them.kitchen.open.set()
-            left.set()
-        assert first.result(20) == "found first"
-        assert follower.result(20) == "found follower"
-        assert isinstance(leader.exception(20), Abandoned) or leader.result(20) == "found leader"
+        them.kitchen.open.set()
+        assert (first.result(20), follower.result(20)) == ("found first", "found follower")
+        assert them.kitchen.batches == [["first"], ["leader", "follower"]]
+        assert leader.result(20) == "found leader"
 
 
 def test_each_of_many_gets_its_own_whenever_it_is_ready_and_whoever_leaves() -> None:
