@@ -38,6 +38,14 @@ class _Request:
     confirm_deletes: bool = field(compare=False, default=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """What a scan holds may be files that were moved: so many were new or changed. After `look_s` it is seen again."""
+
+    changed: int
+    look_s: float
+
+
 class Scans:
     """Runs scans in its own thread from `start` to `stop`.
 
@@ -45,12 +53,13 @@ class Scans:
         roots: the watched roots.
         interval_s: seconds between two scans of a root.
         hold_s: a mass deletion that was held for so long is applied.
-        look_s: while what is held may be files that were moved, how often, in seconds, to see whether those that were
-            found are indexed.
+        look_s: while what is held may be files that were moved, after how many seconds to see whether those that were
+            found are indexed; the wait doubles while none of them is.
         deletions: those that were told one by one, which count when a scan judges what is gone.
         settle: takes a file that was written to just now, and may not be complete.
         settle_s: how many seconds ago "just now" is.
         news: called when changes were put into the backlog.
+        idle: whether nothing that scans found waits to be indexed.
         scanned: called when a root was scanned to its end.
     """
 
@@ -64,6 +73,7 @@ class Scans:
         deletions: Deletions,
         settle: Callable[[FileKey], None],
         news: Callable[[], None],
+        idle: Callable[[], bool],
         scanned: Callable[[], None] = lambda: None,
         settle_s: float = 1.0,
         interval_s: float,
@@ -78,11 +88,12 @@ class Scans:
         self._settle = settle
         self._settle_s = settle_s
         self._news = news
+        self._idle = idle
         self._scanned = scanned
         self._interval_s = interval_s
         self._hold_s = hold_s
         self._look_s = look_s
-        self._doubtful: dict[int, int] = {}
+        self._doubtful: dict[int, _Doubt] = {}
         self._requests: list[_Request] = []
         self._running = False
         self._stopping = False
@@ -183,6 +194,8 @@ class Scans:
         if root.root_id in self._doubtful and request.due and len(self._backlog):
             self._again_at(root.root_id, time.monotonic() + self._look_s)
             return ScanReport(0, 0, 0)
+        # Asked before it finds something itself.
+        idle = self._idle()
         began = time.monotonic()
         scan = Scan(
             root,
@@ -205,7 +218,7 @@ class Scans:
             state = before.offline(offline.reason)
         if state.detail and state.detail != before.detail:
             log.warning("%s: %s", os.fsdecode(root.path), state.detail)
-        self._ended(request, root, scan, state)
+        self._ended(request, root, scan, state, idle)
         log.info(
             "scanned %s in %.2f s: %d files, %d new or changed, %d gone, %d ignored now",
             os.fsdecode(os.path.join(root.path, request.under).rstrip(b"/")), time.monotonic() - began,
@@ -223,7 +236,7 @@ class Scans:
         self._news()
         return True
 
-    def _ended(self, request: _Request, root: Root, scan: Scan, state: RootState) -> None:
+    def _ended(self, request: _Request, root: Root, scan: Scan, state: RootState, idle: bool) -> None:
         identity = scan.identity
         if identity is not None and (identity.device, identity.inode) != (root.device, root.inode):
             self._catalogue.set_identity(root.root_id, identity.device, identity.inode)
@@ -239,14 +252,25 @@ class Scans:
                 self._deletions.weighed(root.root_id)
             self._catalogue.scanned(root.root_id, state.last_scan, held=scan.held is not None)
             self._scanned()
-        # Files that are new may be those that are gone, moved; once they are known, it is judged again what is held.
-        # Some never will be, as they cannot be read: where nothing moves on, nothing more is waited for.
-        if scan.held is not None and 0 < scan.changed < self._doubtful.get(root.root_id, scan.changed + 1):
-            self._doubtful[root.root_id] = scan.changed
-            self._again_at(root.root_id, time.monotonic() + self._look_s)
-        else:
+        doubt = self._doubt(root.root_id, scan, idle)
+        if doubt is None:
             self._doubtful.pop(root.root_id, None)
             self._again_at(root.root_id, self._next_due())
+        else:
+            self._doubtful[root.root_id] = doubt
+            self._again_at(root.root_id, time.monotonic() + doubt.look_s)
+
+    def _doubt(self, root_id: int, scan: Scan, idle: bool) -> _Doubt | None:
+        """Files that are new may be those that are gone, moved; once they are known, it is judged again what is held.
+
+        Some never will be, as they cannot be read: where nothing moves on, nothing more is waited for.
+        """
+        if scan.held is None or not scan.changed:
+            return None
+        before = self._doubtful.get(root_id)
+        if before is None or scan.changed < before.changed:
+            return _Doubt(scan.changed, self._look_s)
+        return None if idle else _Doubt(scan.changed, min(2 * before.look_s, self._interval_s))
 
     def _is_held_long_enough(self, root_id: int) -> bool:
         since = self._catalogue.held_since(root_id)

@@ -203,10 +203,11 @@ class Bench:
             deletions=deletions,
             settle=self.indexer.settle,
             news=self.indexer.wake,
+            idle=lambda: self.indexer.idle,
             scanned=self.indexer.scanned,
             interval_s=3600,
             hold_s=hold_s,
-            look_s=0.05,
+            look_s=0.01,
         )
         self.ingest = Ingest(
             catalogue=self.catalogue,

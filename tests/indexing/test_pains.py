@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ import pytest
 from simd.indexing.deletions import Deletions
 from simd.types import Change, ChangeKind, FileKey, image_id_of
 from tests.indexing.bench import Bench
+
+Restarted = Callable[..., Bench]
 
 
 @pytest.fixture
@@ -27,47 +29,71 @@ def fill(bench: Bench, count: int, folder: str = "") -> None:
         bench.write(f"{folder}{number}.png", b"picture %s %d" % (folder.encode(), number))
 
 
+def moved_meanwhile(bench: Bench, restarted: Restarted) -> tuple[Bench, set[str]]:
+    """A room, not started yet, whose root had most of its files moved, and the names of all its files."""
+    fill(bench, 150, "old/")
+    fill(bench, 10)
+    bench.start().settle()
+    bench.ingest.stop()
+    (bench.root / "old").rename(bench.root / "new")
+    return restarted(), {f"{n}.png" for n in range(10)} | {f"new/{n}.png" for n in range(150)}
+
+
 def detail(bench: Bench) -> str:
     return bench.ingest.roots()[0].detail
 
 
-def restarted(bench: Bench, hold_s: float = 7 * 86400.0) -> Bench:
-    """The room as it is after the daemon was started again."""
-    bench.ingest.stop()
-    return Bench(bench.root.parent, index=bench.index, hold_s=hold_s)
+@pytest.fixture
+def restarted(bench: Bench) -> Iterator[Restarted]:
+    """Gives the room as it is after the daemon was started again."""
+    rooms = [bench]
+
+    def restart(hold_s: float = 7 * 86400.0) -> Bench:
+        rooms[-1].ingest.stop()
+        rooms.append(Bench(bench.root.parent, index=bench.index, hold_s=hold_s))
+        return rooms[-1]
+
+    yield restart
+    for room in rooms[1:]:
+        room.close()
 
 
 class TestMassDeletionWhileNobodyWatched:
-    def test_p1_most_of_a_root_moved_is_no_mass_deletion_once_the_files_are_known_again(self, bench: Bench) -> None:
-        fill(bench, 150, "old/")
-        fill(bench, 10)
-        bench.start().settle()
-        bench.ingest.stop()
-        (bench.root / "old").rename(bench.root / "new")
-        bench = restarted(bench)
-        bench.start()
-        bench.until(lambda: bench.ingest.progress().pending == 0)
-        moved = {f"{n}.png" for n in range(10)} | {f"new/{n}.png" for n in range(150)}
-        assert set(bench.files()) == moved, "settled means that it was judged what was held"
-        assert bench.settle() and detail(bench) == ""
-        assert bench.backbone.embedded == 0, "what moved is not embedded again"
-        bench.close()
+    def test_p1_most_of_a_root_moved_is_no_mass_deletion_once_the_files_are_known_again(
+        self, bench: Bench, restarted: Restarted
+    ) -> None:
+        again, moved = moved_meanwhile(bench, restarted)
+        again.start()
+        again.until(lambda: again.ingest.progress().pending == 0)
+        assert set(again.files()) == moved, "settled means that it was judged what was held"
+        assert again.settle() and detail(again) == ""
+        assert again.backbone.embedded == 0, "what moved is not embedded again"
 
-    def test_p1_what_is_held_is_applied_when_the_grace_period_is_over_and_not_before(self, bench: Bench) -> None:
+    def test_p1_what_is_held_is_judged_again_when_moved_files_that_were_just_written_have_come_to_rest(
+        self, bench: Bench, restarted: Restarted
+    ) -> None:
+        again, moved = moved_meanwhile(bench, restarted)
+        for path in (again.root / "new").iterdir():
+            path.touch()
+        again.start()
+        again.until(lambda: again.ingest.progress().pending == 0)
+        assert set(again.files()) == moved
+
+    def test_p1_what_is_held_is_applied_when_the_grace_period_is_over_and_not_before(
+        self, bench: Bench, restarted: Restarted
+    ) -> None:
         fill(bench, 150, "old/")
         fill(bench, 10)
         bench.start().settle()
         bench.ingest.stop()
         shutil.rmtree(bench.root / "old")
-        bench = restarted(bench)
         for _ in range(2):
-            assert len(bench.start().settle().files()) == 160 and "are gone" in detail(bench)
-            bench = restarted(bench)
-        bench = restarted(bench, hold_s=0.0)
-        bench.start()
-        bench.until(lambda: len(bench.files()) == 10)
-        assert bench.settle() and detail(bench) == ""
-        bench.close()
+            again = restarted()
+            assert len(again.start().settle().files()) == 160 and "are gone" in detail(again)
+        over = restarted(hold_s=0.0)
+        over.start()
+        over.until(lambda: len(over.files()) == 10)
+        assert over.settle() and detail(over) == ""
 
 
 class TestMassDeletionByEvents:
@@ -238,16 +264,15 @@ class TestRoots:
         bench.until(lambda: bench.ingest.roots()[0].online and detail(bench) == "")
         assert len(bench.settle().files()) == 3 and bench.backbone.embedded == 3
 
-    def test_p9_a_device_number_that_changed_with_a_reboot_costs_nothing(self, bench: Bench) -> None:
+    def test_p9_a_device_number_that_changed_with_a_reboot_costs_nothing(
+        self, bench: Bench, restarted: Restarted
+    ) -> None:
         fill(bench, 20)
         bench.start().settle()
         bench.ingest.stop()
         [root] = bench.catalogue.roots()
         bench.catalogue.set_identity(root.root_id, root.device + 1, root.inode)
-        again = restarted(bench).start().settle()
-        try:
-            assert len(again.files()) == 20 and again.ingest.roots()[0].detail == ""
-            assert (again.backbone.embedded, again.decoder.decoded) == (0, 0)
-            assert again.catalogue.roots() == [root], "the new number is remembered"
-        finally:
-            again.close()
+        again = restarted().start().settle()
+        assert len(again.files()) == 20 and again.ingest.roots()[0].detail == ""
+        assert (again.backbone.embedded, again.decoder.decoded) == (0, 0)
+        assert again.catalogue.roots() == [root], "the new number is remembered"
