@@ -234,7 +234,7 @@ class Daemon:
             settle=indexer.settle,
             settle_s=settings.settle_s,
             news=indexer.wake,
-            idle=lambda: indexer.idle,
+            is_idle=indexer.is_idle,
             scanned=indexer.scanned,
             interval_s=settings.scan_interval_s,
             hold_s=settings.grace_period_s,

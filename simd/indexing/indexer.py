@@ -144,18 +144,17 @@ class Indexer:
     @property
     def pending(self) -> int:
         """Files not yet decided; at least 1 while the loop is at work, and 0 only when there is nothing to do."""
-        # What is missing in an index is so until it is committed, so most of what is under way is counted there too.
-        return self._counted(self._backfill.pending)
+        return self._undecided(vectors=True)
 
-    @property
-    def idle(self) -> bool:
-        """Whether no file waits for the loop or is in its hands."""
-        return self._counted(0) == 0
+    def is_idle(self) -> bool:
+        """Whether no file waits for the loop or is in its hands; what only lacks a vector does not count."""
+        return self._undecided(vectors=False) == 0
 
-    def _counted(self, at_least_under_way: int) -> int:
+    def _undecided(self, *, vectors: bool) -> int:
         turns = self._turns
         waiting = len(self._backlog) + len(self._settler) + len(self.commands) + self._unsettled.qsize()
-        waiting += max(len(self._pipeline) + len(self.batches), at_least_under_way)
+        # What is missing in an index is so until it is committed, so most of what is under way is counted there too.
+        waiting += max(len(self._pipeline) + len(self.batches), self._backfill.pending if vectors else 0)
         # A file on its way from one of these to another may be in none of them for a moment, or was missed by counting
         # them one by one: both only while the loop turns.
         moved = self._busy or self._turns != turns

@@ -28,6 +28,9 @@ from simd.watch.scanner import Scan
 
 log = logging.getLogger(__name__)
 
+_LONGEST_LOOK = 60
+"""So many times as long as the first wait is the longest: scans that are asked for meanwhile lengthen it as well."""
+
 
 @dataclass(order=True, slots=True)
 class _Request:
@@ -54,12 +57,12 @@ class Scans:
         interval_s: seconds between two scans of a root.
         hold_s: a mass deletion that was held for so long is applied.
         look_s: while what is held may be files that were moved, after how many seconds to see whether those that were
-            found are indexed; the wait doubles while none of them is.
+            found are indexed; while none of them is the wait doubles, up to a minute if it began with a second.
         deletions: those that were told one by one, which count when a scan judges what is gone.
         settle: takes a file that was written to just now, and may not be complete.
         settle_s: how many seconds ago "just now" is.
         news: called when changes were put into the backlog.
-        idle: whether nothing that scans found waits to be indexed.
+        is_idle: whether nothing that scans found waits to be indexed.
         scanned: called when a root was scanned to its end.
     """
 
@@ -73,7 +76,7 @@ class Scans:
         deletions: Deletions,
         settle: Callable[[FileKey], None],
         news: Callable[[], None],
-        idle: Callable[[], bool],
+        is_idle: Callable[[], bool],
         scanned: Callable[[], None] = lambda: None,
         settle_s: float = 1.0,
         interval_s: float,
@@ -88,7 +91,7 @@ class Scans:
         self._settle = settle
         self._settle_s = settle_s
         self._news = news
-        self._idle = idle
+        self._is_idle = is_idle
         self._scanned = scanned
         self._interval_s = interval_s
         self._hold_s = hold_s
@@ -195,7 +198,7 @@ class Scans:
             self._again_at(root.root_id, time.monotonic() + self._look_s)
             return ScanReport(0, 0, 0)
         # Asked before it finds something itself.
-        idle = self._idle()
+        idle = self._is_idle()
         began = time.monotonic()
         scan = Scan(
             root,
@@ -270,7 +273,7 @@ class Scans:
         before = self._doubtful.get(root_id)
         if before is None or scan.changed < before.changed:
             return _Doubt(scan.changed, self._look_s)
-        return None if idle else _Doubt(scan.changed, min(2 * before.look_s, self._interval_s))
+        return None if idle else _Doubt(scan.changed, min(2 * before.look_s, _LONGEST_LOOK * self._look_s))
 
     def _is_held_long_enough(self, root_id: int) -> bool:
         since = self._catalogue.held_since(root_id)

@@ -203,7 +203,7 @@ class Bench:
             deletions=deletions,
             settle=self.indexer.settle,
             news=self.indexer.wake,
-            idle=lambda: self.indexer.idle,
+            is_idle=self.indexer.is_idle,
             scanned=self.indexer.scanned,
             interval_s=3600,
             hold_s=hold_s,

@@ -79,6 +79,18 @@ class TestMassDeletionWhileNobodyWatched:
         again.until(lambda: again.ingest.progress().pending == 0)
         assert set(again.files()) == moved
 
+    def test_p1_scans_that_are_asked_for_meanwhile_do_not_put_off_the_judgement(
+        self, bench: Bench, restarted: Restarted
+    ) -> None:
+        again, moved = moved_meanwhile(bench, restarted)
+        again.ingest.pause()
+        again.start()
+        for _ in range(20):
+            again.ingest.scan([], retry_rejected=False)
+        again.ingest.resume()
+        again.until(lambda: again.ingest.progress().pending == 0)
+        assert set(again.files()) == moved
+
     def test_p1_what_is_held_is_applied_when_the_grace_period_is_over_and_not_before(
         self, bench: Bench, restarted: Restarted
     ) -> None:
