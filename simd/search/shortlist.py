@@ -125,5 +125,6 @@ class Scan:
 def _borrow(faiss: Any, codes: npt.NDArray[Any]) -> Any:
     """FAISS's view of an array's bytes, without a copy and without ownership."""
     raw = codes.view(np.uint8).reshape(-1)
-    nobody = faiss.MaybeOwnedVectorUInt8().owner
-    return faiss.MaybeOwnedVectorUInt8.create_view(faiss.swig_ptr(raw), raw.size, nobody)
+    # `owner` points into the empty vector, which has to live until it was read.
+    nobodys = faiss.MaybeOwnedVectorUInt8()
+    return faiss.MaybeOwnedVectorUInt8.create_view(faiss.swig_ptr(raw), raw.size, nobodys.owner)

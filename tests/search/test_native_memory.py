@@ -1,0 +1,43 @@
+"""What the native kernel is lent must outlive its use: seen with an allocator that fills what is freed with rubbish."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_SEARCHES = """
+import sys
+from pathlib import Path
+from simd.index.local import LocalIndex
+from tests.stores import FINGERPRINT, OPTIONS, DIMENSION, embedding, embeddings, unit
+
+index = LocalIndex.open(Path(sys.argv[1]), DIMENSION, FINGERPRINT, options=OPTIONS)
+index.put(embeddings(*range(200)))
+index.flush()
+index.put(embeddings(*range(200, 220)))
+index.delete([embedding(7).image_id])
+for number in (3, 7, 210):
+    for exact in (False, True):
+        for among in (None, [embedding(n).image_id for n in range(100, 215)]):
+            (answer,) = index.search(unit(number)[None], 5, among=among, exact=exact)
+            print(number, answer.hits[0].image_id == embedding(number).image_id, len(answer.hits))
+index.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the allocator's switches are those of glibc")
+def test_searches_read_nothing_that_was_freed(tmp_path: Path) -> None:
+    hostile = {"MALLOC_PERTURB_": "165", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+    done = subprocess.run(
+        [sys.executable, "-c", _SEARCHES, str(tmp_path / "index")],
+        env={**os.environ, **hostile}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = [line.split() for line in done.stdout.splitlines()]
+    assert {found for number, found, _ in told if number == "3"} == {"True", "False"}
+    assert {found for number, found, _ in told if number == "7"} == {"False"}
+    assert {count for _, _, count in told} == {"5"}
