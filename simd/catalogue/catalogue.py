@@ -20,7 +20,7 @@ from pathlib import Path
 from simd.catalogue import changes, queries
 from simd.catalogue.database import Database
 from simd.catalogue.queries import WITHIN, Scope, relative, scopes_in, scopes_under
-from simd.catalogue.rows import Counts, IndexedFile, Known, LedgerLine, ListedFile, RejectedFile
+from simd.catalogue.rows import Counts, IndexedFile, Known, LedgerLine, ListedFile, RejectedFile, Shown
 from simd.catalogue.schema import signed
 from simd.errors import Reason
 from simd.types import FileKey, ImageFacts, ImageId, KnownFile, Root
@@ -229,6 +229,11 @@ class Catalogue:
         with self._database.writing() as connection:
             gone = connection.execute("DELETE FROM images WHERE orphaned_ms < ? RETURNING image_id", (before_ms,))
             return sorted(ImageId(image_id) for (image_id,) in gone.fetchall())
+
+    def shown(self, image_ids: Iterable[ImageId]) -> dict[ImageId, Shown]:
+        """What an answer shows of each image; an image without a file is left out."""
+        with self._database.reading() as connection:
+            return queries.shown(connection, image_ids)
 
     def files_of(self, image_ids: Iterable[ImageId]) -> dict[ImageId, list[bytes]]:
         """The absolute paths of each image, sorted; an image without a file is left out."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile
+from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile, Shown
 from simd.catalogue.schema import unsigned
 from simd.errors import Reason
 from simd.types import FileKey, ImageFacts, ImageId, KnownFile, Rejection, Root, Stamp
@@ -22,6 +22,9 @@ from simd.types import FileKey, ImageFacts, ImageId, KnownFile, Rejection, Root,
 WITHIN = "(root_id, path) >= (?, ?) AND (root_id, path) < (?, ?)"
 _IMAGES_AT_ONCE = 500
 """Any SQLite takes so many parameters."""
+
+_ROOT_OF = "(SELECT path FROM roots WHERE root_id = {}.root_id)"
+"""The path of a file's root, in the statement that finds the file: roots come and go between two statements."""
 
 _RETRIED = (Reason.UNREADABLE,)
 
@@ -128,12 +131,25 @@ def moved(connection: sqlite3.Connection, root_id: int, paths: Iterable[bytes]) 
     return sum(n for image_id, n in gone.items() if connection.execute(everywhere, (image_id,)).fetchone()[0] > n)
 
 
+def shown(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, Shown]:
+    """What an answer shows of each image; an image without a file is left out."""
+    paths: dict[ImageId, list[bytes]] = defaultdict(list)
+    facts: dict[ImageId, ImageFacts | None] = {}
+    root = _ROOT_OF.format("files")
+    select = f"SELECT image_id, {root}, path, width, height, format FROM files LEFT JOIN images USING (image_id)"
+    for found, top, path, *of_image in _of_images(connection, select, image_ids):
+        image_id = ImageId(found)
+        paths[image_id].append(os.path.join(top, path))
+        facts[image_id] = None if of_image[0] is None else ImageFacts(*of_image)
+    return {image_id: Shown(sorted(paths[image_id]), facts[image_id]) for image_id in paths}
+
+
 def files_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, list[bytes]]:
     """The absolute paths of each image, sorted; an image without a file is left out."""
-    where = {root.root_id: root.path for root in roots(connection)}
     found: dict[ImageId, list[bytes]] = defaultdict(list)
-    for image_id, root_id, path in _of_images(connection, "SELECT image_id, root_id, path FROM files", image_ids):
-        found[ImageId(image_id)].append(os.path.join(where[root_id], path))
+    select = f"SELECT image_id, {_ROOT_OF.format('files')}, path FROM files"
+    for image_id, root, path in _of_images(connection, select, image_ids):
+        found[ImageId(image_id)].append(os.path.join(root, path))
     return {image_id: sorted(paths) for image_id, paths in found.items()}
 
 
@@ -184,29 +200,22 @@ def orphans(connection: sqlite3.Connection) -> list[ImageId]:
 
 def files(connection: sqlite3.Connection, scopes: Iterable[Scope], limit: int) -> list[ListedFile]:
     """The first `limit` indexed files of the scopes, in key order."""
-    where = {root.root_id: root.path for root in roots(connection)}
+    columns = f"root_id, path, {_ROOT_OF.format('files')}, size, mtime_ns, inode, image_id FROM files"
     return [
-        ListedFile(FileKey(root_id, path), os.path.join(where[root_id], path), _stamp(*stamp), ImageId(image_id))
-        for root_id, path, *stamp, image_id in _page(
-            connection, "root_id, path, size, mtime_ns, inode, image_id FROM files", scopes, limit
-        )
+        ListedFile(FileKey(root_id, path), os.path.join(root, path), _stamp(*stamp), ImageId(image_id))
+        for root_id, path, root, *stamp, image_id in _page(connection, columns, scopes, limit)
     ]
 
 
 def ledger(connection: sqlite3.Connection, scopes: Iterable[Scope], limit: int) -> list[LedgerLine]:
     """The first `limit` refused files of the scopes, in key order."""
-    where = {root.root_id: root.path for root in roots(connection)}
+    root_of = _ROOT_OF.format("rejected")
+    columns = f"root_id, path, {root_of}, size, mtime_ns, inode, reason, detail, at_ms FROM rejected"
     return [
         LedgerLine(
-            FileKey(root_id, path),
-            os.path.join(where[root_id], path),
-            _stamp(*stamp),
-            Rejection(Reason(reason), detail),
-            at_ms,
+            FileKey(root_id, path), os.path.join(root, path), _stamp(*stamp), Rejection(Reason(reason), detail), at_ms
         )
-        for root_id, path, *stamp, reason, detail, at_ms in _page(
-            connection, "root_id, path, size, mtime_ns, inode, reason, detail, at_ms FROM rejected", scopes, limit
-        )
+        for root_id, path, root, *stamp, reason, detail, at_ms in _page(connection, columns, scopes, limit)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simd.types import FileKey, ImageFacts, ImageId, Rejection, Stamp
@@ -34,6 +34,15 @@ class Known:
     stamp: Stamp
     image_id: ImageId | None
     rejection: Rejection | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What an answer shows of an image: the absolute paths of its files, sorted, and what decoding told of it, if that
+    is known."""
+
+    paths: Sequence[bytes]
+    facts: ImageFacts | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,13 +102,12 @@ class Matcher:
     def _with_files(self, nears: Sequence[Sequence[Hit]], prefix: bytes) -> list[list[Match]]:
         """The matches of several queries, with one look into the catalogue."""
         ids = [hit.image_id for near in nears for hit in near]
-        files = self._catalogue.files_of(ids)
-        facts = self._catalogue.facts_of(ids)
+        shown = self._catalogue.shown(ids)
         return [
             [
-                Match(hit, _ordered(files[hit.image_id], prefix), facts.get(hit.image_id))
+                Match(hit, _ordered(shown[hit.image_id].paths, prefix), shown[hit.image_id].facts)
                 for hit in near
-                if hit.image_id in files
+                if hit.image_id in shown
             ]
             for near in nears
         ]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from simd.catalogue.rows import Counts, LedgerLine, ListedFile
+from simd.catalogue.rows import Counts, LedgerLine, ListedFile, Shown
 from simd.types import (
     AddReport,
     Explanation,
@@ -90,6 +90,10 @@ class Catalogue(Protocol):
 
     def images_under(self, prefix: bytes, /) -> Collection[ImageId]:
         """The images that have a file under a path."""
+        ...
+
+    def shown(self, image_ids: Iterable[ImageId], /) -> Mapping[ImageId, Shown]:
+        """What an answer shows of each image; an image without a file is left out."""
         ...
 
     def files_of(self, image_ids: Iterable[ImageId], /) -> Mapping[ImageId, Sequence[bytes]]:

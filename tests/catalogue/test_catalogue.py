@@ -7,14 +7,17 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from simd.catalogue import queries
 from simd.catalogue.catalogue import Catalogue
-from simd.catalogue.queries import locate
-from simd.catalogue.rows import IndexedFile, RejectedFile
+from simd.catalogue.queries import Scope, locate
+from simd.catalogue.rows import IndexedFile, RejectedFile, Shown
 from simd.errors import CorruptStore, Reason, StoreError, StoreVersion
 from simd.types import FileKey, ImageFacts, ImageId, Rejection, Root, Stamp, image_id_of
 
@@ -145,6 +148,7 @@ class TestRoots:
         files = catalogue.files_of(asked)
         assert files == {image(name): [os.path.join(root.path, name.encode())] for name in names}
         assert catalogue.facts_of(asked) == dict.fromkeys(files, FACTS)
+        assert catalogue.shown(asked) == {image_id: Shown(paths, FACTS) for image_id, paths in files.items()}
 
 
 class TestRecord:
@@ -492,3 +496,48 @@ class TestDurability:
             thread.join()
         assert failures == []
         assert catalogue.counts().files == 450
+
+
+class _Interrupted:
+    """A connection; something happens after its first statement."""
+
+    def __init__(self, connection: sqlite3.Connection, act: Callable[[], None]) -> None:
+        self._connection = connection
+        self._act = [act]
+
+    def execute(self, *words: Any) -> list[Any]:
+        rows = self._connection.execute(*words).fetchall()
+        while self._act:
+            self._act.pop()()
+        return rows
+
+
+_EVERYWHERE = [Scope(FileKey(0, b""), FileKey(1 << 60, b""))]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda connection: queries.shown(connection, [image("x")]),
+        lambda connection: queries.files_of(connection, [image("x")]),
+        lambda connection: queries.files(connection, _EVERYWHERE, 10),
+        lambda connection: queries.ledger(connection, _EVERYWHERE, 10),
+    ],
+    ids=["shown", "files_of", "files", "ledger"],
+)
+def test_a_root_may_give_way_to_another_while_its_files_are_asked_for(
+    catalogue: Catalogue, root: Root, tmp_path: Path, ask: Callable[[Any], object]
+) -> None:
+    catalogue.record([indexed(root, b"a", "x")], [rejected(root, b"b")])
+
+    def replace() -> None:
+        catalogue.drop_root(root.root_id)
+        other = catalogue.add_root(b"/other")
+        catalogue.record([indexed(other, b"c", "x")], [rejected(other, b"d")])
+
+    with closing(sqlite3.connect(tmp_path / "catalogue.sqlite")) as connection:
+        before = ask(connection)
+        during = ask(_Interrupted(connection, replace))
+        after = ask(connection)
+    assert before != after
+    assert during in (before, after)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from simd.catalogue.catalogue import Catalogue
-from simd.catalogue.rows import IndexedFile, RejectedFile
+from simd.catalogue.rows import IndexedFile, RejectedFile, Shown
 from simd.errors import Reason
 from simd.types import FileKey, ImageFacts, ImageId, Rejection, Stamp, image_id_of
 
@@ -98,6 +98,8 @@ class CatalogueMachine(RuleBasedStateMachine):
             if image is not None:
                 expected.setdefault(image, []).append(b"/p/" + path)
         assert self.catalogue.files_of(IMAGES) == expected
+        facts = self.catalogue.facts_of(expected)
+        assert self.catalogue.shown(IMAGES) == {i: Shown(paths, facts[i]) for i, paths in expected.items()}
         for under in UNDER:
             inside = {image for path, image in self.model.items() if is_under(path, under)} - {None}
             assert self.catalogue.images_under(b"/p/" + under) == inside

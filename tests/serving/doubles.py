@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simd.catalogue.rows import Counts, LedgerLine, ListedFile
+from simd.catalogue.rows import Counts, LedgerLine, ListedFile, Shown
 from simd.errors import CorruptStore, ImageRejected, Reason
 from simd.index.base import Answer, IndexStats
 from simd.serving.auth import Tokens
@@ -147,6 +147,9 @@ class MemoryCatalogue:
 
     def images_under(self, prefix: bytes) -> set[ImageId]:
         return {i for path, i in self.by_path.items() if path.startswith(prefix.rstrip(b"/") + b"/")}
+
+    def shown(self, image_ids: Iterable[ImageId]) -> dict[ImageId, Shown]:
+        return {i: Shown(paths, self.facts.get(i)) for i, paths in self.files_of(image_ids).items()}
 
     def files_of(self, image_ids: Iterable[ImageId]) -> dict[ImageId, list[bytes]]:
         found = {i: sorted(path for path, image in self.by_path.items() if image == i) for i in image_ids}
