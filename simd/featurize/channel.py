@@ -15,8 +15,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 _FRAME = struct.Struct("<IQ")
 _BLOCK = 128
 _MAX_HEADER = 1 << 16
@@ -38,7 +36,7 @@ class Message:
     """A header of plain JSON values, and bytes."""
 
     header: dict[str, Any]
-    body: bytes | bytearray | memoryview
+    body: bytes
 
 
 class Channel:
@@ -100,7 +98,7 @@ class Channel:
         more = _FRAME.size + header_length - _BLOCK
         if more < 0 or header_length > _MAX_HEADER or body_length > max_body:
             raise ChannelGarbled(f"a message of {header_length} + {body_length} bytes")
-        text = bytes(block[_FRAME.size :]) + bytes(self._read(more, left))
+        text = block[_FRAME.size :] + self._read(more, left)
         body = self._read(body_length, left)
         try:
             header = json.loads(text.decode())
@@ -114,22 +112,22 @@ class Channel:
         """Close this end; the other end sees the end of the stream."""
         self._socket.close()
 
-    def _read(self, count: int, left: Callable[[], float | None]) -> memoryview:
-        # Not a bytearray, which is filled with zeros first.
-        buffer: memoryview = np.empty(count, np.uint8).data
-        view = buffer
-        while view:
+    def _read(self, count: int, left: Callable[[], float | None]) -> bytes:
+        parts: list[bytes] = []
+        while count:
             self._limit(socket.SO_RCVTIMEO, left())
             try:
-                got = self._socket.recv_into(view, 0, socket.MSG_WAITALL)
+                # Mostly all of it at once, and then nothing has to be copied.
+                part = self._socket.recv(count, socket.MSG_WAITALL)
             except BlockingIOError:
                 continue
             except OSError as error:
                 raise ChannelClosed(str(error)) from error
-            if got == 0:
+            if not part:
                 raise ChannelClosed("end of stream")
-            view = view[got:]
-        return buffer
+            parts.append(part)
+            count -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _limit(self, which: int, seconds: float | None) -> None:
         """Setting it is a system call, which a difference of a hundredth is not worth."""

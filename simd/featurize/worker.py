@@ -121,9 +121,9 @@ class Worker:
             job = self._channel.receive()
             try:
                 if job.header["do"] == "file":
-                    self._file(bytes(job.body), job.header.get("sizes"))
+                    self._file(job.body, job.header.get("sizes"))
                 else:
-                    self._pictures(bytes(job.body), job.header["sizes"], {})
+                    self._pictures(job.body, job.header["sizes"], {})
             except ImageRejected as rejected:
                 self._channel.send({"rejected": [rejected.reason, rejected.detail]})
             except FileGone:

@@ -160,12 +160,12 @@ class _Counted:
         np.lib.format.write_array_header_1_0(
             header, {"descr": descr, "fortran_order": False, "shape": tuple(int(n) for n in self._shape)}
         )
-        yield self._count(header.getbuffer())
+        yield self._count(header.getvalue())
         for chunk in self._chunks:
             if len(chunk):
                 yield self._count(np.ascontiguousarray(chunk, dtype=self._dtype).view(np.uint8).reshape(-1).data)
 
-    def _count(self, data: memoryview) -> memoryview:
+    def _count(self, data: Buffer) -> Buffer:
         self.bytes += len(data)
         self.crc = crc32c.crc32c(data, self.crc)
         return data

@@ -121,7 +121,7 @@ def test_a_file_that_changes_between_two_readings_is_nobodys_picture(pool: Decod
 
 
 def test_a_worker_must_say_of_what_file_the_pictures_are() -> None:
-    body = bytearray(SIZE[0] * SIZE[1] * 3)
+    body = bytes(SIZE[0] * SIZE[1] * 3)
     facts = {"facts": [4, 3, "PNG"]}
     with pytest.raises(KeyError):
         pictures(Message(facts, body), [SIZE], identified=True)

@@ -18,7 +18,7 @@ from simd.featurize.answers import FileChanged, Needs, Pictures
 from simd.featurize.channel import Channel, ChannelClosed, ChannelGarbled, Message
 
 SIZES = [(2, 3), (1, 1)]
-BODY = bytearray(range(21))
+BODY = bytes(range(21))
 
 
 def received(data: bytes, max_body: int = 1 << 16) -> Message:
@@ -55,8 +55,8 @@ def test_a_header_of_any_length_arrives_and_so_does_what_follows(length: int) ->
         Channel(theirs).send({"text": "x" * length}, b"body")
         Channel(theirs).send({}, b"more")
         channel = Channel(ours)
-        assert channel.receive(5.0) == Message({"text": "x" * length}, bytearray(b"body"))
-        assert channel.receive(5.0) == Message({}, bytearray(b"more"))
+        assert channel.receive(5.0) == Message({"text": "x" * length}, b"body")
+        assert channel.receive(5.0) == Message({}, b"more")
 
 
 def test_a_body_larger_than_what_the_kernel_takes_at_once_arrives_whole() -> None:
@@ -65,7 +65,7 @@ def test_a_body_larger_than_what_the_kernel_takes_at_once_arrives_whole() -> Non
     with ours, theirs:
         sender = threading.Thread(target=Channel(theirs).send, args=({"a": 1}, body, 30.0))
         sender.start()
-        assert Channel(ours).receive(30.0) == Message({"a": 1}, bytearray(body))
+        assert Channel(ours).receive(30.0) == Message({"a": 1}, body)
         sender.join()
 
 
@@ -166,7 +166,7 @@ JSON = st.recursive(
     body=st.binary(max_size=30) | st.just(bytes(BODY)),
 )
 def test_an_answer_of_any_content_is_used_or_refused(header: dict[str, Any], body: bytes) -> None:
-    message = Message(json.loads(json.dumps(header)), bytearray(body))
+    message = Message(json.loads(json.dumps(header)), body)
     for parse in (answers.identity, lambda m: answers.pictures(m, SIZES)):
         try:
             parse(message)
@@ -179,7 +179,7 @@ def test_pictures_come_in_the_order_of_the_sizes() -> None:
     assert isinstance(found, Pictures)
     assert found.by_size[(2, 3)].ravel().tolist() == list(range(18))
     assert found.by_size[(1, 1)].ravel().tolist() == [18, 19, 20]
-    assert answers.pictures(Message({"needs": 77}, bytearray()), SIZES) == Needs(77)
+    assert answers.pictures(Message({"needs": 77}, b""), SIZES) == Needs(77)
 
 
 @pytest.mark.parametrize(
@@ -193,11 +193,11 @@ def test_facts_that_cannot_be_are_refused(facts: Any) -> None:
 @pytest.mark.parametrize("stamp", [[1 << 63, 0, 0], [0, 0, -(1 << 64)], [0, float("nan"), 0], ["x", 0, 0], [0, 0]])
 def test_a_stamp_that_the_catalogue_cannot_hold_is_refused(stamp: Any) -> None:
     with pytest.raises(answers.NONSENSE):
-        answers.identity(Message({"image_id": "00" * 16, "stamp": stamp}, bytearray()))
+        answers.identity(Message({"image_id": "00" * 16, "stamp": stamp}, b""))
 
 
 def test_a_reason_in_words_that_cannot_be_stored_is_made_storable() -> None:
-    message = Message({"rejected": ["corrupt", "quoted \ud800 " + "x" * 100_000]}, bytearray())
+    message = Message({"rejected": ["corrupt", "quoted \ud800 " + "x" * 100_000]}, b"")
     with pytest.raises(ImageRejected) as caught:
         answers.identity(message)
     assert caught.value.detail.startswith("quoted ? x") and len(caught.value.detail.encode()) <= 2000
