@@ -17,15 +17,18 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from simd.errors import ImageRejected, Reason
 from simd.featurize.formats import Format, sniff
 from simd.featurize.headers import ends_early
-from simd.featurize.opening import DecodeLimits, Importer, Opener
+from simd.featurize.opening import DecodeLimits, Importer, Opened, Opener
 from simd.featurize.pixels import SIDEWAYS, model_input
 from simd.types import ImageFacts, Pixels
+
+T = TypeVar("T")
 
 __all__ = ["DECODER_VERSION", "DecodeLimits", "Picture", "check_bytes", "decode"]
 
@@ -76,15 +79,18 @@ def decode(
     if found is None:
         raise ImageRejected(Reason.NOT_AN_IMAGE, f"the content ({len(data):,} bytes) is no image format that is known")
     with _pillow_with_our_limits():
-        with _damage_told(found, data):
-            opened = Opener(limits, int(_ENOUGH * max(size)), load_module).open(found, data)
+        opened = _told(found, data, lambda: Opener(limits, int(_ENOUGH * max(size)), load_module).open(found, data))
         admit(opened.memory)
-        with _damage_told(found, data):
-            image = opened.load()
-            turn = _orientation(image)
-            pixels = model_input(image, size, turn)
+        pixels, turn = _told(found, data, lambda: _loaded(opened, size))
     width, height = (opened.height, opened.width) if turn in SIDEWAYS else (opened.width, opened.height)
     return Picture(pixels, ImageFacts(width, height, opened.format))
+
+
+def _loaded(opened: Opened, size: tuple[int, int]) -> tuple[Pixels, int]:
+    """The model's input, and how the camera was held."""
+    image = opened.load()
+    turn = _orientation(image)
+    return model_input(image, size, turn), turn
 
 
 def check_bytes(size: int, limits: DecodeLimits) -> None:
@@ -125,15 +131,17 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-@contextmanager
-def _damage_told(found: Format, data: bytes) -> Iterator[None]:
-    """Turn whatever a library raises at a damaged file into the rejection that it stands for."""
+def _told(found: Format, data: bytes, act: Callable[[], T]) -> T:
+    """Turn whatever a library raises at a damaged file into the rejection that it stands for.
+
+    The traceback is dropped: it would keep what the library was working on, megabytes of it, as long as the rejection.
+    """
     try:
-        yield
+        return act()
     except ImageRejected:
         raise
-    except Exception as error:
-        raise _broken(found, data, error) from error
+    except Exception as error:  # noqa: BLE001 - a damaged file makes libraries raise almost anything
+        raise _broken(found, data, error) from error.with_traceback(None)
 
 
 def _broken(found: Format, data: bytes, error: Exception) -> ImageRejected:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize.decode import DecodeLimits
+from simd.featurize.decode import DecodeLimits, decode
 from simd.featurize.workers import Decoded, DecodePool, WorkerSettings
 from tests.featurize.drawings import SIZE, assert_upright, encoded, quadrants
 
@@ -141,6 +142,17 @@ def test_metadata_that_inflates_to_much_is_refused_within_little_memory(pool: De
     error = result(pool, png(2, 2, extra=chunk(kind, head + zlib.compress(bytes(200 << 20), 9))))
     assert isinstance(error, ImageRejected) and error.reason is Reason.CORRUPT
     assert "decode_memory_bytes" not in error.detail
+
+
+def test_a_rejection_keeps_nothing_of_what_was_inflated() -> None:
+    bomb = png(2, 2, extra=chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(200 << 20), 9)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImageRejected) as rejected:
+            decode(bomb, SIZE, DEFAULTS)
+        assert tracemalloc.get_traced_memory()[0] < 1 << 20, rejected.value
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("kind", [b"iTXt", b"zTXt", b"iCCP"])
