@@ -96,7 +96,10 @@ class Queries:
         files: reads files inside roots.
         meter: counts searches.
         clock: seconds, for the times reported.
-        cores: so many searches at once are finished together with others.
+        cores: so many threads finish searches at the same time, each several together.
+
+    Attributes:
+        cores: as above.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class Queries:
         self._matcher = Matcher(catalogue)
         self._meter = meter or NoMeter()
         self._clock = clock
+        self.cores = cores
         self._together: Together[Started, Found] = Together(self._finish_together, cores)
 
     def search(self, query: Query, alive: Alive = lambda: True) -> Found:

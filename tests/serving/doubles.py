@@ -64,6 +64,7 @@ class MemoryIndex:
         self.asked: list[int] = []
         self.scans: list[int] = []
         self.problems: list[str] = []
+        self.failure: Exception | None = None
         self.checking = threading.Event()
         self.checking.set()
 
@@ -93,6 +94,8 @@ class MemoryIndex:
         self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
     ) -> list[Answer]:
         assert queries.dtype == np.float32 and queries.shape[1:] == (DIMENSION,)
+        if self.failure is not None:
+            raise self.failure
         self.asked.append(k)
         self.scans.append(len(queries))
         considered = [i for i in self.vectors if among is None or i in among]
@@ -312,6 +315,7 @@ class Bench:
     Args:
         directory: a short path for the socket and the root.
         decoder: another decoder.
+        featurizer: another featurizer.
         listen: other addresses; once the server is started, those in force.
         max_searches: so many searches at once.
     """
@@ -321,6 +325,7 @@ class Bench:
         directory: Path,
         *,
         decoder: TextDecoder | None = None,
+        featurizer: TinyFeaturizer | None = None,
         listen: str | None = None,
         max_request_bytes: int = _MIB,
         max_searches: int = 64,
@@ -334,7 +339,7 @@ class Bench:
         self.index = MemoryIndex()
         self.catalogue = MemoryCatalogue()
         self.decoder = decoder or TextDecoder()
-        self.featurizer = TinyFeaturizer()
+        self.featurizer = featurizer or TinyFeaturizer()
         self.serving = Serving(self.served())
         status = RootStatus(Root(1, os.fsencode(self.root), 0, 0), True, "events", 2, 1.7e9)
         self.ingest = MemoryIngest(roots_=[status])
@@ -372,13 +377,14 @@ class Bench:
             self.index,
         )
 
-    def queries(self) -> Queries:
+    def queries(self, cores: int = 1) -> Queries:
         return Queries(
             serving=self.serving,
             catalogue=self.catalogue,
             decoder=self.decoder,
             files=RootFiles(lambda: [root.root.path for root in self.ingest.roots()], 1 << 20),
             meter=self.metrics,
+            cores=cores,
         )
 
     def put(self, name: str | bytes, data: bytes, facts: ImageFacts | None = _FACTS) -> ImageId:

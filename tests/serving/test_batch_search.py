@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
+from simd.errors import IndexUnavailable
 from simd.serving.batch import IN_FLIGHT, Answered, Asked, Batch, Budget
 from simd.serving.queries import Found, Query
 from simd.serving.subjects import ImageBytes, StoredImage
-from simd.types import image_id_of
+from simd.serving.together import AT_ONCE
+from simd.types import Pixels, Vector, image_id_of
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
-from tests.serving.doubles import Bench, TextDecoder, serving, short_directory
+from tests.serving.doubles import Bench, TextDecoder, TinyFeaturizer, serving, short_directory
 from tests.serving.test_served import other
 from tests.serving.waiting import until
 
@@ -151,6 +153,43 @@ def test_searches_of_different_kinds_do_not_share_a_scan_and_get_what_they_asked
             assert isinstance(one, Found)
             assert (one.matches, one.searched, one.exact) == (other_.matches, other_.searched, other_.exact)
         assert bench.index.scans[0] == 2
+
+
+class MeetingFeaturizer(TinyFeaturizer):
+    """Embeds nothing before two calls have come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._first, self._second = threading.Lock(), threading.Event()
+
+    def embed(self, pixels: Sequence[Pixels], *, alone: bool) -> Vector:
+        if not self._first.acquire(blocking=False):
+            self._second.set()
+        assert self._second.wait(20), "nobody else embeds meanwhile"
+        return super().embed(pixels, alone=alone)
+
+
+def test_a_stream_is_finished_by_as_many_threads_as_there_are_cores() -> None:
+    with short_directory() as directory:
+        bench = Bench(directory, featurizer=MeetingFeaturizer())
+        bench.put("red.jpg", RED)
+        # More than one thread takes at once.
+        asked = [Asked(number, Query(ImageBytes(b"picture %d 1 1" % number))) for number in range(1, AT_ONCE + 2)]
+        answers = list(Batch(bench.queries(cores=2), Budget()).answers(iter(asked)))
+        assert sorted(answer.tag for answer in answers) == [one.tag for one in asked]
+        assert all(isinstance(answer.outcome, Found) for answer in answers)
+
+
+@pytest.mark.parametrize("cores", [1, 4])
+def test_when_the_index_is_gone_the_stream_ends_with_that_error(cores: int) -> None:
+    with short_directory() as directory:
+        bench = Bench(directory)
+        red = bench.put("red.jpg", RED)
+        bench.index.failure = IndexUnavailable("the index is closed")
+        answers = Batch(bench.queries(cores), Budget()).answers(Asked(n, Query(StoredImage(red))) for n in range(100))
+        with pytest.raises(IndexUnavailable):
+            list(answers)
+    until(lambda: not [t for t in threading.enumerate() if t.name.startswith("batch-")], "the stream's threads to end")
 
 
 def test_a_caller_that_takes_no_answers_is_not_read_from_without_end() -> None:
