@@ -123,6 +123,8 @@ class DecodePool:
         while (job := self._next(handler, inbox)) is not None:
             if job.begin():
                 self._work(handler, job)
+            # Not to be held until the next one comes.
+            del job
         handler.kill()
 
     def _next(self, handler: Handler, inbox: _Inbox) -> _Job | None:
@@ -144,7 +146,7 @@ class DecodePool:
 
     def _work(self, handler: Handler, job: _Job) -> None:
         try:
-            result = job.task(handler, lambda memory: self._admit(job, memory))
+            result = job.task(handler, lambda memory: self._admit(job, memory))  # noqa: F821 - deleted at the end
         except Postponed:
             self._postpone(job)
         except BaseException as error:  # noqa: BLE001 - the future carries it to whoever waits
@@ -153,6 +155,9 @@ class DecodePool:
         else:
             self._give_back(job)
             job.future.set_result(result)
+        finally:
+            # The error holds this frame, and would be held by it: with the picture, until the garbage collector comes.
+            del job
 
     def _admit(self, job: _Job, memory: int) -> bool:
         """Whether a job may take so much memory now; it keeps what it is granted until it is done."""

@@ -8,9 +8,10 @@ nothing else; `search` does both on one model.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from simd.errors import InvalidRequest, SimdError
 from simd.serving.embedder import Alive, Begun, Embedded, Embedder, Took, still
@@ -22,6 +23,8 @@ from simd.serving.served import Served, Serving
 from simd.serving.subjects import Subject
 from simd.serving.together import Together
 from simd.vectors.metric import distances, half
+
+T = TypeVar("T")
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 1000
@@ -78,7 +81,9 @@ class Started:
         if isinstance(self.start, Embedded):
             call()
         else:
-            self.start.decoding.add_done_callback(lambda _: call())
+            # A future keeps its callbacks, and this one's would keep what holds the future.
+            calls = [call]
+            self.start.decoding.add_done_callback(lambda _: calls.pop()())
 
     def cancel(self) -> None:
         """Say that nobody waits for it."""
@@ -136,14 +141,7 @@ class Queries:
             Abandoned: `alive` said no.
         """
         with self._serving.use() as served:
-            started = self._begin(served, query)
-            if started.is_shared:
-                found = self._together.outcome(started, alive)
-            else:
-                (found,) = self._finish(served, [started], alive)
-        if isinstance(found, BaseException):
-            raise found
-        return found
+            return outcome_of(self._outcome(served, query, alive))
 
     def begin(self, query: Query) -> Started:
         """Check a query and begin with it.
@@ -163,6 +161,12 @@ class Queries:
         """
         with self._serving.use() as served:
             return self._finish(served, started, alive)
+
+    def _outcome(self, served: Served, query: Query, alive: Alive) -> Found | BaseException:
+        started = self._begin(served, query)
+        if started.is_shared:
+            return self._together.outcome(started, alive)
+        return self._finish(served, [started], alive)[0]
 
     def _finish_together(self, started: Sequence[Started], alive: Alive, alone: bool) -> list[Found | BaseException]:
         """Each on the model that it began with, which its caller keeps open."""
@@ -214,26 +218,41 @@ class Queries:
             NotReady, Abandoned: as `search`.
         """
         with self._serving.use() as served:
-            starts = []
-            for name, subject in (("first", first), ("second", second)):
-                with blaming(name):
-                    starts.append(self._embedder.begin(served, subject, identified=True))
-            one, other = self._embedder.finish(served, starts, alive)
-        return _compared(_of("first", one), _of("second", other))
+            return _compared(self._embedded(served, {"first": first, "second": second}, alive))
+
+    def _embedded(
+        self, served: Served, subjects: Mapping[str, Subject], alive: Alive
+    ) -> list[Embedded | BaseException]:
+        starts = []
+        for name, subject in subjects.items():
+            with blaming(name):
+                starts.append(self._embedder.begin(served, subject, identified=True))
+        return self._embedder.finish(served, starts, alive)
 
 
-def _compared(one: Embedded, other: Embedded) -> Comparison:
+def _compared(pair: list[Embedded | BaseException]) -> Comparison:
+    with blaming("first"):
+        one = outcome_of(pair.pop(0))
+    with blaming("second"):
+        other = outcome_of(pair.pop(0))
     # Rounded as what is stored is, so that a picture is 0 away from itself, indexed or not.
     distance = float(distances(half(one.vector), half(other.vector)[None])[0])
     same = one.image_id is not None and one.image_id == other.image_id
     return Comparison(distance, 1.0 - distance * distance / 2.0, same)
 
 
-def _of(name: str, embedded: Embedded | BaseException) -> Embedded:
-    with blaming(name):
-        if isinstance(embedded, BaseException):
-            raise embedded
-    return embedded
+def outcome_of(outcome: T | BaseException) -> T:
+    """What came of something, or its error raised.
+
+    An error holds the frames that it passes, and with them the picture that they work on. Whoever passes its outcome on
+    to here must not hold it as well: the two would keep each other until the garbage collector comes.
+    """
+    if isinstance(outcome, BaseException):
+        try:
+            raise outcome
+        finally:
+            del outcome
+    return outcome
 
 
 @contextmanager

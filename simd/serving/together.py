@@ -133,14 +133,17 @@ class Together(Generic[_Search, _Outcome]):
             while self._line and len(turns) < AT_ONCE:
                 turns.append(self._line.popleft())
             alone = self._held == len(turns)
-        outcomes: Sequence[_Outcome | BaseException]
-        try:
-            outcomes = self._finish([one.search for one in turns], lambda: any(one.alive() for one in turns), alone)
-        except BaseException as error:  # noqa: BLE001 - it is the outcome of each
-            outcomes = [error] * len(turns)
+        outcomes = self._outcomes(turns, alone)
         with self._lock:
             self._leaders += 1
             self._appoint()
-        for other, outcome in zip(turns[1:], outcomes[1:], strict=True):
-            other.inbox.put(outcome)
-        return outcomes[0]
+        # Nothing of it may stay in this frame, which an error among it holds.
+        for other in reversed(turns[1:]):
+            other.inbox.put(outcomes.pop())
+        return outcomes.pop()
+
+    def _outcomes(self, turns: Sequence[_Turn[_Search, _Outcome]], alone: bool) -> list[_Outcome | BaseException]:
+        try:
+            return list(self._finish([one.search for one in turns], lambda: any(one.alive() for one in turns), alone))
+        except BaseException as error:  # noqa: BLE001 - it is the outcome of each
+            return [error] * len(turns)

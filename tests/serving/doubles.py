@@ -19,7 +19,7 @@ from simd.errors import CorruptStore, ImageRejected, Reason
 from simd.index.base import Answer, IndexStats
 from simd.serving.auth import Tokens
 from simd.serving.metrics import Metrics
-from simd.serving.ports import DeviceInfo, ModelInfo
+from simd.serving.ports import Decoder, DeviceInfo, ModelInfo
 from simd.serving.queries import Queries
 from simd.serving.readiness import Readiness, Services
 from simd.serving.rootfiles import RootFiles
@@ -377,11 +377,11 @@ class Bench:
             self.index,
         )
 
-    def queries(self, cores: int = 1) -> Queries:
+    def queries(self, cores: int = 1, decoder: Decoder | None = None) -> Queries:
         return Queries(
             serving=self.serving,
             catalogue=self.catalogue,
-            decoder=self.decoder,
+            decoder=decoder or self.decoder,
             files=RootFiles(lambda: [root.root.path for root in self.ingest.roots()], 1 << 20),
             meter=self.metrics,
             cores=cores,

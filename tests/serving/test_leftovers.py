@@ -1,0 +1,76 @@
+"""A call that is over leaves nothing of its pictures, whether it was answered or refused.
+
+The garbage collector comes when there are many objects, however large they are: sixty refused pictures of 20 MB, each
+in a cycle with its own error, made a daemon of 280 MB one of a gigabyte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from simd.errors import Abandoned, ImageRejected
+from simd.featurize.decode import DecodeLimits
+from simd.featurize.workers import DecodePool, WorkerSettings
+from simd.serving.batch import Asked, Batch, Budget
+from simd.serving.queries import Queries, Query
+from simd.serving.subjects import ImageBytes
+from tests.featurize.drawings import encoded, quadrants
+from tests.leftovers import nothing_kept
+from tests.serving.doubles import Bench, short_directory
+
+_SIZE = 2 << 20
+BAD = b"\x89PNG\r\n\x1a\n".ljust(_SIZE)
+GOOD = encoded(quadrants(), "PNG").ljust(_SIZE)
+
+
+@pytest.fixture
+def queries() -> Iterator[Queries]:
+    pool = DecodePool(1, WorkerSettings(DecodeLimits(1 << 24, 1 << 24)))
+    with short_directory() as directory:
+        bench = Bench(directory)
+        bench.put("red.jpg", b"picture 200 10 10")
+        yield bench.queries(decoder=pool)
+    pool.close()
+
+
+def _picture(data: bytes) -> ImageBytes:
+    """Bytes of its own, as a request has."""
+    return ImageBytes(bytes(bytearray(data)))
+
+
+def _answered(queries: Queries) -> None:
+    assert queries.search(Query(_picture(GOOD))).matches
+
+
+def _refused(queries: Queries) -> None:
+    with pytest.raises(ImageRejected):
+        queries.search(Query(_picture(BAD)))
+
+
+def _abandoned(queries: Queries) -> None:
+    with pytest.raises(Abandoned):
+        queries.search(Query(_picture(GOOD)), alive=lambda: False)
+
+
+def _compared(queries: Queries) -> None:
+    assert queries.compare(_picture(GOOD), _picture(GOOD)).same
+
+
+def _compared_in_vain(queries: Queries) -> None:
+    with pytest.raises(ImageRejected):
+        queries.compare(_picture(GOOD), _picture(BAD))
+
+
+def _streamed(queries: Queries) -> None:
+    asked = [Asked(1, Query(_picture(GOOD))), Asked(2, Query(_picture(BAD)))]
+    assert len(list(Batch(queries, Budget()).answers(iter(asked)))) == 2
+
+
+@pytest.mark.parametrize("act", [_answered, _refused, _abandoned, _compared, _compared_in_vain, _streamed])
+def test_nothing_is_kept_of_the_pictures_of_a_call(queries: Queries, act: Callable[[Queries], None]) -> None:
+    act(queries)
+    with nothing_kept(_SIZE):
+        for _ in range(4):
+            act(queries)
