@@ -16,13 +16,15 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from simd.featurize import decode as real
 from simd.featurize.answers import FileChanged
 from simd.featurize.budget import MemoryBudget
 from simd.featurize.handler import Admit, Decoded, DecodedFile, Decoder, Handler, Postponed, Wanted, WorkerSettings
 from simd.types import ImageId, Size
+
+T = TypeVar("T")
 
 __all__ = ["DecodePool", "Decoded", "DecodedFile", "FileChanged", "WorkerSettings"]
 
@@ -97,7 +99,7 @@ class DecodePool:
             thread.join()
 
     def _submit(self, task: _Task) -> Future[Any]:
-        job = _Job(Future(), task)
+        job = _Job(_Promise(), task)
         with self._lock:
             closed = self._closed
             if not closed:
@@ -191,6 +193,16 @@ class DecodePool:
             job = self._postponed.popleft()
             job.granted = job.needs
             self._hand_over(job)
+
+
+class _Promise(Future[T]):
+    """A future that forgets its callbacks once it has called them: they mostly hold what holds the future, which would
+    leave its picture to the garbage collector."""
+
+    def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
+        """As `Future.add_done_callback`."""
+        calls = [fn]
+        super().add_done_callback(lambda done: calls.pop()(done))
 
 
 @dataclass(eq=False, slots=True)

@@ -240,10 +240,11 @@ class Pipeline:
 
     def _outcome(self, job: Job, batch: Batch) -> DecodedFile | None:
         """What decoding brought; failures go into the batch, each to where it belongs."""
-        assert job.future is not None
+        future, job.future = job.future, None
+        assert future is not None
         key = job.change.key
         try:
-            return job.future.result()
+            return future.result()
         except ImageRejected as error:
             rejection = Rejection(error.reason, error.detail)
             batch.rejected.append(RejectedFile(key, job.stamp, rejection))
@@ -256,6 +257,9 @@ class Pipeline:
         except Exception:
             log.exception("indexing %r failed; it is tried again at the next scan", key.path)
             batch.failed.append(key)
+        finally:
+            # The error holds this frame, which must not hold it as well.
+            del future
         return None
 
     def _embed(

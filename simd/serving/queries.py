@@ -81,9 +81,7 @@ class Started:
         if isinstance(self.start, Embedded):
             call()
         else:
-            # A future keeps its callbacks, and this one's would keep what holds the future.
-            calls = [call]
-            self.start.decoding.add_done_callback(lambda _: calls.pop()())
+            self.start.decoding.add_done_callback(lambda _: call())
 
     def cancel(self) -> None:
         """Say that nobody waits for it."""
