@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
@@ -11,13 +12,16 @@ import pytest
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import ImageRejected, Reason
+from simd.featurize.decode import DecodeLimits
 from simd.featurize.engines.base import nothing
-from simd.featurize.workers import DecodedFile
+from simd.featurize.workers import DecodedFile, DecodePool, WorkerSettings
 from simd.index.brute import BruteIndex
-from simd.indexing.pipeline import Pipeline
+from simd.indexing.pipeline import FileDecoder, Job, Pipeline
 from simd.indexing.targets import Target, Targets
 from simd.types import Change, ChangeKind, FileKey, ImageFacts, ImageId, Root, Size, Stamp, image_id_of
+from tests.featurize.drawings import encoded, quadrants
 from tests.indexing.bench import DIMENSION, SIZE, Backbone, picture
+from tests.serving.waiting import until
 
 STAMP = Stamp(1, 2, 3)
 
@@ -57,7 +61,7 @@ class ByHand:
 class Line:
     """A pipeline into an empty index."""
 
-    def __init__(self, directory: Path, **limits: int) -> None:
+    def __init__(self, directory: Path, pool: FileDecoder | None = None, /, **limits: int) -> None:
         self.catalogue = Catalogue.open(directory / "catalogue.sqlite")
         self.root: Root = self.catalogue.add_root(b"/p")
         self.index = BruteIndex(DIMENSION)
@@ -65,7 +69,7 @@ class Line:
         self.backbone = Backbone()
         self.woken = threading.Event()
         self.pipeline = Pipeline(
-            pool=self.decoder,
+            pool=pool or self.decoder,
             targets=Targets(Target("double", SIZE, self.backbone, self.index)),
             catalogue=self.catalogue,
             wake=self.woken.set,
@@ -219,3 +223,26 @@ def test_once_many_files_in_a_row_were_new_the_next_are_guessed_to_be_until_one_
     assert [read(b"%d" % n, b"%d" % n) for n in range(65, 129)] == [[]] * 64
     assert read(b"129", b"129") == [SIZE]
     line.catalogue.close()
+
+
+def test_files_that_are_decided_are_let_go_without_the_garbage_collector(tmp_path: Path) -> None:
+    pool = DecodePool(1, WorkerSettings(DecodeLimits(1 << 20, 1 << 20)))
+    line = Line(tmp_path, pool)
+    for number, content in enumerate([encoded(quadrants(), "PNG"), b"no picture", encoded(quadrants(), "PNG")[:60]]):
+        (tmp_path / f"{number}").write_bytes(content)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(3):
+            key = FileKey(line.root.root_id, b"%d" % number)
+            line.pipeline.start(Change(ChangeKind.UPSERT, key, STAMP), STAMP, bytes(tmp_path / f"{number}"))
+        while line.pipeline.decoding:
+            line.woken.wait(0.1)
+            line.finish()
+        assert line.catalogue.counts().files == 1 and len(list(line.catalogue.rejections())) == 2
+        # The worker's thread lets go of the last one when it has told that it ended.
+        until(lambda: not [held for held in gc.get_objects() if isinstance(held, Job | Future)], "all to be let go")
+    finally:
+        gc.enable()
+        pool.close()
+        line.catalogue.close()
