@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import simctl
@@ -40,6 +42,8 @@ def test_search_takes_an_image_a_path_an_id_or_a_vector(bench: Bench, client: si
         client.search(path=os.fsencode(path)),
         client.search(image_id=image_id.hex()),
         client.search(vector=[float(value) for value in vector_of(200, 10, 10)]),
+        client.search(vector=array("f", vector_of(200, 10, 10))),
+        client.search(vector=cast(Any, vector_of(200, 10, 10))),
     ):
         assert [match.path for match in found.matches] == [path]
 
