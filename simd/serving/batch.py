@@ -131,7 +131,10 @@ class Batch:
         with self._lock:
             self._closed = True
             held = list(self._held)
-            self._held.clear()
+            for kept in (self._held, self._ready, self._answered):
+                kept.clear()
+            # It holds the frames of the thread that it ended, and they hold this.
+            self._failure = None
             self._wake_all()
         for item in held:
             self._let_go(item)
@@ -145,15 +148,21 @@ class Batch:
         return not self._closed
 
     def _read(self, requests: Iterator[Asked]) -> None:
-        failure: BaseException | None = None
         try:
             while self._enter() and (asked := next(requests, None)) is not None:
                 if not self._begin(asked):
                     break
         except BaseException as error:  # noqa: BLE001 - it is raised where the answers are taken
-            failure = error
+            self._fail(error)
         with self._lock:
-            self._read_all, self._failure = True, self._failure or failure
+            self._read_all = True
+            self._wake_all()
+
+    def _fail(self, error: BaseException) -> None:
+        """End the stream with an error, unless it has ended."""
+        with self._lock:
+            if not self._closed:
+                self._failure = self._failure or error
             self._wake_all()
 
     def _enter(self) -> bool:
@@ -218,9 +227,7 @@ class Batch:
         except Abandoned:
             return
         except BaseException as error:
-            with self._lock:
-                self._failure = self._failure or error
-                self._wake_all()
+            self._fail(error)
             if self._closed and not isinstance(error, SimdError):
                 log.error("a stream that nobody waits for failed unexpectedly", exc_info=error)
 

@@ -6,7 +6,8 @@ in a cycle with its own error, made a daemon of 280 MB one of a gigabyte.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, cast
 
 import pytest
 
@@ -68,7 +69,28 @@ def _streamed(queries: Queries) -> None:
     assert len(list(Batch(queries, Budget()).answers(iter(asked)))) == 2
 
 
-@pytest.mark.parametrize("act", [_answered, _refused, _abandoned, _compared, _compared_in_vain, _streamed])
+def _left(queries: Queries) -> None:
+    """A caller who leaves when the first answer is there, while others are ready or under way."""
+    asked = (Asked(tag, Query(_picture(GOOD))) for tag in range(8))
+    answers = Batch(queries, Budget()).answers(asked)
+    next(answers)
+    cast(Generator[Any, None, None], answers).close()
+
+
+def _broken_off(queries: Queries) -> None:
+    """A caller whose connection breaks."""
+
+    def asked() -> Iterator[Asked]:
+        yield from (Asked(tag, Query(_picture(GOOD))) for tag in range(8))
+        raise ConnectionResetError("it broke")
+
+    with pytest.raises(ConnectionResetError):
+        list(Batch(queries, Budget()).answers(asked()))
+
+
+@pytest.mark.parametrize(
+    "act", [_answered, _refused, _abandoned, _compared, _compared_in_vain, _streamed, _left, _broken_off]
+)
 def test_nothing_is_kept_of_the_pictures_of_a_call(queries: Queries, act: Callable[[Queries], None]) -> None:
     act(queries)
     with nothing_kept(_SIZE):
