@@ -146,11 +146,7 @@ def shown(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[
 
 def files_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, list[bytes]]:
     """The absolute paths of each image, sorted; an image without a file is left out."""
-    found: dict[ImageId, list[bytes]] = defaultdict(list)
-    select = f"SELECT image_id, {_ROOT_OF.format('files')}, path FROM files"
-    for image_id, root, path in _of_images(connection, select, image_ids):
-        found[ImageId(image_id)].append(os.path.join(root, path))
-    return {image_id: sorted(paths) for image_id, paths in found.items()}
+    return {image_id: one.paths for image_id, one in shown(connection, image_ids).items()}
 
 
 def facts_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, ImageFacts]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simd.types import FileKey, ImageFacts, ImageId, Rejection, Stamp
@@ -41,7 +41,7 @@ class Shown:
     """What an answer shows of an image: the absolute paths of its files, sorted, and what decoding told of it, if that
     is known."""
 
-    paths: Sequence[bytes]
+    paths: list[bytes]
     facts: ImageFacts | None
 
 
