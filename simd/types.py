@@ -5,6 +5,7 @@ Paths are bytes throughout, as the filesystem has them; they become text only wh
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 from dataclasses import dataclass
@@ -37,6 +38,10 @@ def image_id_of(data: bytes | memoryview) -> ImageId:
     return ImageId(hashlib.blake2b(data, digest_size=ID_BYTES).digest())
 
 
+def _wrapped(nanoseconds: int) -> int:
+    return (nanoseconds + _HALF) % (2 * _HALF) - _HALF
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """What tells, without reading it, whether a file is still the one that was read."""
@@ -44,11 +49,21 @@ class Stamp:
     size: int
     mtime_ns: int
     inode: int
+    ctime_ns: int = 0
+    """When content or attributes last changed, by the filesystem's clock: programs can set every part but this. 0 is
+    not known."""
 
     @classmethod
     def of(cls, status: os.stat_result) -> Stamp:
-        """The stamp of what `os.stat` found; a time beyond the year 2262 wraps, as 64 bits hold no more."""
-        return cls(status.st_size, (status.st_mtime_ns + _HALF) % (2 * _HALF) - _HALF, status.st_ino)
+        """The stamp of what `os.stat` found; a time beyond the year 2262 wraps, as 64 bits hold no more.
+
+        Stamps of files are made here alone, so that they can be compared.
+        """
+        return cls(status.st_size, _wrapped(status.st_mtime_ns), status.st_ino, _wrapped(status.st_ctime_ns))
+
+    def completes(self, known: Stamp) -> bool:
+        """Whether a known stamp says the same, but for a ctime that is not known."""
+        return known.ctime_ns == 0 != self.ctime_ns and dataclasses.replace(self, ctime_ns=0) == known
 
     @classmethod
     def at(cls, path: os.PathLike[str]) -> Stamp | None:
@@ -139,13 +154,30 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Which directory it is, whatever its name.
+
+    The device number alone may change with a reboot, and two memory cards may have the same numbers: `volume` is what
+    the filesystem calls itself, "" where that is not known.
+    """
+
+    device: int
+    inode: int
+    volume: str = ""
+
+    def is_same(self, other: Identity) -> bool:
+        """Whether it is the same directory, as far as is known of both."""
+        volumes = {self.volume, other.volume} - {""}
+        return (self.device, self.inode) == (other.device, other.inode) and len(volumes) < 2
+
+
+@dataclass(frozen=True, slots=True)
 class Root:
-    """A watched directory. `path` is absolute; `device` and `inode` are its identity when it was last online."""
+    """A watched directory. `path` is absolute; `identity` is which one it was when it was last online, None before."""
 
     root_id: int
     path: bytes
-    device: int
-    inode: int
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)

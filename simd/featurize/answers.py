@@ -21,6 +21,7 @@ NONSENSE = (ValueError, TypeError, KeyError, OverflowError)
 _MAX_TEXT = 2000
 _MAX_NAME = 20
 _INT64 = range(-(1 << 63), 1 << 63)
+_INODE = range(1 << 64)
 _SIDE = range(1, 1 << 31)
 
 
@@ -100,8 +101,9 @@ def _identity(header: Mapping[str, Any]) -> Identity:
     image_id = bytes.fromhex(header["image_id"])
     if len(image_id) != ID_BYTES:
         raise ValueError("an image id of the wrong length")
-    size, mtime_ns, inode = (_number(value, _INT64) for value in header["stamp"])
-    return Identity(ImageId(image_id), Stamp(size, mtime_ns, inode))
+    size, mtime_ns, inode, ctime_ns = header["stamp"]
+    stamp = Stamp(_number(size, _INT64), _number(mtime_ns, _INT64), _number(inode, _INODE), _number(ctime_ns, _INT64))
+    return Identity(ImageId(image_id), stamp)
 
 
 def _raise_refusal(message: Message) -> None:

@@ -12,6 +12,7 @@ any answer: `{"rejected": [reason, detail]}`, `{"gone": true}`, `{"changed": tru
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
 import resource
@@ -81,20 +82,20 @@ def read_file(path: bytes, limits: DecodeLimits) -> Content:
 
 
 def _read(fd: int, limits: DecodeLimits) -> Content:
-    before = os.fstat(fd)
-    if not stat.S_ISREG(before.st_mode):
+    status = os.fstat(fd)
+    stamp = Stamp.of(status)
+    if not stat.S_ISREG(status.st_mode):
         raise ImageRejected(Reason.UNREADABLE, "the path is not a regular file")
-    check_bytes(before.st_size, limits)
+    check_bytes(status.st_size, limits)
     chunks = []
-    remaining = before.st_size
+    remaining = status.st_size
     while remaining and (chunk := os.read(fd, remaining)):
         chunks.append(chunk)
         remaining -= len(chunk)
-    after = os.fstat(fd)
-    if remaining or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+    if remaining or Stamp.of(os.fstat(fd)) != stamp:
         raise FileInFlux
     data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    return Content(data, Stamp(before.st_size, before.st_mtime_ns, before.st_ino))
+    return Content(data, stamp)
 
 
 def _unreadable(error: OSError) -> ImageRejected:
@@ -137,8 +138,7 @@ class Worker:
 
     def _file(self, path: bytes, sizes: _Sizes | None) -> None:
         content = read_file(path, self._limits)
-        stamp = content.stamp
-        identity = {"image_id": image_id_of(content.data).hex(), "stamp": [stamp.size, stamp.mtime_ns, stamp.inode]}
+        identity = {"image_id": image_id_of(content.data).hex(), "stamp": dataclasses.astuple(content.stamp)}
         if sizes:
             self._pictures(content.data, sizes, identity)
             return

@@ -97,6 +97,7 @@ class Scans:
         self._hold_s = hold_s
         self._look_s = look_s
         self._doubtful: dict[int, _Doubt] = {}
+        self._held_at: dict[int, float] = {}
         self._requests: list[_Request] = []
         self._running = False
         self._stopping = False
@@ -207,6 +208,8 @@ class Scans:
             request.under,
             known_files=self._catalogue.counts().files_by_root.get(root.root_id, 0) if request.under else None,
             lost=self._deletions.lost(root.root_id),
+            sample=lambda count: self._catalogue.spread(root.root_id, count),
+            complete=lambda files: self._catalogue.complete_stamps(root.root_id, files),
             moved=lambda paths: self._catalogue.moved(root.root_id, paths),
             hold=not self._is_held_long_enough(root.root_id),
             confirm_deletes=request.confirm_deletes,
@@ -241,9 +244,9 @@ class Scans:
 
     def _ended(self, request: _Request, root: Root, scan: Scan, state: RootState, idle: bool) -> None:
         identity = scan.identity
-        if identity is not None and (identity.device, identity.inode) != (root.device, root.inode):
-            self._catalogue.set_identity(root.root_id, identity.device, identity.inode)
-            self._roots.update(replace(root, device=identity.device, inode=identity.inode))
+        if identity is not None and identity != root.identity:
+            self._catalogue.set_identity(root.root_id, identity)
+            self._roots.update(replace(root, identity=identity))
         self._states[root.root_id] = state
         if request.under:
             if scan.held is not None:
@@ -253,7 +256,7 @@ class Scans:
         if state.online and state.last_scan is not None:
             if scan.held is None:
                 self._deletions.weighed(root.root_id)
-            self._catalogue.scanned(root.root_id, state.last_scan, held=scan.held is not None)
+            self._catalogue.scanned(root.root_id, state.last_scan, self._held_s(root.root_id, scan))
             self._scanned()
         doubt = self._doubt(root.root_id, scan, idle)
         if doubt is None:
@@ -276,8 +279,23 @@ class Scans:
         return None if idle else _Doubt(scan.changed, min(2 * before.look_s, _LONGEST_LOOK * self._look_s))
 
     def _is_held_long_enough(self, root_id: int) -> bool:
-        since = self._catalogue.held_since(root_id)
-        return since is not None and time.time() - since >= self._hold_s
+        held_s = self._catalogue.held_s(root_id)
+        return held_s is not None and held_s + self._held_more_s(root_id) >= self._hold_s
+
+    def _held_s(self, root_id: int, scan: Scan) -> float | None:
+        """For how long deletions have been held by the end of a scan."""
+        if scan.held is None:
+            self._held_at.pop(root_id, None)
+            return None
+        more = self._held_more_s(root_id)
+        self._held_at[root_id] = time.monotonic()
+        return (self._catalogue.held_s(root_id) or 0.0) + more
+
+    def _held_more_s(self, root_id: int) -> float:
+        """Since the last scan that held them. Only the time counts in which the daemon runs: the clock on the wall may
+        be set, and a disk that is away comes back when somebody is there."""
+        now = time.monotonic()
+        return now - self._held_at.get(root_id, now)
 
     def _next_due(self) -> float:
         return time.monotonic() + self._interval_s * self._jitter.uniform(0.75, 1.25)

@@ -6,10 +6,14 @@ is done to the layers below, so its events are worth having and not enough.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from pathlib import Path
 from typing import Literal
+
+_GET_UUID, _GET_FAT_ID = 0x80111500, 0x80047213
+"""FS_IOC_GETFSUUID (Linux 6.9) and FAT_IOCTL_GET_VOLUME_ID, of the kernel's linux/fs.h and linux/msdos_fs.h."""
 
 Mode = Literal["events", "polling"]
 
@@ -45,6 +49,36 @@ def filesystem_of(path: bytes, mounts: Path = Path("/proc/self/mountinfo")) -> b
         if len(point) >= len(best) and (path == point or path.startswith(point.rstrip(b"/") + b"/")):
             best, kind = point, right.split(b" ")[0]
     return kind
+
+
+def volume_of(path: bytes) -> str:
+    """What the filesystem that holds a directory calls itself: its UUID, or else the number that statvfs(3) gives.
+
+    Two memory cards in one reader have the same device and inode numbers, and differ in this. "" where it cannot be
+    told.
+    """
+    try:
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        # A UUID comes with its length before it.
+        name = _asked(directory, _GET_UUID, 17)[1:] or _asked(directory, _GET_FAT_ID, 4)
+        return name.hex() if any(name) else f"{os.fstatvfs(directory).f_fsid:x}"
+    except OSError:
+        return ""
+    finally:
+        os.close(directory)
+
+
+def _asked(directory: int, request: int, length: int) -> bytes:
+    """What the filesystem of an open directory answers; b"" if it does not know the question."""
+    answer = bytearray(length)
+    try:
+        fcntl.ioctl(directory, request, answer)
+    except OSError:
+        return b""
+    return bytes(answer)
 
 
 def sends_events(kind: bytes) -> bool:

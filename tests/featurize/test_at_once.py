@@ -126,7 +126,7 @@ def test_a_worker_must_say_of_what_file_the_pictures_are() -> None:
     with pytest.raises(KeyError):
         pictures(Message(facts, body), [SIZE], identified=True)
     with pytest.raises(ValueError, match="wrong length"):
-        pictures(Message({**facts, "image_id": "00", "stamp": [1, 2, 3]}, body), [SIZE], identified=True)
-    named = Message({**facts, "image_id": "ab" * 16, "stamp": [1, 2, 3]}, body)
+        pictures(Message({**facts, "image_id": "00", "stamp": [1, 2, 3, 4]}, body), [SIZE], identified=True)
+    named = Message({**facts, "image_id": "ab" * 16, "stamp": [1, 2, 3, 4]}, body)
     found = pictures(named, [SIZE], identified=True)
     assert found.identity == identity(named)  # type: ignore[union-attr]

@@ -85,11 +85,20 @@ def test_a_wanted_file_is_identified_and_decoded_to_every_size_asked_for(pool: D
     decoded = pool.submit_file(os.fsencode(path), wanted).result(PATIENCE_S)
     status = path.stat()
     assert asked == [decoded.image_id] == [image_id_of(PICTURE)]
-    assert decoded.stamp == Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+    assert decoded.stamp == Stamp.of(status)
     assert set(decoded.pictures) == {SIZE, SMALL} and decoded.facts is not None
     for size, pixels in decoded.pictures.items():
         assert np.array_equal(pixels, decode(PICTURE, size, LIMITS).pixels)
     assert (decoded.facts.width, decoded.facts.height, decoded.facts.format) == (96, 64, "PNG")
+
+
+def test_a_file_dated_beyond_what_64_bits_of_nanoseconds_hold_is_decoded(pool: DecodePool, tmp_path: Path) -> None:
+    path = tmp_path / "from the year 2299.png"
+    path.write_bytes(PICTURE)
+    os.utime(path, (10_400_000_000, 10_400_000_000))
+    assert path.stat().st_mtime_ns >= 1 << 63
+    decoded = pool.submit_file(os.fsencode(path), always).result(PATIENCE_S)
+    assert decoded.stamp == Stamp.of(path.stat()) and decoded.pictures
 
 
 def test_a_file_that_is_not_wanted_is_not_decoded_however_broken(pool: DecodePool, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -283,7 +284,8 @@ class TestRoots:
         bench.start().settle()
         bench.ingest.stop()
         [root] = bench.catalogue.roots()
-        bench.catalogue.set_identity(root.root_id, root.device + 1, root.inode)
+        assert root.identity is not None
+        bench.catalogue.set_identity(root.root_id, replace(root.identity, device=root.identity.device + 1))
         again = restarted().start().settle()
         assert len(again.files()) == 20 and again.ingest.roots()[0].detail == ""
         assert (again.backbone.embedded, again.decoder.decoded) == (0, 0)

@@ -341,7 +341,7 @@ class Bench:
         self.decoder = decoder or TextDecoder()
         self.featurizer = featurizer or TinyFeaturizer()
         self.serving = Serving(self.served())
-        status = RootStatus(Root(1, os.fsencode(self.root), 0, 0), True, "events", 2, 1.7e9)
+        status = RootStatus(Root(1, os.fsencode(self.root)), True, "events", 2, 1.7e9)
         self.ingest = MemoryIngest(roots_=[status])
         self.switch: SwitchStatus | None = None
         self.readiness = Readiness()

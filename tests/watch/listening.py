@@ -57,8 +57,7 @@ class Hints:
 
 
 def root_at(path: Path, root_id: int = 1) -> Root:
-    found = identify(os.fsencode(path))
-    return Root(root_id, os.fsencode(path), found.device, found.inode)
+    return Root(root_id, os.fsencode(path), identify(os.fsencode(path)))
 
 
 def until(condition: Callable[[], bool]) -> None:

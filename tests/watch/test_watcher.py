@@ -197,7 +197,7 @@ class TestSupervision:
 
     def test_a_root_that_comes_later_is_found(self, watcher: Watcher, tmp_path: Path, hints: Hints) -> None:
         path = tmp_path / "later"
-        state = watcher.watch(Root(7, os.fsencode(path), 0, 0))
+        state = watcher.watch(Root(7, os.fsencode(path)))
         assert state.mode == "polling" and "cannot be reached" in state.detail
         path.mkdir()
         hints.wait((OVERFLOW, b""))
@@ -368,7 +368,7 @@ SHORT = """
     polled = threading.Event()
     watcher = Watcher(lambda h: polled.set() if h.kind is HintKind.OVERFLOW else None, supervise_s=0.02, poll_s=0.05,
                       mounts=Path("/nonexistent"))
-    print(watcher.watch(Root(1, os.fsencode(sys.argv[1]), 0, 0)).mode, flush=True)
+    print(watcher.watch(Root(1, os.fsencode(sys.argv[1]))).mode, flush=True)
     print(polled.wait(20))
     watcher.close()
 """
