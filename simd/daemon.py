@@ -46,6 +46,7 @@ from simd.serving.server import Server
 from simd.serving.tls import Tls, TlsFiles
 from simd.signals import Signals
 from simd.statedir import prepare
+from simd.supervision import Threads
 from simd.watch.ignore import Ignore
 from simd.watch.settle import Settler
 
@@ -67,6 +68,7 @@ class Daemon:
         self._settings = settings
         self._load = load
         self._readiness = Readiness()
+        self._threads = Threads()
 
     def run(self) -> int:
         """Serve in the foreground until SIGTERM or SIGINT; returns the exit code.
@@ -99,7 +101,7 @@ class Daemon:
         stack.callback(server.stop)
         self._readiness.doing("loading the model; the first start converts it, which takes some seconds")
         query_pool = self._pool(stack, settings.threads)
-        models = ModelsInUse(settings)
+        models = ModelsInUse(settings, self._threads)
         stack.callback(models.close)
         # Its first worker starts now, and takes nothing from the engines that compile.
         indexing_pool = self._pool(stack, settings.threads, background=True)
@@ -139,7 +141,11 @@ class Daemon:
         log.info("ready after %.2f s: %d images, %s", time.monotonic() - began, images, reason)
         sdnotify.notify("READY=1", f"STATUS=serving {images} images")
         period_s = sdnotify.watchdog_period_s(os.environ)
-        stack.enter_context(sdnotify.Watchdog(lambda: ingest.turned() and server.answers(_ANSWER_WITHIN_S), period_s))
+        stack.enter_context(
+            sdnotify.Watchdog(
+                lambda: ingest.turned() and server.answers(_ANSWER_WITHIN_S), period_s, threads=self._threads
+            )
+        )
         return Reload(
             settings,
             self._load,
@@ -184,7 +190,7 @@ class Daemon:
             memory_bytes=settings.decode_memory_bytes,
             background=background,
         )
-        pool = DecodePool(count, worker)
+        pool = DecodePool(count, worker, threads=self._threads)
         stack.callback(pool.close)
         return pool
 

@@ -16,12 +16,14 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from simd.featurize import decode as real
 from simd.featurize.answers import FileChanged
 from simd.featurize.budget import MemoryBudget
 from simd.featurize.handler import Admit, Decoded, DecodedFile, Decoder, Handler, Postponed, Wanted, WorkerSettings
+from simd.supervision import Threads
 from simd.types import ImageId, Size
 
 T = TypeVar("T")
@@ -38,23 +40,25 @@ class DecodePool:
         count: how many workers.
         settings: how they are set up.
         decode: a module-level function that workers run; a test's way to crash and hang them.
+        threads: runs the pool's threads.
     """
 
-    def __init__(self, count: int, settings: WorkerSettings, decode: Decoder = real.decode) -> None:
+    def __init__(
+        self, count: int, settings: WorkerSettings, decode: Decoder = real.decode, threads: Threads | None = None
+    ) -> None:
         self._idle_s = settings.idle_s
         self._lock = threading.Lock()
-        self._closed = False
+        self._closed = threading.Event()
         self._jobs: deque[_Job] = deque()
         self._postponed: deque[_Job] = deque()
         self._idle: list[_Inbox] = []
         self._budget = MemoryBudget(settings.memory_bytes, max(1, count - 1))
         self._handlers = [Handler(settings, decode) for _ in range(count)]
+        threads = threads or Threads()
         self._threads = [
-            threading.Thread(target=self._run, args=(handler,), name=f"decode-{number}", daemon=True)
+            threads.start(f"decode-{number}", partial(self._run, handler, queue.SimpleQueue()), self._closed)
             for number, handler in enumerate(self._handlers)
         ]
-        for thread in self._threads:
-            thread.start()
 
     @property
     def lost(self) -> int:
@@ -84,7 +88,7 @@ class DecodePool:
     def close(self) -> None:
         """End the workers now. Futures that are not done are cancelled, or end with `CancelledError`."""
         with self._lock:
-            self._closed = True
+            self._closed.set()
             left = [*self._jobs, *self._postponed]
             self._jobs.clear()
             self._postponed.clear()
@@ -101,7 +105,7 @@ class DecodePool:
     def _submit(self, task: _Task) -> Future[Any]:
         job = _Job(_Promise(), task)
         with self._lock:
-            closed = self._closed
+            closed = self._closed.is_set()
             if not closed:
                 self._hand_over(job)
         if closed:
@@ -117,9 +121,8 @@ class DecodePool:
         else:
             self._jobs.append(job)
 
-    def _run(self, handler: Handler) -> None:
-        """A worker's thread."""
-        inbox: _Inbox = queue.SimpleQueue()
+    def _run(self, handler: Handler, inbox: _Inbox) -> None:
+        """A worker's thread. The inbox outlasts an error, as a job may be on its way to it."""
         if handler is self._handlers[0]:
             handler.warm_up()
         while (job := self._next(handler, inbox)) is not None:
@@ -132,11 +135,12 @@ class DecodePool:
     def _next(self, handler: Handler, inbox: _Inbox) -> _Job | None:
         """The next job, or None at the end."""
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 return None
-            if self._jobs:
-                return self._jobs.popleft()
-            self._idle.append(inbox)
+            if inbox not in self._idle:
+                if self._jobs:
+                    return self._jobs.popleft()
+                self._idle.append(inbox)
         while True:
             try:
                 return inbox.get(timeout=self._idle_s)
@@ -173,7 +177,7 @@ class DecodePool:
 
     def _postpone(self, job: _Job) -> None:
         with self._lock:
-            closed = self._closed
+            closed = self._closed.is_set()
             if not closed:
                 self._postponed.append(job)
                 self._resume()

@@ -16,6 +16,7 @@ from simd.search.shortlist import Scan, Shortlist, load_kernel
 from simd.storage.salvage import Salvaged, salvage
 from simd.storage.snapshot import Snapshot
 from simd.storage.store import Store, StoreOptions, wall_clock
+from simd.supervision import Threads
 from simd.types import Embedding, ImageId, Vector
 
 _WORTH_SHARING = 1_000_000
@@ -56,10 +57,12 @@ class LocalIndex:
         disk: Disk | None = None,
         options: StoreOptions | None = None,
         clock: Callable[[], int] = wall_clock,
+        threads: Threads | None = None,
         cores: int = 1,
     ) -> LocalIndex:
         """Open the index in `directory`, made if missing. Arguments and errors as `Store`."""
-        return cls(Store(directory, dimension, fingerprint, disk=disk, options=options, clock=clock), cores)
+        store = Store(directory, dimension, fingerprint, disk=disk, options=options, clock=clock, threads=threads)
+        return cls(store, cores)
 
     @classmethod
     def repair(

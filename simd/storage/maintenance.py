@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from simd.durable import Disk
@@ -24,6 +25,7 @@ from simd.storage.log_reader import log_paths
 from simd.storage.recovery import LOG, SEGMENTS
 from simd.storage.segment import Segment, verify_file
 from simd.storage.segment_writer import SegmentWriter
+from simd.supervision import Threads
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Maintenance:
         policy: when to compact.
         clock: milliseconds since the epoch.
         flush_rows: a memtable of this size is full.
+        threads: runs its threads.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Maintenance:
         policy: Policy,
         clock: Callable[[], int],
         flush_rows: int,
+        threads: Threads,
     ) -> None:
         self._directory = directory
         self._disk = disk
@@ -72,6 +76,7 @@ class Maintenance:
         self._stopping = threading.Event()
         self._damage: CorruptStore | None = None
         self._verified: set[tuple[str, str]] = set()
+        self._supervisor = threads
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -80,9 +85,7 @@ class Maintenance:
             ("simd-flush", self._flush_if_full, self._full),
             ("simd-compact", self._compact_and_verify, self._grown),
         ):
-            thread = threading.Thread(target=self._run, args=(work, event), name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+            self._threads.append(self._supervisor.start(name, partial(self._run, work, event), self._stopping))
         self._full.set()
         self._grown.set()
 

@@ -29,6 +29,7 @@ from simd.storage.recovery import SEGMENTS, recover
 from simd.storage.segment_writer import SegmentWriter
 from simd.storage.snapshot import Snapshot
 from simd.storage.writer import Writer
+from simd.supervision import Threads
 from simd.types import ID_BYTES, Embedding, ImageId, Vector
 from simd.vectors.metric import check_vectors
 
@@ -71,6 +72,7 @@ class Store:
         disk: how files are written.
         options: how it keeps itself.
         clock: milliseconds since the epoch.
+        threads: runs those that keep it in shape.
 
     Raises:
         StoreLocked: another process has it open.
@@ -87,6 +89,7 @@ class Store:
         disk: Disk | None = None,
         options: StoreOptions | None = None,
         clock: Callable[[], int] = wall_clock,
+        threads: Threads | None = None,
     ) -> None:
         if len(fingerprint) != FINGERPRINT_BYTES:
             raise ValueError(f"a fingerprint has {FINGERPRINT_BYTES} bytes, not {len(fingerprint)}")
@@ -127,6 +130,7 @@ class Store:
             Policy(options.grace_ms, options.max_segment_rows),
             clock,
             options.flush_rows,
+            threads or Threads(),
         )
         if options.background:
             self._maintenance.start()

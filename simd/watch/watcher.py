@@ -18,13 +18,14 @@ from pathlib import Path
 
 from watchdog.events import FileSystemEvent
 
-from simd.types import Root
+from simd.supervision import Threads
+from simd.types import Identity, Root
 from simd.watch.events import Heard, heard_in
 from simd.watch.filesystems import Mode, filesystem_of, mode_of, sends_events
 from simd.watch.hint import Hint, HintKind
 from simd.watch.ignore import Ignore
 from simd.watch.inotify import Inotify, Listener
-from simd.watch.roots import Identity, RootOffline, identify
+from simd.watch.roots import RootOffline, identify
 from simd.watch.walk import directories
 
 _LOG = logging.getLogger("simd.watch")
@@ -66,6 +67,7 @@ class Watcher:
         supervise_s: how often the supervisor looks.
         poll_s: how often a polled root is to be scanned.
         mounts: the kernel's list of mounts.
+        threads: runs the supervisor.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Watcher:
         supervise_s: float = 2.0,
         poll_s: float = 30.0,
         mounts: Path = Path("/proc/self/mountinfo"),
+        threads: Threads | None = None,
     ) -> None:
         self._on_hint = on_hint
         self._ignore = ignore or Ignore()
@@ -89,8 +92,7 @@ class Watcher:
         self._inotify: Inotify | None = None
         self._looking = False
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._supervise, name="simd-watch", daemon=True)
-        self._thread.start()
+        self._thread = (threads or Threads()).start("simd-watch", self._supervise, self._stop)
 
     def watch(self, root: Root) -> Watching:
         """Begin to watch a root; what happens from the return on gives hints. A scan has to follow, not precede."""

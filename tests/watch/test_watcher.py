@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from simd.supervision import Backoff, Threads
 from simd.types import Root
 from simd.watch.filesystems import filesystem_of, mode_of, sends_events
+from simd.watch.hint import Hint
 from simd.watch.ignore import Ignore, Verdict
 from simd.watch.watcher import Watcher, Watching
 from tests.watch.listening import (
@@ -238,6 +240,25 @@ class TestSupervision:
             hints.wait((OVERFLOW, b""))
         assert watcher.watch(root_at(top.parent, 2)) == Watching("events"), "only roots at or below are meant"
         watcher.close()
+
+    def test_the_supervisor_goes_on_after_an_error_that_nobody_thought_of(
+        self, top: Path, tmp_path: Path, mounts: Path
+    ) -> None:
+        heard: list[int] = []
+
+        def hear(hint: Hint) -> None:
+            heard.append(hint.root_id)
+            if len(heard) == 1:
+                raise RuntimeError("a bug of ours")
+
+        threads = Threads(lambda: Backoff(0.001, 0.001))
+        watcher = Watcher(hear, polled=[b"/"], supervise_s=0.01, poll_s=0.01, mounts=mounts, threads=threads)
+        try:
+            watcher.watch(root_at(top))
+            until(lambda: len(heard) > 3)
+            assert threads.failures == {"simd-watch": 1}
+        finally:
+            watcher.close()
 
     def test_p6_a_polled_filesystem_is_scanned_again_and_again(self, top: Path, hints: Hints, tmp_path: Path) -> None:
         mounts = tmp_path / "nfs"
