@@ -241,7 +241,8 @@ class Daemon:
             settle_s=settings.settle_s,
             news=indexer.wake,
             is_idle=indexer.is_idle,
-            scanned=indexer.scanned,
+            scanned=lambda root_id: indexer.scanned(),
+            threads=self._threads,
             interval_s=settings.scan_interval_s,
             hold_s=settings.grace_period_s,
         )

@@ -271,6 +271,9 @@ class Ingest:
 
     def _hear(self, hint: Hint) -> None:
         """News from the watcher; in the loop's thread."""
+        if not self._scans.state(hint.root_id).online:
+            # Whatever it is, the root is not what it was when it was last looked at.
+            self._scans.hint(hint.root_id)
         if hint.kind is HintKind.OVERFLOW:
             self._scans.hint(hint.root_id)
         elif hint.kind is HintKind.DIRECTORY:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
+from simd.catalogue.database import Database
 from simd.errors import ImageRejected, ModelError, Reason, StoreFull
 from simd.featurize.engines.base import nothing
 from simd.featurize.workers import DecodedFile, FileChanged
@@ -28,6 +31,7 @@ from simd.indexing.purge import Purge
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
 from simd.indexing.targets import Target, Targets
+from simd.supervision import Backoff, Threads
 from simd.types import Embedding, ImageFacts, ImageId, Pixels, Size, Stamp, Vector, image_id_of
 from simd.vectors.metric import half, normalise
 from simd.watch.ignore import Ignore
@@ -130,6 +134,22 @@ class FillingIndex(BruteIndex):
         super().put(embeddings)
 
 
+class FillingDatabase(Database):
+    """A catalogue's file whose disk is full while `full` is set."""
+
+    full = False
+    refused = 0
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Refuse, or write."""
+        if self.full:
+            self.refused += 1
+            raise StoreFull("no room for the catalogue")
+        with super().writing() as connection:
+            yield connection
+
+
 def picture(data: bytes, size: Size) -> Pixels:
     """Pixels that differ where the data does."""
     seed = int.from_bytes(image_id_of(data)[:4], "big")
@@ -143,6 +163,7 @@ class Bench:
         work: holds the folder and the catalogue.
         successor: an index to build beside the one that answers.
         whole: judges the end of a pass of the backfill.
+        clock: seconds since the epoch, as scans see it.
     """
 
     def __init__(
@@ -154,10 +175,13 @@ class Bench:
         backlog: Backlog | None = None,
         purge: Callable[[Catalogue], Purge] = lambda catalogue: Purge(catalogue, 7 * 86400.0),
         hold_s: float = 7 * 86400.0,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.root = work / "root"
         self.root.mkdir(exist_ok=True)
-        self.catalogue = Catalogue.open(work / "catalogue.sqlite")
+        self.database = FillingDatabase(work / "catalogue.sqlite")
+        self.catalogue = Catalogue(self.database)
+        self.threads = Threads(lambda: Backoff(0.01, 0.01))
         self.index = index or FillingIndex(DIMENSION)
         self.decoder = Decoder()
         self.backbone = Backbone()
@@ -195,7 +219,7 @@ class Bench:
             full_disk_retry_s=0.01,
             young_s=0.0,
         )
-        scans = Scans(
+        self.scans = scans = Scans(
             catalogue=self.catalogue,
             backlog=backlog,
             ignore=ignore,
@@ -204,7 +228,9 @@ class Bench:
             settle=self.indexer.settle,
             news=self.indexer.wake,
             is_idle=self.indexer.is_idle,
-            scanned=self.indexer.scanned,
+            scanned=lambda root_id: self.indexer.scanned(),
+            threads=self.threads,
+            clock=clock,
             interval_s=3600,
             hold_s=hold_s,
             look_s=0.01,
