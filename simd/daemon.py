@@ -206,7 +206,7 @@ class Daemon:
         settler = Settler(settings.settle_s)
         deletions = Deletions(
             known=catalogue.known,
-            files=lambda root_id: catalogue.counts().files_by_root.get(root_id, 0),
+            files=lambda root_id: catalogue.counts().files_by_root.get(root_id, 0) - indexer.batches.deleting(root_id),
             scan=lambda root_id: scans.hint(root_id),
         )
         indexer = Indexer(
@@ -227,9 +227,11 @@ class Daemon:
             roots=roots,
             known=catalogue.known,
             look=looking(roots, ignore),
-            scan=lambda root_id: scans.hint(root_id),
+            scan=lambda root_id, under: scans.hint(root_id, under),
+            owe=lambda root_id: scans.owe(root_id),
             deletions=deletions,
             batch_size=settings.batch_size,
+            threads=self._threads,
         )
         scans = Scans(
             catalogue=catalogue,
@@ -255,6 +257,8 @@ class Daemon:
             settler=settler,
             ignore=ignore,
             pause=pause,
+            deletions=deletions,
+            threads=self._threads,
             configured=configured,
             polled=[os.fsencode(path) for path in settings.poll],
             poll_s=settings.poll_interval_s,

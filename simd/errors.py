@@ -11,6 +11,7 @@
     |- PermissionDenied       PERMISSION_DENIED    exit 1
     |- NotReady               UNAVAILABLE          exit 3
     |- IndexUnavailable       UNAVAILABLE          exit 3
+    |- DecoderUnavailable     UNAVAILABLE          exit 3
     |- Overloaded             RESOURCE_EXHAUSTED   exit 1
     |- Abandoned              CANCELLED            exit 1
     |- ModelError             FAILED_PRECONDITION  exit 1
@@ -91,7 +92,15 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out_of_memory"
     CRASHED = "decoder_crashed"
+    KILLED = "decoder_killed"
+    FAILED = "internal_error"
+    POSTPONED = "postponed"
     REMOVED = "removed"
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it is no fault of the file's content, so that a scan tries again although the file stands still."""
+        return self in (Reason.UNREADABLE, Reason.KILLED, Reason.FAILED)
 
 
 class ImageRejected(InvalidRequest):
@@ -141,6 +150,15 @@ class IndexUnavailable(SimdError):
     exit_code = 3
     retry_after_s = 1.0
     told = "the index cannot be reached now"
+
+
+class DecoderUnavailable(SimdError):
+    """No decode worker can be started now; the same picture may be decoded later."""
+
+    status = "UNAVAILABLE"
+    exit_code = 3
+    retry_after_s = 1.0
+    told = "no picture can be decoded now, because no process can be started for it"
 
 
 class Overloaded(SimdError):

@@ -106,13 +106,16 @@ class ChangeKind(Enum):
 class Change:
     """A file that is new or different (`stamp` as last seen), or gone (`stamp` is None).
 
-    `judged` says of one that is gone that a scan has weighed it against all others, so that it is no accident.
+    `judged` says of one that is gone that a scan has weighed it against all others, so that it is no accident. `heard`
+    is when somebody said that the file was written to, in monotonic seconds: it is read again even if its stamp stands
+    still, unless it was read since. None is a change that was seen by its stamp.
     """
 
     kind: ChangeKind
     key: FileKey
     stamp: Stamp | None = None
     judged: bool = False
+    heard: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

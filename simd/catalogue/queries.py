@@ -29,8 +29,6 @@ _ROOT_OF = "(SELECT path FROM roots WHERE root_id = {}.root_id)"
 STAMP = "size, mtime_ns, inode, ctime_ns"
 """The columns of a file's stamp."""
 
-_RETRIED = (Reason.UNREADABLE,)
-
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -121,7 +119,10 @@ def known_files(connection: sqlite3.Connection, scope: Scope, limit: int) -> lis
         f"SELECT root_id, path, {STAMP}, reason FROM rejected WHERE {WITHIN} ORDER BY 1, 2 LIMIT ?",
         (*scope.bounds, *scope.bounds, limit),
     )
-    return [KnownFile(path, _stamp(*stamp), reason in _RETRIED) for _, path, *stamp, reason in rows]
+    return [
+        KnownFile(path, _stamp(*stamp), reason is not None and Reason(reason).is_passing)
+        for _, path, *stamp, reason in rows
+    ]
 
 
 def spread(connection: sqlite3.Connection, root_id: int, count: int) -> list[bytes]:

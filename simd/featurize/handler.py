@@ -7,6 +7,7 @@ slow or said something that makes no sense. What an image does to its worker end
 from __future__ import annotations
 
 import dataclasses
+import signal
 import subprocess
 import threading
 import time
@@ -15,7 +16,7 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from simd.errors import ImageRejected, Reason, SimdError
+from simd.errors import DecoderUnavailable, ImageRejected, Reason
 from simd.featurize import answers
 from simd.featurize.answers import Needs, Pictures
 from simd.featurize.channel import ChannelClosed, ChannelGarbled, Message
@@ -165,7 +166,7 @@ class Handler:
         """Start the worker before the first image comes. A failure is reported by that image."""
         try:
             self._ready()
-        except (SimdError, CancelledError):
+        except (DecoderUnavailable, CancelledError):
             self.kill()
 
     def kill(self) -> None:
@@ -251,7 +252,11 @@ class Handler:
             self.kill()
             return CancelledError()
         self.lost += 1
-        return ImageRejected(Reason.CRASHED, f"the decoder crashed on this file ({status_text(self._wait())})")
+        status = self._wait()
+        if status == -signal.SIGKILL:
+            # A decoder that fails ends by another signal: this one comes from the kernel, short of memory, or a person.
+            return ImageRejected(Reason.KILLED, "its decoder was killed again and again: is there too little memory?")
+        return ImageRejected(Reason.CRASHED, f"the decoder crashed on this file ({status_text(status)})")
 
     def _wait(self) -> int:
         """The exit status of a worker that closed its channel."""
@@ -279,7 +284,8 @@ class Handler:
                 self.kill()
                 if self._closed:
                     raise CancelledError from error
-        raise SimdError("no decode worker starts; what they said is on the daemon's standard error") from failure
+        what = "no decode worker starts; what they said is on the daemon's standard error"
+        raise DecoderUnavailable(what) from failure
 
     def _start(self) -> Child:
         self.kill()
@@ -289,7 +295,7 @@ class Handler:
             try:
                 self._child = child = spawn("simd.featurize.worker", extra=_ENVIRONMENT)
             except OSError as error:
-                raise SimdError(f"no decode worker can be started: {error.strerror}") from error
+                raise DecoderUnavailable(f"no decode worker can be started: {error.strerror}") from error
         settings = self._settings
         self._looked = self._starved = 0.0
         child.channel.send(

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from simd.errors import ImageRejected, Reason
 from simd.featurize import decode as real
 from simd.featurize.answers import FileChanged
 from simd.featurize.budget import MemoryBudget
@@ -27,6 +28,9 @@ from simd.supervision import Threads
 from simd.types import ImageId, Size
 
 T = TypeVar("T")
+
+_KILLS = 2
+"""A picture whose worker is killed more often than that by somebody else may be the reason."""
 
 __all__ = ["DecodePool", "Decoded", "DecodedFile", "FileChanged", "WorkerSettings"]
 
@@ -76,7 +80,7 @@ class DecodePool:
                 way, and in vain when it is wanted in none or in others.
 
         The future ends with `ImageRejected`, `FileNotFoundError` (nothing is there), `FileChanged` (written to
-        meanwhile), whatever `wanted` raised, or `SimdError` when no worker can be started.
+        meanwhile), whatever `wanted` raised, or `DecoderUnavailable` when no worker can be started.
         """
         once = _AskedOnce(wanted)
         return self._submit(lambda handler, admit: handler.file(path, once, admit, guess))
@@ -152,7 +156,7 @@ class DecodePool:
 
     def _work(self, handler: Handler, job: _Job) -> None:
         try:
-            result = job.task(handler, lambda memory: self._admit(job, memory))  # noqa: F821 - deleted at the end
+            result = self._result(handler, job)
         except Postponed:
             self._postpone(job)
         except BaseException as error:  # noqa: BLE001 - the future carries it to whoever waits
@@ -163,6 +167,20 @@ class DecodePool:
             job.future.set_result(result)
         finally:
             # The error holds this frame, and would be held by it: with the picture, until the garbage collector comes.
+            del job
+
+    def _result(self, handler: Handler, job: _Job) -> Decoded | DecodedFile:
+        """What a worker makes of a job; one whose worker was killed by somebody else gets another worker."""
+        try:
+            while True:
+                try:
+                    return job.task(handler, lambda memory: self._admit(job, memory))  # noqa: F821 - deleted at the end
+                except ImageRejected as error:
+                    job.kills += error.reason is Reason.KILLED
+                    if error.reason is not Reason.KILLED or job.kills > _KILLS:
+                        raise
+        finally:
+            # As below.
             del job
 
     def _admit(self, job: _Job, memory: int) -> bool:
@@ -211,12 +229,13 @@ class _Promise(Future[T]):
 
 @dataclass(eq=False, slots=True)
 class _Job:
-    """One image on its way; `needs` and `granted` are bytes of memory, if it is large."""
+    """One image on its way; `needs` and `granted` are bytes of memory, if it is large; `kills` are workers it cost."""
 
     future: Future[Any]
     task: _Task
     needs: int = 0
     granted: int = 0
+    kills: int = 0
     begun: bool = False
 
     def begin(self) -> bool:

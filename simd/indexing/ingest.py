@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import RejectedFile
 from simd.errors import InvalidRequest, NotReady, Reason
+from simd.indexing.deletions import Deletions
 from simd.indexing.explain import Explainer
 from simd.indexing.inbox import Inbox
 from simd.indexing.indexer import Indexer
@@ -25,6 +26,7 @@ from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
 from simd.indexing.targets import Targets
 from simd.indexing.waiting import Alive, always, results_of
+from simd.supervision import Threads
 from simd.types import (
     AddReport,
     Explanation,
@@ -69,6 +71,8 @@ class Ingest:
         settler: Settler,
         ignore: Ignore,
         pause: Pause,
+        deletions: Deletions,
+        threads: Threads | None = None,
         configured: Collection[bytes] = (),
         polled: Collection[bytes] = (),
         poll_s: float = 30.0,
@@ -81,8 +85,9 @@ class Ingest:
         self._settler = settler
         self._ignore = ignore
         self._pause = pause
+        self._deletions = deletions
         self._inbox = Inbox(self._hear, indexer.commands.post)
-        self._watcher = Watcher(self._inbox.offer, ignore, polled=polled, poll_s=poll_s)
+        self._watcher = Watcher(self._inbox.offer, ignore, polled=polled, poll_s=poll_s, threads=threads)
         self._look = looking(roots, ignore)
         self._explainer = Explainer(
             known=catalogue.known,
@@ -135,28 +140,35 @@ class Ingest:
                 queued += self._add_folder(path, alive)
             else:
                 keys.append(self._key_of_file(path))
-        unchanged = {key for key in keys if self._is_current(key)}
-        wanted = [key for key in dict.fromkeys(keys) if key not in unchanged]
-        added, rejected = 0, []
-        requests = self._indexer.commands.run(lambda: self._request(wanted)).result()
+        # Who names a file has a reason to: it is read, however little it seems to have changed.
+        before = {key: self._image_of(key) for key in keys}
+        wanted = list(before)
+        added, unchanged, rejected = 0, 0, []
+        requests = self._indexer.commands.run(lambda: self._request(wanted), alive)
         outcomes = results_of([future for _, future in requests], alive)
         for (key, _), outcome in zip(requests, outcomes, strict=True):
             if outcome.image_id is not None:
-                added += 1
+                unchanged += outcome.image_id == before[key]
+                added += outcome.image_id != before[key]
             else:
                 why = outcome.rejection or Rejection(
-                    Reason.UNREADABLE, "it is gone or could not be indexed now; the log says which"
+                    Reason.UNREADABLE, "it is gone, or its root cannot be read now; the log says which"
                 )
                 rejected.append((self._roots.where(key) or key.path, why))
-        return AddReport(added, len(unchanged), tuple(rejected), queued)
+        return AddReport(added, unchanged, tuple(rejected), queued)
 
-    def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId]) -> RemoveReport:
+    def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId], *, alive: Alive = always) -> RemoveReport:
         """Take files, folders and images out of the answers; a root that was added is no longer watched.
+
+        Args:
+            paths: absolute ones.
+            alive: whether somebody still waits; otherwise what has not begun is not done.
 
         Raises:
             InvalidRequest: a path is a root that the configuration names.
+            Abandoned: `alive` said no.
         """
-        return self._indexer.commands.run(lambda: self._remove(paths, image_ids)).result()
+        return self._indexer.commands.run(lambda: self._remove(paths, image_ids), alive)
 
     def scan(
         self,
@@ -179,7 +191,7 @@ class Ingest:
         """
         keys = [self._key(path) for path in paths] or [FileKey(r.root_id, b"") for r in self._roots.all()]
         if retry_rejected:
-            self._indexer.commands.run(lambda: self._forget_rejected(keys, removed=False)).result()
+            self._indexer.commands.run(lambda: self._forget_rejected(keys, removed=False), alive)
         futures = [self._scans.request(key.root_id, key.path, confirm_deletes=confirm_deletes) for key in keys]
         reports = results_of(futures, alive)
         return ScanReport(
@@ -233,9 +245,13 @@ class Ingest:
         self._indexer.wake()
         return paused
 
-    def configure(self, roots: Sequence[bytes]) -> None:
-        """The configuration names these roots now: watch what is new in it, forget what no longer is."""
-        self._indexer.commands.run(lambda: self._membership.configure(roots)).result()
+    def configure(self, roots: Sequence[bytes], *, alive: Alive = always) -> None:
+        """The configuration names these roots now: watch what is new in it, forget what no longer is.
+
+        Raises:
+            Abandoned: `alive` said no before it was done.
+        """
+        self._indexer.commands.run(lambda: self._membership.configure(roots), alive)
 
     def ignore(self, patterns: Sequence[str]) -> None:
         """The settings name these patterns now: what they ignore leaves the answers, what they no longer do comes back.
@@ -264,7 +280,7 @@ class Ingest:
             state = self._scans.state(root.root_id)
             watching = self._watcher.watching(root.root_id)
             mode, why = (watching.mode, watching.detail) if watching else ("polling", "")
-            detail = "; ".join(text for text in (state.detail, why, self._indexer.batches.trouble) if text)
+            detail = "; ".join(text for text in (state.detail, why, self._indexer.trouble) if text)
             count = files.get(root.root_id, 0)
             found.append(RootStatus(root, state.online, mode, count, state.last_scan, detail))
         return found
@@ -277,19 +293,23 @@ class Ingest:
         if hint.kind is HintKind.OVERFLOW:
             self._scans.hint(hint.root_id)
         elif hint.kind is HintKind.DIRECTORY:
-            if hint.moved_from:
-                self._targets.delete(self._catalogue.rename_under(hint.root_id, hint.moved_from, hint.path))
+            # Asked for first: if the rename fails, the scans find the files at their new place all the same.
             self._scans.hint(hint.root_id, hint.path)
+            if hint.moved_from:
+                self._scans.hint(hint.root_id, hint.moved_from)
+                self._targets.delete(self._catalogue.rename_under(hint.root_id, hint.moved_from, hint.path))
         else:
-            self._settler.note(FileKey(hint.root_id, hint.path), ready=hint.kind is not HintKind.APPEARED)
+            heard = hint.heard if hint.kind is HintKind.WRITTEN else None
+            key = FileKey(hint.root_id, hint.path)
+            self._settler.note(key, ready=hint.kind is not HintKind.APPEARED, heard=heard)
 
     def _add_folder(self, path: bytes, alive: Alive) -> int:
         """Watch a folder, or scan it when it is watched already. Returns how many files were queued."""
         path = os.path.abspath(path)
         if self._roots.locate(path) is None:
-            self._indexer.commands.run(lambda: self._membership.add(path)).result()
+            self._indexer.commands.run(lambda: self._membership.add(path), alive)
         key = self._key(path)
-        self._indexer.commands.run(lambda: self._forget_rejected([key], removed=True)).result()
+        self._indexer.commands.run(lambda: self._forget_rejected([key], removed=True), alive)
         return results_of([self._scans.request(key.root_id, key.path)], alive)[0].changed
 
     def _request(self, keys: Sequence[FileKey]) -> list[tuple[FileKey, Future[Outcome]]]:
@@ -322,6 +342,7 @@ class Ingest:
         rejected = []
         for key in keys:
             self._indexer.forget(key)
+            self._deletions.agreed(key.root_id)
             if key not in named:
                 # It may be another image by now, and that one may have been on its way.
                 self._settler.note(key)
@@ -346,9 +367,9 @@ class Ingest:
         for key in keys:
             self._catalogue.forget_rejected(key.root_id, key.path, removed=removed)
 
-    def _is_current(self, key: FileKey) -> bool:
+    def _image_of(self, key: FileKey) -> ImageId | None:
         known = self._catalogue.known(key)
-        return known is not None and known.image_id is not None and known.stamp == self._look(key)
+        return known.image_id if known is not None else None
 
     def _key(self, path: bytes) -> FileKey:
         key = self._roots.locate(os.path.abspath(path))

@@ -30,8 +30,6 @@ from simd.watch.scanner import Scan
 
 log = logging.getLogger(__name__)
 
-_OFFLINE_S = 10.0
-"""How often an offline root is looked at."""
 _LONGEST_LOOK = 60
 """So many times as long as the first wait is the longest."""
 
@@ -51,6 +49,7 @@ class Scans:
         clock: seconds since the epoch, for the age of files and to say when a scan was.
         interval_s: seconds between two scans of a root.
         hold_s: a mass deletion that was held for so long, while the daemon ran, is applied.
+        offline_s: how often an offline root is looked at.
         look_s: after how many seconds a scan that is owed comes; where nothing moves on the wait doubles, up to a
             minute if it began with a second.
     """
@@ -72,6 +71,7 @@ class Scans:
         settle_s: float = 1.0,
         interval_s: float,
         hold_s: float = 7 * 86400.0,
+        offline_s: float = 10.0,
         look_s: float = 1.0,
     ) -> None:
         self._catalogue = catalogue
@@ -85,6 +85,7 @@ class Scans:
         self._is_idle = is_idle
         self._scanned = scanned
         self._hold_s = hold_s
+        self._offline_s = offline_s
         self._clock = clock
         self._agenda = Agenda(interval_s, (look_s, _LONGEST_LOOK * look_s))
         self._states = {root_id: RootState(last_scan=at) for root_id, at in catalogue.last_scans().items()}
@@ -275,7 +276,7 @@ class Scans:
         if before.online:
             self._agenda.owe(root.root_id)
         else:
-            self._agenda.within(root.root_id, _OFFLINE_S)
+            self._agenda.within(root.root_id, self._offline_s)
 
     def _forget(self, root_id: int) -> None:
         self._agenda.forget(root_id)

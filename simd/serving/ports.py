@@ -137,7 +137,9 @@ class Ingest(Protocol):
         """Index files now."""
         ...
 
-    def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId], /) -> RemoveReport:
+    def remove(
+        self, paths: Sequence[bytes], image_ids: Sequence[ImageId], /, *, alive: Callable[[], bool]
+    ) -> RemoveReport:
         """Take files and images out of the answers."""
         ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -52,6 +53,18 @@ def _hold(path: bytes) -> NoReturn:
     raise ImageRejected(Reason.CORRUPT, "let go")
 
 
+def _killed(words: bytes) -> NoReturn:
+    """Be killed as if by somebody else, so many times; each is shown by a directory."""
+    times, path = words.split(b" ", 1)
+    for number in range(int(times)):
+        try:
+            os.mkdir(path + b".%d" % number)
+        except FileExistsError:
+            continue
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise ImageRejected(Reason.CORRUPT, "it lived")
+
+
 _MISDEEDS = {
     b"segv": lambda _: ctypes.string_at(0),
     b"hang": lambda _: time.sleep(3600),
@@ -64,6 +77,7 @@ _MISDEEDS = {
     b"pid": _tell_pid,
     b"policy": _tell_policy,
     b"hold": _hold,
+    b"killed": _killed,
 }
 
 

@@ -228,6 +228,21 @@ def test_a_worker_writes_no_file_and_steps_back(rough: DecodePool, tmp_path: Pat
     assert int(rejection(rough.submit_bytes(b"policy", SIZE)).detail) == os.SCHED_IDLE
 
 
+@pytest.mark.parametrize(
+    ("kills", "detail"), [(1, "it lived"), (2, "it lived"), (3, "too little memory"), (9, "memory")]
+)
+def test_a_worker_killed_by_somebody_else_says_little_about_its_image(
+    rough: DecodePool, tmp_path: Path, kills: int, detail: str
+) -> None:
+    data = b"killed %d %s" % (kills, os.fsencode(tmp_path / "mark"))
+    error = rejection(rough.submit_bytes(data, SIZE))
+    assert detail in error.detail and error.reason is (Reason.CORRUPT if kills < 3 else Reason.KILLED)
+    assert len(list(tmp_path.iterdir())) == min(kills, 3)
+    path = tmp_path / "file"
+    path.write_bytes(b"killed 1 %s" % os.fsencode(tmp_path / "file"))
+    assert "it lived" in rejection(rough.submit_file(os.fsencode(path), always)).detail
+
+
 def test_a_worker_killed_while_idle_costs_no_image(rough: DecodePool) -> None:
     pid = int(rejection(rough.submit_bytes(b"pid", SIZE)).detail)
     os.kill(pid, signal.SIGKILL)

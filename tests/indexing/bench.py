@@ -15,7 +15,7 @@ import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.database import Database
-from simd.errors import ImageRejected, ModelError, Reason, StoreFull
+from simd.errors import DecoderUnavailable, ImageRejected, ModelError, Reason, StoreFull
 from simd.featurize.engines.base import nothing
 from simd.featurize.workers import DecodedFile, FileChanged
 from simd.index.brute import BruteIndex
@@ -44,8 +44,10 @@ SIZE = (4, 4)
 class Decoder:
     """Every file is an image unless it begins with `bad`; `torn` files change while they are read, once each.
 
-    `growing` ones always do. With `hold`, the next file that is read waits for it before it is decoded. One that is
-    handed over while `broken` is set is a bug of ours.
+    `growing` ones always do. With `hold`, the next file waits for it before it is decoded, or before it is read with
+    `hold_before_reading`. One that is handed over while `broken` is set is a bug of ours; so is one that begins with
+    `bug`, until it is `mended`. The next `kills` pictures have their workers killed by somebody else, and there are no
+    workers while `unavailable` is set.
     """
 
     def __init__(self) -> None:
@@ -54,6 +56,10 @@ class Decoder:
         self.decoded = 0
         self.asked: list[str] = []
         self.broken = False
+        self.mended = False
+        self.unavailable = False
+        self.kills = 0
+        self.hold_before_reading = False
         self.hold: threading.Event | None = None
 
     def submit_file(
@@ -70,12 +76,19 @@ class Decoder:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _decode(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]]) -> DecodedFile:
+        hold, self.hold = self.hold, None
+        if hold is not None and self.hold_before_reading:
+            assert hold.wait(20.0)
         info = os.stat(path)
         data = Path(os.fsdecode(path)).read_bytes()
-        hold, self.hold = self.hold, None
         if hold is not None:
             assert hold.wait(20.0)
-        if data.startswith(b"bug"):
+        if self.unavailable:
+            raise DecoderUnavailable("no process can be started")
+        if self.kills:
+            self.kills -= 1
+            raise ImageRejected(Reason.KILLED, "its worker was killed")
+        if data.startswith(b"bug") and not self.mended:
             raise RuntimeError("a bug of ours")
         if data.startswith(b"torn") and path not in self._torn:
             self._torn.add(path)
@@ -176,6 +189,8 @@ class Bench:
         purge: Callable[[Catalogue], Purge] = lambda catalogue: Purge(catalogue, 7 * 86400.0),
         hold_s: float = 7 * 86400.0,
         clock: Callable[[], float] = time.time,
+        young_s: float = 0.0,
+        retry_delays_s: Sequence[float] = (0.01, 0.02, 0.05),
     ) -> None:
         self.root = work / "root"
         self.root.mkdir(exist_ok=True)
@@ -187,12 +202,18 @@ class Bench:
         self.backbone = Backbone()
         self.targets = Targets(Target("old", SIZE, self.backbone, self.index), successor)
         self.catalogue.sync_roots([os.fsencode(self.root)])
-        roots, ignore, settler = Roots(self.catalogue.roots()), Ignore(), Settler(0.05)
+        roots, ignore, settler = (
+            Roots(self.catalogue.roots()),
+            Ignore(),
+            Settler(0.05, retry_delays_s=retry_delays_s),
+        )
         self.backlog = backlog = Backlog() if backlog is None else backlog
         self.pause = Pause(work / "paused.json")
         deletions = Deletions(
             known=self.catalogue.known,
-            files=lambda root_id: self.catalogue.counts().files_by_root.get(root_id, 0),
+            files=lambda root_id: (
+                self.catalogue.counts().files_by_root.get(root_id, 0) - self.indexer.batches.deleting(root_id)
+            ),
             scan=lambda root_id: scans.hint(root_id),
         )
         self.indexer = Indexer(
@@ -213,11 +234,13 @@ class Bench:
             roots=roots,
             known=self.catalogue.known,
             look=looking(roots, ignore),
-            scan=lambda root_id: scans.hint(root_id),
+            scan=lambda root_id, under: scans.hint(root_id, under),
+            owe=lambda root_id: scans.owe(root_id),
             deletions=deletions,
             batch_size=4,
-            full_disk_retry_s=0.01,
-            young_s=0.0,
+            threads=self.threads,
+            retry_s=(0.01, 0.02),
+            young_s=young_s,
         )
         self.scans = scans = Scans(
             catalogue=self.catalogue,
@@ -234,6 +257,7 @@ class Bench:
             interval_s=3600,
             hold_s=hold_s,
             look_s=0.01,
+            offline_s=0.05,
         )
         self.ingest = Ingest(
             catalogue=self.catalogue,
@@ -244,6 +268,8 @@ class Bench:
             settler=settler,
             ignore=ignore,
             pause=self.pause,
+            deletions=deletions,
+            threads=self.threads,
             configured=[os.fsencode(self.root)],
         )
 

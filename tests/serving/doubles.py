@@ -272,7 +272,9 @@ class MemoryIngest:
         self.calls.append(("add", *paths))
         return self.add_report
 
-    def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId]) -> RemoveReport:
+    def remove(
+        self, paths: Sequence[bytes], image_ids: Sequence[ImageId], *, alive: Callable[[], bool]
+    ) -> RemoveReport:
         self.calls.append(("remove", *paths, *image_ids))
         return self.remove_report
 
