@@ -243,12 +243,12 @@ class Daemon:
             settle_s=settings.settle_s,
             news=indexer.wake,
             is_idle=indexer.is_idle,
-            scanned=lambda root_id: indexer.scanned(),
+            scanned=lambda root_id: ingest.scanned(root_id),
             threads=self._threads,
             interval_s=settings.scan_interval_s,
             hold_s=settings.grace_period_s,
         )
-        return Ingest(
+        ingest = Ingest(
             catalogue=catalogue,
             targets=targets,
             roots=roots,
@@ -263,3 +263,4 @@ class Daemon:
             polled=[os.fsencode(path) for path in settings.poll],
             poll_s=settings.poll_interval_s,
         )
+        return ingest

@@ -201,6 +201,11 @@ class Ingest:
             tuple(path for r in reports for path in r.offline),
         )
 
+    def scanned(self, root_id: int) -> None:
+        """A root was scanned to its end; from any thread."""
+        self._indexer.scanned()
+        self._watcher.compare(root_id)
+
     def turned(self) -> bool:
         """Whether the loop moved since this was last asked."""
         return self._indexer.turned()

@@ -9,6 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -26,29 +28,62 @@ _DEAF = frozenset(
 _HALF_DEAF = frozenset({b"overlay", b"aufs", b"fuse.fuse-overlayfs"})
 
 
-def filesystem_of(path: bytes, mounts: Path = Path("/proc/self/mountinfo")) -> bytes:
-    """The type of the filesystem that holds `path`, as the kernel names it; b"" if it cannot be told.
+MOUNTS = Path("/proc/self/mountinfo")
+"""The kernel's list of mounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A filesystem at a place of the tree: `kind` as the kernel names it, `number` what tells it from one that was
+    there before."""
+
+    point: bytes
+    kind: bytes
+    number: bytes
+
+
+def mounts_at(path: bytes, mounts: Path = MOUNTS) -> list[Mount]:
+    """The mount that holds a path, first, and those below it; none if that cannot be told.
 
     Args:
         path: an absolute path; it need not exist.
         mounts: the kernel's list of mounts.
     """
+    path = os.path.realpath(path)
+    holding: Mount | None = None
+    below: dict[bytes, Mount] = {}
+    for mount in _listed(mounts):
+        # Of two mounts at one point the later one hides the other.
+        if _is_in(path, mount.point):
+            if holding is None or len(mount.point) >= len(holding.point):
+                holding = mount
+        elif _is_in(mount.point, path):
+            below[mount.point] = mount
+    return [holding, *below.values()] if holding is not None else []
+
+
+def _listed(mounts: Path) -> Iterator[Mount]:
     try:
         lines = mounts.read_bytes().splitlines()
     except OSError:
-        return b""
-    path = os.path.realpath(path)
-    best, kind = b"", b""
+        return
     for line in lines:
         left, _, right = line.partition(b" - ")
         fields = left.split(b" ")
         if len(fields) < 5 or not right:
             continue
         point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), fields[4])
-        # Of two mounts at one point the later one hides the other.
-        if len(point) >= len(best) and (path == point or path.startswith(point.rstrip(b"/") + b"/")):
-            best, kind = point, right.split(b" ")[0]
-    return kind
+        yield Mount(point, right.split(b" ")[0], b" ".join((fields[0], *fields[2:4])))
+
+
+def _is_in(path: bytes, folder: bytes) -> bool:
+    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+
+
+def filesystem_of(path: bytes, mounts: Path = MOUNTS) -> bytes:
+    """The type of the filesystem that holds `path`, as the kernel names it; b"" if it cannot be told."""
+    held = mounts_at(path, mounts)
+    return held[0].kind if held else b""
 
 
 def volume_of(path: bytes) -> str:
@@ -86,7 +121,11 @@ def sends_events(kind: bytes) -> bool:
     return kind in _HALF_DEAF or (kind not in _DEAF and not kind.startswith(b"fuse."))
 
 
-def mode_of(path: bytes, mounts: Path = Path("/proc/self/mountinfo")) -> Mode:
+def tells_all(kind: bytes) -> bool:
+    """Whether events alone are enough to know what happens on this filesystem."""
+    return sends_events(kind) and kind not in _HALF_DEAF
+
+
+def mode_of(path: bytes, mounts: Path = MOUNTS) -> Mode:
     """How a directory has to be watched: by its events, or by scanning it at a short period."""
-    kind = filesystem_of(path, mounts)
-    return "events" if sends_events(kind) and kind not in _HALF_DEAF else "polling"
+    return "events" if tells_all(filesystem_of(path, mounts)) else "polling"

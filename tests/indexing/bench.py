@@ -251,7 +251,7 @@ class Bench:
             settle=self.indexer.settle,
             news=self.indexer.wake,
             is_idle=self.indexer.is_idle,
-            scanned=lambda root_id: self.indexer.scanned(),
+            scanned=lambda root_id: self.ingest.scanned(root_id),
             threads=self.threads,
             clock=clock,
             interval_s=3600,

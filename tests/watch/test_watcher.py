@@ -28,6 +28,7 @@ from tests.watch.listening import (
     OVERFLOW,
     WRITTEN,
     Hints,
+    Holding,
     root_at,
     until,
     watched,
@@ -304,20 +305,6 @@ class TestFilesystems:
 
     def test_the_list_of_this_machine_can_be_read(self) -> None:
         assert filesystem_of(b"/proc") == b"proc"
-
-
-class Holding(Ignore):
-    """Holds up whoever asks about the directory `hold`, as the thread that reads the kernel's queue does first."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.entered, self.release = threading.Event(), threading.Event()
-
-    def verdict(self, top: bytes, path: bytes, is_dir: bool = False) -> Verdict | None:
-        if path == b"hold":
-            self.entered.set()
-            assert self.release.wait(DEADLINE_S)
-        return super().verdict(top, path, is_dir)
 
 
 def test_p3_an_overflow_of_the_kernels_queue_is_told_and_what_came_meanwhile_is_watched(
