@@ -200,7 +200,7 @@ class Daemon:
         catalogue.sync_roots(configured)
         targets.delete(catalogue.orphans())
         roots = Roots(catalogue.roots())
-        ignore = Ignore(settings.ignore)
+        ignore = Ignore(settings.ignore, own=os.fsencode(settings.state_dir))
         backlog = Backlog()
         pause = Pause(settings.state_dir / "paused.json")
         settler = Settler(settings.settle_s)

@@ -47,8 +47,7 @@ class Membership:
         """Watch these roots of the configuration, and no other ones of it; those added by hand stay."""
         self._configured = _normal(paths)
         self._catalogue.sync_roots(sorted(self._configured))
-        for root in self._take_over():
-            self._scan(root.root_id)
+        self._watch_and_scan()
 
     def add(self, path: bytes) -> None:
         """Watch a folder from now on. It takes the place of roots inside it, whose files a scan of it finds again."""
@@ -57,6 +56,8 @@ class Membership:
 
     def drop(self, root_id: int) -> tuple[int, list[ImageId]]:
         """Stop watching a root that was added. Returns how many files it had, and the images left without a file.
+
+        Roots of the configuration whose place it took are watched again.
 
         Raises:
             InvalidRequest: the configuration names it.
@@ -71,8 +72,13 @@ class Membership:
             )
         count = self._catalogue.counts().files_by_root.get(root_id, 0)
         orphans = self._catalogue.drop_root(root_id)
-        self._take_over()
+        self._catalogue.sync_roots(sorted(self._configured))
+        self._watch_and_scan()
         return count, orphans
+
+    def _watch_and_scan(self) -> None:
+        for root in self._take_over():
+            self._scan(root.root_id)
 
     def _take_over(self) -> list[Root]:
         """Watch what the catalogue says, and forget what was in roots that went. Returns those that came."""
