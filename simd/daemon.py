@@ -19,6 +19,7 @@ from simd import __version__, sdnotify
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.durable import DirectoryLock
+from simd.errors import Abandoned, NotReady
 from simd.featurize.decode import DecodeLimits
 from simd.featurize.workers import DecodePool, WorkerSettings
 from simd.indexing.backfill import Backfill
@@ -44,7 +45,7 @@ from simd.serving.readiness import Readiness, Services
 from simd.serving.rootfiles import RootFiles
 from simd.serving.server import Server
 from simd.serving.tls import Tls, TlsFiles
-from simd.signals import Signals
+from simd.signals import Signals, ending_within
 from simd.statedir import prepare
 from simd.supervision import Threads
 from simd.watch.ignore import Ignore
@@ -54,6 +55,10 @@ log = logging.getLogger(__name__)
 
 _ANSWER_WITHIN_S = 5.0
 """How long the server may take to answer the daemon's own call before it counts as dead."""
+_END_WITHIN_S = 9.0
+"""Calls under way have five of these seconds."""
+_CONFIGURE_WITHIN_S = 10.0
+"""How long indexing may take to begin with a change of the roots."""
 
 
 class Daemon:
@@ -79,7 +84,7 @@ class Daemon:
         signals = Signals()
         log.info("simd %s, state in %s", __version__, self._settings.state_dir)
         with ExitStack() as stack:
-            reload = self._start(stack)
+            reload = self._start(stack, signals)
             signals.started()
             while signals.next() == signal.SIGHUP:
                 sdnotify.reloading()
@@ -87,10 +92,12 @@ class Daemon:
                 sdnotify.notify("READY=1")
             log.info("stopping")
             sdnotify.notify("STOPPING=1")
+            with ending_within(_END_WITHIN_S):
+                stack.close()
         log.info("stopped")
         return 0
 
-    def _start(self, stack: ExitStack) -> Reload:
+    def _start(self, stack: ExitStack, signals: Signals) -> Reload:
         settings = self._settings
         began = time.monotonic()
         prepare(settings.state_dir)
@@ -150,7 +157,7 @@ class Daemon:
             settings,
             self._load,
             {
-                "roots": lambda fresh: ingest.configure([os.fsencode(path) for path in fresh.roots]),
+                "roots": lambda fresh: _configure(ingest, fresh, signals),
                 "ignore": lambda fresh: ingest.ignore(fresh.ignore),
                 "scan_interval_s": lambda fresh: ingest.scan_every(fresh.scan_interval_s),
                 "log_level": lambda fresh: logging.getLogger().setLevel(fresh.log_level.upper()),
@@ -221,6 +228,7 @@ class Daemon:
                 window=3 * settings.batch_size,
                 wake=wake,
             ),
+            targets=targets,
             backfill=Backfill(
                 targets=targets, catalogue=catalogue, roots=roots, whole=switch.finish if switch else None
             ),
@@ -250,7 +258,6 @@ class Daemon:
         )
         ingest = Ingest(
             catalogue=catalogue,
-            targets=targets,
             roots=roots,
             indexer=indexer,
             scans=scans,
@@ -264,3 +271,17 @@ class Daemon:
             poll_s=settings.poll_interval_s,
         )
         return ingest
+
+
+def _configure(ingest: Ingest, fresh: Settings, signals: Signals) -> None:
+    """Watch the roots of the configuration; whoever asks for the end meanwhile does not wait for it."""
+    until = time.monotonic() + _CONFIGURE_WITHIN_S
+    try:
+        ingest.configure(
+            [os.fsencode(path) for path in fresh.roots],
+            alive=lambda: time.monotonic() < until and not signals.ending.is_set(),
+        )
+    except Abandoned as error:
+        raise NotReady(
+            f"indexing did not take them within {_CONFIGURE_WITHIN_S:g} s", remedy="reload once more"
+        ) from error

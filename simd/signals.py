@@ -1,15 +1,24 @@
 """The signals that steer the daemon: SIGTERM and SIGINT end it, SIGHUP has its configuration read again.
 
 The first request to end waits its turn and lets what is under way finish. Whoever asks twice, or asks while the daemon
-is still starting, has it end at once: everything that was acknowledged is durable, so that costs nothing.
+is still starting, has it end at once: everything that was acknowledged is durable, so that costs nothing. For the same
+reason an end that takes too long, because a disk does not answer, is made by force.
 """
 
 from __future__ import annotations
 
+import faulthandler
+import logging
 import os
 import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from types import FrameType
+
+log = logging.getLogger(__name__)
 
 _END = (signal.SIGTERM, signal.SIGINT)
 
@@ -20,6 +29,8 @@ class Signals:
     def __init__(self) -> None:
         self._heard: SimpleQueue[int] = SimpleQueue()
         self._may_wait = False
+        self.ending = threading.Event()
+        """Set once the end was asked for, and the main thread may be busy with something else."""
         for number in (*_END, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
@@ -37,4 +48,23 @@ class Signals:
                 signal.signal(number, signal.SIG_DFL)
                 os.kill(os.getpid(), number)
             self._may_wait = False
+            self.ending.set()
         self._heard.put(number)
+
+
+@contextmanager
+def ending_within(seconds: float) -> Iterator[None]:
+    """End the process if the block takes longer: with status 1, and where each thread was on standard error."""
+
+    def by_force() -> None:
+        log.error("the end takes more than %g s and is made by force; what was acknowledged is safe", seconds)
+        faulthandler.dump_traceback(sys.stderr, all_threads=True)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, by_force)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

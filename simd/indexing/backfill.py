@@ -100,6 +100,10 @@ class Backfill:
         finally:
             self.again()
 
+    def mend(self) -> None:
+        """Take images without a file out of the answers: a store that failed may have kept that from being done."""
+        self._targets.delete(self._catalogue.orphans())
+
     def again(self) -> None:
         """Begin a pass, unless one is under way."""
         if self._running:

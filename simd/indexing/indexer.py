@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -30,8 +30,9 @@ from simd.indexing.pause import Pause
 from simd.indexing.pipeline import Pipeline
 from simd.indexing.purge import Purge
 from simd.indexing.roots import Roots
+from simd.indexing.targets import Targets
 from simd.supervision import Backoff, Threads
-from simd.types import Change, ChangeKind, FileKey, Stamp
+from simd.types import Change, ChangeKind, FileKey, ImageId, Stamp
 from simd.watch.roots import RootOffline
 from simd.watch.rules import RulesUnread
 from simd.watch.settle import Settler
@@ -42,7 +43,7 @@ _SETTLING = 1000
 """So many files that scans found just written wait for the loop to look at them; then the scan waits."""
 _POSTPONED_S = 1.0
 """After so long a file that could not be begun is looked at again."""
-_LONGEST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 1.0
 """So long the loop pauses at most after an error: commands wait for it."""
 
 
@@ -54,6 +55,7 @@ class Indexer:
         pause: while it says so, only requests and deletions are worked on.
         purge: forgets what has had no file for long; used by the loop's thread alone.
         make_pipeline: builds the pipeline, given what it must call when a decoding ends.
+        targets: the indexes.
         backfill: gives files to index when nothing else waits; used by the loop's thread alone.
         known: what the catalogue says of a file.
         look: the file as it is now.
@@ -75,6 +77,7 @@ class Indexer:
         pause: Pause,
         purge: Purge,
         make_pipeline: Callable[[Callable[[], None]], Pipeline],
+        targets: Targets,
         backfill: Backfill,
         roots: Roots,
         known: Callable[[FileKey], Known | None],
@@ -93,6 +96,7 @@ class Indexer:
         self._pause = pause
         self._purge = purge
         self._paused = False
+        self._targets = targets
         self._backfill = backfill
         self._roots = roots
         self._known = known
@@ -110,6 +114,7 @@ class Indexer:
         self._turns = 0
         self._turns_seen = 0
         self._trouble = ""
+        self._unmended = False
         self._failures = Backoff(0.1, _LONGEST_PAUSE_S)
         self._thread: threading.Thread | None = None
         self.outcomes = Outcomes()
@@ -171,6 +176,7 @@ class Indexer:
         turns = self._turns
         waiting = len(self._backlog) + len(self._settler) + len(self.commands) + self._unsettled.qsize()
         # What is missing in an index is so until it is committed, so most of what is under way is counted there too.
+        waiting += int(self._unmended)
         waiting += max(len(self._pipeline) + len(self.batches), self._backfill.pending if vectors else 0)
         # A file on its way from one of these to another may be in none of them for a moment, or was missed by counting
         # them one by one: both only while the loop turns.
@@ -206,6 +212,17 @@ class Indexer:
     def scanned(self) -> None:
         """A root was scanned to its end: images that were out of reach may be there again; from any thread."""
         self.commands.post(self._backfill.again)
+
+    def take_out(self, image_ids: Sequence[ImageId]) -> None:
+        """Take images that have lost their last file out of every index; called from a command.
+
+        They are in no answer already, as answers show files: where the store refuses it now, it is done later.
+        """
+        try:
+            self._targets.delete(image_ids)
+        except StoreError as error:
+            log.error("%d images without a file stay in the index for now: %s", len(image_ids), error)
+            self._unmended = True
 
     def forget(self, key: FileKey) -> None:
         """Drop whatever is under way for a file; called from a command."""
@@ -243,6 +260,9 @@ class Indexer:
         # First room is made, so that decoding has a full window to go on with while a batch is embedded and committed.
         self.batches.collect()
         self._fill()
+        if self._unmended:
+            self._backfill.mend()
+            self._unmended = False
         if self.batches.due:
             self.batches.finish()
         elif len(self.batches):

@@ -24,7 +24,6 @@ from simd.indexing.outcomes import Outcome
 from simd.indexing.pause import Pause
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
-from simd.indexing.targets import Targets
 from simd.indexing.waiting import Alive, always, results_of
 from simd.supervision import Threads
 from simd.types import (
@@ -64,7 +63,6 @@ class Ingest:
         self,
         *,
         catalogue: Catalogue,
-        targets: Targets,
         roots: Roots,
         indexer: Indexer,
         scans: Scans,
@@ -78,7 +76,6 @@ class Ingest:
         poll_s: float = 30.0,
     ) -> None:
         self._catalogue = catalogue
-        self._targets = targets
         self._roots = roots
         self._indexer = indexer
         self._scans = scans
@@ -98,7 +95,7 @@ class Ingest:
         )
         self._membership = Membership(
             catalogue=catalogue,
-            targets=targets,
+            take_out=indexer.take_out,
             roots=roots,
             watcher=self._watcher,
             scan=scans.hint,
@@ -302,7 +299,7 @@ class Ingest:
             self._scans.hint(hint.root_id, hint.path)
             if hint.moved_from:
                 self._scans.hint(hint.root_id, hint.moved_from)
-                self._targets.delete(self._catalogue.rename_under(hint.root_id, hint.moved_from, hint.path))
+                self._indexer.take_out(self._catalogue.rename_under(hint.root_id, hint.moved_from, hint.path))
         else:
             heard = hint.heard if hint.kind is HintKind.WRITTEN else None
             key = FileKey(hint.root_id, hint.path)
@@ -358,7 +355,7 @@ class Ingest:
                 rejected.append(RejectedFile(key, stamp, _REMOVED))
         orphans += self._catalogue.record([], rejected, [])
         if orphans:
-            self._targets.delete(orphans)
+            self._indexer.take_out(orphans)
         return RemoveReport(files + len(rejected), len(orphans), tuple(missing))
 
     def _files_at(self, path: bytes) -> list[FileKey]:

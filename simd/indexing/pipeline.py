@@ -76,6 +76,7 @@ class Batch:
         unsettled: files that changed, or went, while they were read.
         again: files that wait for another one with the same content.
         postponed: files that cannot be decoded now, `waiting` those that cannot be embedded now, and `trouble` why.
+        orphans: once the files are recorded, the images that have lost their last one.
         embedded: how many pictures went through the backbone.
     """
 
@@ -90,6 +91,7 @@ class Batch:
     waiting: list[Job] = field(default_factory=list)
     refused: dict[ImageId, Rejection] = field(default_factory=dict)
     trouble: str = ""
+    orphans: list[ImageId] | None = None
     embedded: int = 0
 
     def drop(self, keys: Collection[FileKey]) -> list[FileKey]:
@@ -224,9 +226,10 @@ class Pipeline:
         recorded = {file.image_id for file in batch.indexed}
         for target, vectors in batch.vectors.items():
             target.index.put([Embedding(image_id, v) for image_id, v in vectors.items() if image_id in recorded])
-        orphans = self._catalogue.record(batch.indexed, batch.rejected, batch.deleted)
-        if orphans:
-            self._targets.delete(orphans)
+        if batch.orphans is None:
+            batch.orphans = self._catalogue.record(batch.indexed, batch.rejected, batch.deleted)
+        if batch.orphans:
+            self._targets.delete(batch.orphans)
 
     def release(self, jobs: list[Job]) -> None:
         """Let other files with the same content go on; called when their batch is durable."""

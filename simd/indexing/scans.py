@@ -23,7 +23,7 @@ from simd.indexing.deletions import Deletions
 from simd.indexing.roots import Roots
 from simd.indexing.rootstate import RootState
 from simd.supervision import Threads
-from simd.types import Change, FileKey, Root, ScanReport
+from simd.types import Change, FileKey, Identity, Root, ScanReport
 from simd.watch.ignore import Ignore
 from simd.watch.roots import RootOffline
 from simd.watch.scanner import Scan
@@ -188,12 +188,14 @@ class Scans:
         try:
             for change in scan:
                 if not self._offer(change):
-                    return ScanReport(scan.seen, scan.changed, scan.deleted)
+                    break
         except RootOffline as offline:
             self._tell(root, before, before.offline(offline.reason))
             self._look_again(root, before)
             return ScanReport(scan.seen, scan.changed, scan.deleted, (root.path,))
-        self._adopt(root, scan)
+        if scan.identity is None:
+            return ScanReport(scan.seen, scan.changed, scan.deleted)
+        self._adopt(root, scan.identity)
         self._tell(root, before, before.scanned(scan, request.under, self._clock()))
         if request.under:
             self._ended_part(root, scan)
@@ -218,6 +220,7 @@ class Scans:
             complete=lambda files: self._catalogue.complete_stamps(root.root_id, files),
             moved=lambda paths: self._catalogue.moved(root.root_id, paths),
             hold=not self._is_held_long_enough(root.root_id),
+            go_on=lambda: not self._stopping.is_set(),
             confirm_deletes=request.confirm_deletes,
         )
 
@@ -237,11 +240,11 @@ class Scans:
         if state.detail and state.detail != before.detail:
             log.warning("%s: %s", os.fsdecode(root.path), state.detail)
 
-    def _adopt(self, root: Root, scan: Scan) -> None:
+    def _adopt(self, root: Root, identity: Identity) -> None:
         """Remember which directory the root is now."""
-        if scan.identity is not None and scan.identity != root.identity:
-            self._catalogue.set_identity(root.root_id, scan.identity)
-            self._roots.update(replace(root, identity=scan.identity))
+        if identity != root.identity:
+            self._catalogue.set_identity(root.root_id, identity)
+            self._roots.update(replace(root, identity=identity))
 
     def _ended_part(self, root: Root, scan: Scan) -> None:
         """What is held in a part is to be shown, and only a scan of the whole can tell how much it is, or that the root

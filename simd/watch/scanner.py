@@ -59,12 +59,13 @@ class Scan:
         complete: is given files whose stamps were known without a ctime and are the same otherwise.
         moved: of files that are gone, how many are known elsewhere; asked only when they look like a mass deletion.
         hold: whether a mass deletion is held back.
+        go_on: asked for every file; once it says no the scan ends, and nothing is deleted.
         confirm_deletes: a person has said that what is gone is gone: an empty or another directory is taken for the
             root, and a mass deletion is believed. A root that cannot be read stays offline.
 
     While it is iterated over and after, `seen`, `changed` and `deleted` count files, and `ignored` those of the deleted
     that are passed over now; `held` is a mass deletion that was not believed; `problems` are the first paths that could
-    not be read and rules that match nothing, and `identity` is the directory that was scanned, once the scan ended.
+    not be read and rules that match nothing, and `identity` is the directory that was scanned, once all of it was.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Scan:
         complete: Callable[[list[KnownFile]], None] = lambda _: None,
         moved: Callable[[list[bytes]], int] = lambda _: 0,
         hold: bool = True,
+        go_on: Callable[[], bool] = lambda: True,
         confirm_deletes: bool = False,
     ) -> None:
         self._root = root
@@ -91,6 +93,7 @@ class Scan:
         self._sample = sample or self._first_known
         self._complete = complete
         self._moved = moved
+        self._go_on = go_on
         self._hold = hold and not confirm_deletes
         self._confirmed = confirm_deletes
         self._next: KnownFile | None = None
@@ -115,6 +118,8 @@ class Scan:
         self._check_online(identity)
         self._advance()
         for found in walk(self._root.path, self._under, self._ignore):
+            if not self._go_on():
+                return
             if isinstance(found, Unread):
                 self._keep(found)
             elif isinstance(found, Flaw):

@@ -192,7 +192,7 @@ class Watcher:
         path = entry.root.path
         try:
             if self._inotify is None:
-                self._inotify = Inotify(Listener(self._ignore, self._heard, self._lost, self._ran_short))
+                self._inotify = Inotify(Listener(self._ignore, self._heard, self._lost, self._ran_short, self._stop))
         except OSError as error:
             entry.short = 1
             return f"no inotify instance to be had ({error.strerror}); raise the sysctl fs.inotify.max_user_instances"

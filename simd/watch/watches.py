@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from watchdog.events import FileSystemEvent
 from watchdog.observers.inotify import InotifyWatchGroup
@@ -47,13 +48,15 @@ class Listener:
     """What is told of the events below a root; all of it is called from watchdog's threads and must not block.
 
     `ignore` says which directories are not watched. `on_event` gets each event, `on_lost` says that some were lost,
-    `on_short` that a directory is not watched because the kernel has no room for more.
+    `on_short` that a directory is not watched because the kernel has no room for more. Once `stopping` is set, large
+    trees are not gone through to the end.
     """
 
     ignore: Ignore
     on_event: Callable[[bytes, FileSystemEvent], None]
     on_lost: Callable[[bytes], None]
     on_short: Callable[[bytes], None]
+    stopping: threading.Event = field(default_factory=threading.Event)
 
 
 class Descriptor(InotifyFD):
@@ -113,7 +116,7 @@ class Watches(InotifyWatchGroup):
         there, wrong = {self.path}, False
         for path in self._directories(self.path):
             with self._lock:
-                if not self.is_active:
+                if not self.is_active or self._listener.stopping.is_set():
                     return False
                 # The root itself moves nowhere in itself; whoever watches it notices that it is gone.
                 if path != self.path and not self._watch_anew(path):
@@ -179,6 +182,8 @@ class Watches(InotifyWatchGroup):
     def _add_all_callbacks(self, path: bytes) -> None:
         # A directory is watched before it is listed, so that what is made in it meanwhile is listed or reported.
         for directory in self._directories(path):
+            if self._listener.stopping.is_set():
+                return
             self._add_callback(directory)
 
     def _directories(self, path: bytes) -> Iterator[bytes]:

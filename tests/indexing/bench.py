@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -36,6 +37,8 @@ from simd.types import Embedding, ImageFacts, ImageId, Pixels, Size, Stamp, Vect
 from simd.vectors.metric import half, normalise
 from simd.watch.ignore import Ignore
 from simd.watch.settle import Settler
+
+T = TypeVar("T")
 
 DIMENSION = 16
 SIZE = (4, 4)
@@ -133,32 +136,43 @@ class Backbone:
         return half(normalise(pixels.reshape(len(pixels), -1).astype(np.float32)[:, : self._dimension] + 1.0))
 
 
-class FillingIndex(BruteIndex):
-    """An index whose disk is full while `full` is set."""
+class Fullness:
+    """Refuses while `full` is set, and else one call in `every`, if that is not 0."""
 
     full = False
+    every = 0
     refused = 0
+    asked = 0
+
+    def refuse(self, what: str) -> None:
+        """Raise, or not."""
+        self.asked += 1
+        if self.full or (self.every and self.asked % self.every == 0):
+            self.refused += 1
+            raise StoreFull(what)
+
+
+class FillingIndex(BruteIndex, Fullness):
+    """An index whose disk may be full."""
 
     def put(self, embeddings: Sequence[Embedding]) -> None:
         """Refuse, or put."""
-        if self.full:
-            self.refused += 1
-            raise StoreFull("no room")
+        self.refuse("no room")
         super().put(embeddings)
 
+    def delete(self, image_ids: Sequence[ImageId]) -> int:
+        """Refuse, or delete."""
+        self.refuse("no room")
+        return super().delete(image_ids)
 
-class FillingDatabase(Database):
-    """A catalogue's file whose disk is full while `full` is set."""
 
-    full = False
-    refused = 0
+class FillingDatabase(Database, Fullness):
+    """A catalogue's file whose disk may be full."""
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Refuse, or write."""
-        if self.full:
-            self.refused += 1
-            raise StoreFull("no room for the catalogue")
+        self.refuse("no room for the catalogue")
         with super().writing() as connection:
             yield connection
 
@@ -228,6 +242,7 @@ class Bench:
                 window=12,
                 wake=wake,
             ),
+            targets=self.targets,
             backfill=Backfill(
                 targets=self.targets, catalogue=self.catalogue, roots=roots, whole=whole(self) if whole else None
             ),
@@ -261,7 +276,6 @@ class Bench:
         )
         self.ingest = Ingest(
             catalogue=self.catalogue,
-            targets=self.targets,
             roots=roots,
             indexer=self.indexer,
             scans=scans,
@@ -287,9 +301,18 @@ class Bench:
 
     def settle(self) -> Bench:
         """Wait until the index agrees with the folder and nothing is pending."""
-        self.ingest.scan([], retry_rejected=False)
+        self.patiently(lambda: self.ingest.scan([], retry_rejected=False))
         self.until(lambda: self.ingest.progress().pending == 0)
         return self
+
+    def patiently(self, ask: Callable[[], T]) -> T:
+        """Ask again and again while the disk is full."""
+        deadline = time.monotonic() + 20.0
+        while True:
+            try:
+                return ask()
+            except StoreFull:
+                assert time.monotonic() < deadline, "asked in vain"
 
     def files(self) -> dict[str, bytes]:
         """What is searchable: name under the root -> image id."""

@@ -12,16 +12,30 @@ import pytest
 
 from simd.indexing.deletions import Deletions
 from simd.types import Change, ChangeKind, FileKey, image_id_of
-from tests.indexing.bench import Bench
+from tests.indexing.bench import Bench, FillingIndex
 
 Restarted = Callable[..., Bench]
 
 
+def made_in(work: Path, kind: str, index: FillingIndex | None = None, hold_s: float = 7 * 86400.0) -> Bench:
+    """A room whose stores always work, or one in which each refuses a third of what it is to write."""
+    made = Bench(work, index=index, hold_s=hold_s)
+    made.index.every = made.database.every = 3 if kind == "failing" else 0
+    return made
+
+
+@pytest.fixture(params=["sound", "failing"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Of the room."""
+    return str(request.param)
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def bench(tmp_path: Path, kind: str) -> Iterator[Bench]:
     """The room, not started yet."""
-    made = Bench(tmp_path)
+    made = made_in(tmp_path, kind)
     yield made
+    made.index.every = made.database.every = 0
     made.close()
 
 
@@ -45,13 +59,13 @@ def detail(bench: Bench) -> str:
 
 
 @pytest.fixture
-def restarted(bench: Bench) -> Iterator[Restarted]:
+def restarted(bench: Bench, kind: str) -> Iterator[Restarted]:
     """Gives the room as it is after the daemon was started again."""
     rooms = [bench]
 
     def restart(hold_s: float = 7 * 86400.0) -> Bench:
         rooms[-1].ingest.stop()
-        rooms.append(Bench(bench.root.parent, index=bench.index, hold_s=hold_s))
+        rooms.append(made_in(bench.root.parent, kind, bench.index, hold_s))
         return rooms[-1]
 
     yield restart
@@ -87,7 +101,7 @@ class TestMassDeletionWhileNobodyWatched:
         again.ingest.pause()
         again.start()
         for _ in range(20):
-            again.ingest.scan([], retry_rejected=False)
+            again.patiently(lambda: again.ingest.scan([], retry_rejected=False))
         again.ingest.resume()
         again.until(lambda: again.ingest.progress().pending == 0)
         assert set(again.files()) == moved
@@ -123,7 +137,8 @@ class TestMassDeletionByEvents:
         for _ in range(2):
             assert len(bench.settle().files()) == left, "no scan forgets what went before"
         root = os.fsencode(bench.root)
-        assert bench.ingest.scan([root], retry_rejected=False, confirm_deletes=True).deleted == left - 1
+        confirmed = bench.patiently(lambda: bench.ingest.scan([root], retry_rejected=False, confirm_deletes=True))
+        assert confirmed.deleted in (left - 1, 0), "where a scan fails at its end, the next one finds nothing more"
         bench.until(lambda: len(bench.files()) == 1)
         assert bench.settle() and detail(bench) == ""
 
@@ -219,7 +234,7 @@ class TestMoves:
         other.mkdir()
         (other / "keep.png").write_bytes(b"an empty root would be taken for an unmounted disk")
         bench.start().settle()
-        bench.ingest.add([os.fsencode(other)])
+        bench.patiently(lambda: bench.ingest.add([os.fsencode(other)]))
         (bench.root / "one/0.png").rename(bench.root / "one/renamed.png")
         (bench.root / "one/1.png").rename(bench.root / "two/moved.png")
         (bench.root / "two/deep").rename(bench.root / "one/deeper")

@@ -6,13 +6,16 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
 
 from simd.types import Root
 from simd.watch.ignore import Ignore
+from simd.watch.inotify import Inotify
 from simd.watch.watcher import Watcher, Watching
+from simd.watch.watches import Listener
 from tests.watch.listening import (
     DIRECTORY,
     OVERFLOW,
@@ -130,6 +133,24 @@ def test_p3_an_overflow_of_a_tree_with_more_folders_than_the_queue_holds_is_told
     finally:
         holding.release.set()
         watcher.close()
+
+
+def test_the_watcher_ends_without_going_through_a_large_tree(top: Path, hints: Hints, mounts: Path) -> None:
+    for number in range(1000):
+        (top / f"{number}").mkdir()
+    stopping = threading.Event()
+    inotify = Inotify(Listener(Ignore(), lambda _, __: None, lambda _: None, lambda _: None, stopping))
+    try:
+        before = watched()
+        stopping.set()
+        inotify.watch(os.fsencode(top))
+        assert watched() == before
+        inotify.doubt(os.fsencode(top))
+        assert not inotify.reconcile(os.fsencode(top)) and watched() == before
+        stopping.clear()
+        assert inotify.reconcile(os.fsencode(top)) and watched() >= before + 1000
+    finally:
+        inotify.close()
 
 
 MOUNTED = """

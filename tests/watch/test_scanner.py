@@ -281,6 +281,14 @@ class TestOffline:
         with pytest.raises(RootOffline, match="while it was being scanned"):
             list(scan)
 
+    def test_a_scan_that_is_to_end_deletes_nothing_and_knows_no_identity(self, top: Path) -> None:
+        for number in range(5):
+            put(top, b"%d" % number)
+        known = [*known_of(top), *ghosts(b"gone")]
+        left = iter(range(3))
+        scan = Scan(root_at(top), known, Ignore(), go_on=lambda: next(left, None) is not None)
+        assert changes(scan) == [] and scan.seen == 3 and scan.identity is None
+
     def test_confirmed_deletes_empty_a_root(self, top: Path) -> None:
         root = Root(1, os.fsencode(top), Identity(1, 1))
         scan = Scan(root, ghosts(b"a", b"b"), Ignore(), confirm_deletes=True)
