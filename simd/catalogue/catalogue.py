@@ -245,12 +245,11 @@ class Catalogue:
         with self._database.reading() as connection:
             return queries.facts_of(connection, image_ids)
 
-    def image_at(self, absolute: bytes) -> ImageId | None:
-        """The image that a file is, by the file's absolute path."""
+    def known_at(self, absolute: bytes) -> Known | None:
+        """What was decided about a file, by its absolute path; None if nothing was."""
         with self._database.reading() as connection:
             key = queries.locate(queries.roots(connection), os.path.normpath(absolute))
-            found = queries.known(connection, key) if key else None
-        return found.image_id if found else None
+            return queries.known(connection, key) if key else None
 
     def has_size(self, size: int) -> bool:
         """Whether an indexed file has so many bytes."""

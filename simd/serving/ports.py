@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from simd.catalogue.rows import Counts, LedgerLine, ListedFile, Shown
+from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile, Shown
 from simd.types import (
     AddReport,
     Explanation,
@@ -80,8 +80,8 @@ class Featurizer(Protocol):
 class Catalogue(Protocol):
     """What is known of files and images."""
 
-    def image_at(self, path: bytes, /) -> ImageId | None:
-        """The image that an indexed file holds."""
+    def known_at(self, path: bytes, /) -> Known | None:
+        """What was decided about a file, and with which stamp; None if nothing was."""
         ...
 
     def has_size(self, size: int, /) -> bool:
