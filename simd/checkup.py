@@ -6,7 +6,7 @@ from simd.config import Settings
 from simd.durable import DirectoryLock
 from simd.errors import ModelError
 from simd.featurize import models
-from simd.index.local import LocalIndex
+from simd.index.repair import finish_repair, repair_store
 from simd.openmodel import store_options
 from simd.statedir import Indexes, prepare
 from simd.storage.check import check_directory
@@ -44,9 +44,10 @@ def check(settings: Settings, *, repair: bool = False) -> list[str]:
 
 def _check(settings: Settings, indexes: Indexes, model: models.Model, repair: bool) -> list[str]:
     directory = indexes.directory(model.fingerprint.hex())
+    finish_repair(directory)
     problems = check_directory(directory) if directory.exists() else []
     if problems and repair:
         options = store_options(settings)
-        saved = LocalIndex.repair(directory, model.spec.dimension, model.fingerprint, options=options)
+        saved = repair_store(directory, model.spec.dimension, model.fingerprint, options=options)
         problems += [f"repaired: {saved.images} images saved", *saved.losses]
     return problems

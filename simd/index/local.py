@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
 
-from simd.durable import DirectoryLock, Disk
+from simd.durable import Disk
 from simd.index.base import Answer, IndexStats
+from simd.index.repair import finish_repair
 from simd.search.searcher import search, shortlist_size
 from simd.search.shortlist import Scan, Shortlist, load_kernel
-from simd.storage.salvage import Salvaged, salvage
 from simd.storage.snapshot import Snapshot
 from simd.storage.store import Store, StoreOptions, wall_clock
 from simd.types import Embedding, ImageId, Vector
@@ -58,39 +56,12 @@ class LocalIndex:
         clock: Callable[[], int] = wall_clock,
         cores: int = 1,
     ) -> LocalIndex:
-        """Open the index in `directory`, made if missing. Arguments and errors as `Store`."""
-        return cls(Store(directory, dimension, fingerprint, disk=disk, options=options, clock=clock), cores)
+        """Open the index in `directory`, made if missing; a repair of it that a crash cut short is completed.
 
-    @classmethod
-    def repair(
-        cls, directory: Path, dimension: int, fingerprint: bytes, *, options: StoreOptions | None = None
-    ) -> Salvaged:
-        """Put a store of everything that is sound in the place of a damaged one, which is kept beside it.
-
-        Nobody may have it open. Until the end nothing is changed, so a failure or a crash costs nothing but time.
-
-        Raises:
-            StoreLocked: it is open.
-            StoreFull: no room for the new store.
+        Arguments and errors as `Store`.
         """
-        disk = Disk()
-        fresh = directory.with_name(directory.name + ".repaired")
-        if fresh.exists():
-            shutil.rmtree(fresh)
-        lock = DirectoryLock(directory)
-        try:
-            store = Store(fresh, dimension, fingerprint, options=options)
-            try:
-                salvaged = salvage(directory, store)
-            finally:
-                store.close()
-            asides = (directory.with_name(f"{directory.name}.damaged-{n}") for n in count(1))
-            kept = next(path for path in asides if not path.exists())
-            disk.rename(directory, kept)
-            disk.rename(fresh, directory)
-        finally:
-            lock.release()
-        return salvaged
+        finish_repair(directory, disk)
+        return cls(Store(directory, dimension, fingerprint, disk=disk, options=options, clock=clock), cores)
 
     @property
     def recovery_notes(self) -> tuple[str, ...]:
