@@ -210,6 +210,10 @@ class CorruptStore(StoreError):
         self.offset = offset
         self.what = what
 
+    def again(self) -> CorruptStore:
+        """The same, to raise once more. An error that was raised holds the frames that it passed."""
+        return CorruptStore(self.path, self.offset, self.what)
+
 
 class StoreFull(StoreError):
     """No room on the disk; nothing that was acknowledged is lost."""

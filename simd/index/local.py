@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from simd.durable import Disk
+from simd.errors import CorruptStore
 from simd.index.base import Answer, IndexStats
 from simd.index.repair import finish_repair
 from simd.search.searcher import search, shortlist_size
@@ -73,6 +74,11 @@ class LocalIndex:
         """Length of every vector."""
         return self._store.dimension
 
+    @property
+    def damage(self) -> CorruptStore | None:
+        """What was found to be damaged since the index was opened."""
+        return self._store.damage
+
     def put(self, embeddings: Sequence[Embedding]) -> None:
         """Add or replace; durable and searchable on return."""
         self._store.put(embeddings)
@@ -106,7 +112,7 @@ class LocalIndex:
         return self._store.ids()
 
     def __len__(self) -> int:
-        return len(self._store.snapshot)
+        return len(self._store.inventory)
 
     def flush(self) -> None:
         """Turn what is in memory into a segment now."""
@@ -126,7 +132,7 @@ class LocalIndex:
 
     def stats(self) -> IndexStats:
         """Counts and sizes."""
-        snapshot = self._store.snapshot
+        snapshot = self._store.inventory
         details = {
             "segments": self._store.segment_count(),
             "unflushed": snapshot.parts[-1].alive,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
-from simd.errors import ImageRejected, ModelError, Reason, StoreFull
+from simd.errors import CorruptStore, ImageRejected, ModelError, Reason, StoreFull
 from simd.featurize.engines.base import nothing
 from simd.featurize.workers import DecodedFile, FileChanged
 from simd.index.brute import BruteIndex
@@ -117,10 +117,16 @@ class Backbone:
 
 
 class FillingIndex(BruteIndex):
-    """An index whose disk is full while `full` is set."""
+    """An index whose disk is full while `full` is set, and which knows of the damage that is set."""
 
     full = False
     refused = 0
+    found: CorruptStore | None = None
+
+    @property
+    def damage(self) -> CorruptStore | None:
+        """What is set."""
+        return self.found
 
     def put(self, embeddings: Sequence[Embedding]) -> None:
         """Refuse, or put."""

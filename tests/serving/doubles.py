@@ -65,6 +65,7 @@ class MemoryIndex:
         self.scans: list[int] = []
         self.problems: list[str] = []
         self.failure: Exception | None = None
+        self.damage: CorruptStore | None = None
         self.checking = threading.Event()
         self.checking.set()
 
@@ -87,6 +88,7 @@ class MemoryIndex:
         return [i for i in image_ids if i not in self.vectors]
 
     def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
+        self._refuse_if_damaged()
         found = self.vectors.get(image_id)
         return self.dead.get(image_id) if found is None and deleted else found
 
@@ -96,6 +98,7 @@ class MemoryIndex:
         assert queries.dtype == np.float32 and queries.shape[1:] == (DIMENSION,)
         if self.failure is not None:
             raise self.failure
+        self._refuse_if_damaged()
         self.asked.append(k)
         self.scans.append(len(queries))
         considered = [i for i in self.vectors if among is None or i in among]
@@ -113,6 +116,7 @@ class MemoryIndex:
         return len(self.vectors)
 
     def embeddings(self) -> Iterator[Embedding]:
+        self._refuse_if_damaged()
         return iter([Embedding(i, self.vectors[i]) for i in sorted(self.vectors)])
 
     def compact(self, pause: Callable[[], None] = lambda: None) -> None:
@@ -130,6 +134,10 @@ class MemoryIndex:
 
     def close(self) -> None:
         self.vectors.clear()
+
+    def _refuse_if_damaged(self) -> None:
+        if self.damage is not None:
+            raise self.damage.again()
 
 
 @dataclass
