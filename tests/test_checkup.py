@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from simd import config
+from simd.catalogue.catalogue import Catalogue
 from simd.checkup import check
 from simd.config import Settings
 from simd.featurize.models import Model
 from simd.index.local import LocalIndex
 from simd.index.repair import repair_store
 from simd.statedir import Indexes
+from tests.catalogue.test_damaged import damage
 from tests.disks import Crash, CrashingDisk
 from tests.stores import embedding
 
@@ -56,3 +58,14 @@ def test_a_check_says_what_is_damaged_until_it_is_repaired(settings: Settings, m
     assert str(directory) in problem
     assert any("1 images saved" in line for line in check(settings, repair=True))
     assert check(settings) == []
+
+
+def test_a_check_reads_the_catalogue_and_says_what_to_do_if_it_is_damaged(settings: Settings) -> None:
+    assert check(settings) == []
+    path = settings.state_dir / "catalogue.sqlite"
+    Catalogue.open(path).close()
+    assert check(settings) == []
+    damage(path)
+    [problem] = check(settings)
+    assert str(path) in problem and "delete it" in problem
+    assert check(settings, repair=True) == [problem]

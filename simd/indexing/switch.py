@@ -80,7 +80,7 @@ class ModelSwitch:
             self._serving,
             self._successor.name,
             len(self._successor.index),
-            self._catalogue.counts().images,
+            self._catalogue.last_counts().images,
             self._unreachable,
             "; ".join(text for text in (self._detail, self._held()) if text),
         )
