@@ -55,6 +55,9 @@ _MIB = 1 << 20
 _FACTS = ImageFacts(640, 480, "TEXT")
 
 
+DAMAGE = CorruptStore("/state/index/vectors.npy", 42, "bad checksum")
+
+
 class MemoryIndex:
     """An index of a few vectors."""
 
@@ -149,6 +152,7 @@ class MemoryCatalogue:
     facts: dict[ImageId, ImageFacts] = field(default_factory=dict)
     ledger: list[LedgerLine] = field(default_factory=list)
     damage: CorruptStore | None = None
+    readable: bool = True
     sizes: set[int] = field(default_factory=set)
 
     def has_size(self, size: int) -> bool:
@@ -170,11 +174,11 @@ class MemoryCatalogue:
     def facts_of(self, image_ids: Iterable[ImageId]) -> dict[ImageId, ImageFacts]:
         return {i: self.facts[i] for i in image_ids if i in self.facts}
 
-    def counts(self) -> Counts:
+    def last_counts(self) -> Counts:
         by_reason: dict[str, int] = {}
         for line in self.ledger:
             by_reason[line.rejection.reason] = by_reason.get(line.rejection.reason, 0) + 1
-        return Counts(len(set(self.by_path.values())), len(self.by_path), {}, by_reason)
+        return Counts(len(set(self.by_path.values())), len(self.by_path), {}, by_reason, current=self.readable)
 
     def count_rejections(self, under: bytes) -> int:
         return sum(line.path.startswith(under) for line in self.ledger)
