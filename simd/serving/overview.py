@@ -18,6 +18,8 @@ from simd.v1.index_service_pb2 import StatusResponse
 
 log = logging.getLogger(__name__)
 
+_UNREAD = "the catalogue cannot be read now: numbers of files are from before; the log has more"
+
 
 class Overview:
     """Reads it; `read` may be called from any thread.
@@ -56,7 +58,7 @@ class Overview:
             self._logged[name] = repr(error)
             log.error("%s cannot be told: %s", name, error, exc_info=None if isinstance(error, SimdError) else error)
         why = error.told or str(error) if isinstance(error, SimdError) else "the daemon failed unexpectedly"
-        return convert.clean(f"{name} cannot be told: {why}; its log has more")
+        return convert.clean(f"{name} cannot be told: {why}; the log has more")
 
 
 def _searchable(services: Services) -> StatusResponse:
@@ -79,12 +81,12 @@ def _progress(services: Services) -> StatusResponse:
 
 def _files(services: Services) -> StatusResponse:
     counts = services.ledger.last_counts()
-    stale = not counts.current and services.catalogue.damage is None
+    is_unread = not counts.current and services.catalogue.damage is None
     return StatusResponse(
         files=counts.files,
         failed=sum(n for reason, n in counts.failed_by_reason.items() if reason != Reason.REMOVED),
         failed_by_reason=counts.failed_by_reason,
-        problems=["the catalogue cannot be read now: numbers of files are from before; its log has more"] * stale,
+        problems=[_UNREAD] if is_unread else [],
     )
 
 

@@ -128,6 +128,12 @@ class FillingIndex(BruteIndex):
         """What is set."""
         return self.found
 
+    def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
+        """Refuse, or tell."""
+        if self.found is not None:
+            raise self.found.again()
+        return super().vector(image_id, deleted=deleted)
+
     def put(self, embeddings: Sequence[Embedding]) -> None:
         """Refuse, or put."""
         if self.full:

@@ -27,6 +27,26 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench.close()
 
 
+def test_files_come_and_go_while_the_index_is_damaged(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    try:
+        for name in ("stays", "goes", "is back"):
+            bench.write(name, b"picture " + name.encode())
+        bench.start().settle()
+        (bench.root / "is back").unlink()
+        bench.settle()
+        bench.index.found = CorruptStore("/state/index/vectors.npy", 7, "bad checksum")
+        bench.write("is back", b"picture is back")
+        bench.write("comes", b"picture comes")
+        bench.write("a copy", b"picture stays")
+        (bench.root / "goes").unlink()
+        bench.settle()
+        assert set(bench.files()) == {"stays", "is back", "comes", "a copy"}
+        assert bench.backbone.embedded == 5, "what is kept cannot be had, and what is there need not be computed"
+    finally:
+        bench.close()
+
+
 def test_progress_roots_and_switch_are_told_while_the_catalogue_is_damaged(bench: Bench, tmp_path: Path) -> None:
     bench.pause.pause(None)
     bench.start()
