@@ -214,19 +214,28 @@ class CorruptStore(StoreError):
         path: the damaged file.
         offset: the byte at which the damage was seen.
         what: what was expected there.
+        remedy: what to do about it.
     """
 
     status = "DATA_LOSS"
     told = "the store is damaged; `simd check` says what is affected"
 
-    def __init__(self, path: object, offset: int, what: str) -> None:
-        super().__init__(
-            f"{path}: damaged at byte {offset}: {what}",
-            remedy="`simd check` says what is affected, `simd check --repair` saves the rest",
-        )
+    def __init__(
+        self,
+        path: object,
+        offset: int,
+        what: str,
+        *,
+        remedy: str = "`simd check` says what is affected, `simd check --repair` saves the rest",
+    ) -> None:
+        super().__init__(f"{path}: damaged at byte {offset}: {what}", remedy=remedy)
         self.path = path
         self.offset = offset
         self.what = what
+
+    def again(self) -> CorruptStore:
+        """The same, to raise once more. An error that was raised holds the frames that it passed."""
+        return CorruptStore(self.path, self.offset, self.what, remedy=self.remedy)
 
 
 class StoreFull(StoreError):

@@ -11,10 +11,12 @@ afterwards; a crash between the two is mended by doing it again for `orphans()`.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from simd.catalogue import changes, queries
@@ -22,8 +24,10 @@ from simd.catalogue.database import Database
 from simd.catalogue.queries import WITHIN, Scope, relative, scopes_in, scopes_under
 from simd.catalogue.rows import Counts, IndexedFile, Known, LedgerLine, ListedFile, RejectedFile, Shown
 from simd.catalogue.schema import signed
-from simd.errors import Reason
+from simd.errors import CorruptStore, Reason, StoreError
 from simd.types import FileKey, Identity, ImageFacts, ImageId, KnownFile, Root
+
+log = logging.getLogger(__name__)
 
 _PAGE = 1000
 
@@ -39,6 +43,7 @@ class Catalogue:
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
+        self._counts = Counts(0, 0, {}, {})
 
     @classmethod
     def open(cls, path: Path, clock: Callable[[], float] = time.time) -> Catalogue:
@@ -54,6 +59,11 @@ class Catalogue:
     def close(self) -> None:
         """Close the file; reads and writes after this are refused."""
         self._database.close()
+
+    @property
+    def damage(self) -> CorruptStore | None:
+        """What was found to be damaged since the catalogue was opened; what is sound is still read."""
+        return self._database.damage
 
     def check(self) -> None:
         """Read the whole file.
@@ -254,12 +264,11 @@ class Catalogue:
         with self._database.reading() as connection:
             return queries.facts_of(connection, image_ids)
 
-    def image_at(self, absolute: bytes) -> ImageId | None:
-        """The image that a file is, by the file's absolute path."""
+    def known_at(self, absolute: bytes) -> Known | None:
+        """What was decided about a file, by its absolute path; None if nothing was."""
         with self._database.reading() as connection:
             key = queries.locate(queries.roots(connection), os.path.normpath(absolute))
-            found = queries.known(connection, key) if key else None
-        return found.image_id if found else None
+            return queries.known(connection, key) if key else None
 
     def has_size(self, size: int) -> bool:
         """Whether an indexed file has so many bytes."""
@@ -309,6 +318,16 @@ class Catalogue:
         """How much there is, in the same short time whatever that is."""
         with self._database.reading() as connection:
             return queries.counts(connection)
+
+    def last_counts(self) -> Counts:
+        """As `counts`; where they cannot be read now, those that were read last."""
+        try:
+            self._counts = self.counts()
+        except StoreError as error:
+            if self._counts.current:
+                log.error("%s", error)
+            self._counts = replace(self._counts, current=False)
+        return self._counts
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

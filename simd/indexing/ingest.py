@@ -276,7 +276,7 @@ class Ingest:
 
     def roots(self) -> list[RootStatus]:
         """The watched directories."""
-        files = self._catalogue.counts().files_by_root
+        files = self._catalogue.last_counts().files_by_root
         found = []
         for root in self._roots.all():
             state = self._scans.state(root.root_id)

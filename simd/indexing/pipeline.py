@@ -343,8 +343,9 @@ class Pipeline:
 
 
 def _has_vector(target: Target, image_id: ImageId) -> bool:
-    """Whether nothing has to be computed: it is in the index, or kept there from before its deletion."""
-    return target.index.vector(image_id, deleted=True) is not None
+    """Whether nothing has to be computed: it is in the index, or kept there from before its deletion and can be had."""
+    index = target.index
+    return index.contains(image_id) or (index.damage is None and index.vector(image_id, deleted=True) is not None)
 
 
 def _supply(target: Target, image_id: ImageId, vectors: dict[ImageId, Vector]) -> bool:

@@ -1,7 +1,7 @@
 """From what the caller names to its vector. No gRPC here.
 
     image bytes ------------------> known? -> its stored vector -----------------\\
-    path -> inside a root? -> known? -> ...or its bytes, as above                 > Embedded
+    path -> inside a root? -> known, unchanged? -> ...or its bytes, as above      > Embedded
     image_id ---------------------> its stored vector, or NotFound --------------/
     vector -----------------------> checked, normalised -------------------------/
 
@@ -168,7 +168,7 @@ class Embedder:
     def _of_path(self, served: Served, path: bytes, identified: bool) -> Embedded | Begun:
         begun = self._clock()
         real = self._files.resolve(path)
-        known = self._catalogue.image_at(path) or self._catalogue.image_at(real)
+        known = self._unchanged(path, real)
         stored = served.index.vector(known, deleted=True) if known else None
         if stored is not None:
             return Embedded(stored, known)
@@ -176,6 +176,16 @@ class Embedder:
         reading_ms = (self._clock() - begun) * 1e3
         start = self._of_bytes(served, data, identified)
         return start if isinstance(start, Embedded) else replace(start, before_ms=reading_ms)
+
+    def _unchanged(self, path: bytes, real: bytes) -> ImageId | None:
+        """The image that a file is, if it is still the file that was indexed."""
+        now = self._files.stamp(real)
+        # Under both names: its root may be watched under a path that goes through links, or under one without.
+        for name in (path, real):
+            known = self._catalogue.known_at(name)
+            if known is not None and known.image_id is not None and known.stamp == now:
+                return known.image_id
+        return None
 
     def _of_bytes(self, served: Served, data: bytes, identified: bool) -> Embedded | Begun:
         begun = self._clock()

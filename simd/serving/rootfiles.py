@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Iterable
 
 from simd.errors import ImageRejected, InvalidRequest, NotFound, Reason
+from simd.types import Stamp
 
 _CHUNK = 1 << 20
 
@@ -40,6 +41,13 @@ class RootFiles:
         if not self._inside(real):
             raise _outside(path)
         return real
+
+    def stamp(self, path: bytes) -> Stamp | None:
+        """What tells whether a file whose path was resolved has changed; None if it cannot be looked at."""
+        try:
+            return Stamp.of(os.stat(path))
+        except OSError:
+            return None
 
     def read(self, path: bytes) -> bytes:
         """The content of a regular file whose path was resolved.

@@ -49,6 +49,9 @@ class Maintenance:
         clock: milliseconds since the epoch.
         flush_rows: a memtable of this size is full.
         threads: runs its threads.
+
+    Attributes:
+        damage: what was found to be damaged since the store was opened.
     """
 
     def __init__(
@@ -74,7 +77,7 @@ class Maintenance:
         self._full = threading.Event()
         self._grown = threading.Event()
         self._stopping = threading.Event()
-        self._damage: CorruptStore | None = None
+        self.damage: CorruptStore | None = None
         self._verified: set[tuple[str, str]] = set()
         self._supervisor = threads
         self._threads: list[threading.Thread] = []
@@ -83,7 +86,7 @@ class Maintenance:
         """Go on in the background until `stop`."""
         for name, work, event in (
             ("simd-flush", self._flush_if_full, self._full),
-            ("simd-compact", self._compact_and_verify, self._grown),
+            ("simd-compact", self._verify_and_compact, self._grown),
         ):
             self._threads.append(self._supervisor.start(name, partial(self._run, work, event), self._stopping))
         self._full.set()
@@ -107,10 +110,16 @@ class Maintenance:
         if self._threads and self._live.unflushed >= _OVERFULL * self._flush_rows:
             self.flush()
 
+    def condemn(self, error: CorruptStore) -> None:
+        """Damage was found: from now on `raise_damage` raises, and nothing is copied into new segments."""
+        if self.damage is None:
+            _log.critical("damage found, searches are refused: %s", error)
+            self.damage = error.again()
+
     def raise_damage(self) -> None:
-        """Raise what the background verification found."""
-        if self._damage is not None:
-            raise self._damage
+        """Raise what was found to be damaged."""
+        if self.damage is not None:
+            raise self.damage.again()
 
     @contextmanager
     def keeping_segments(self, pause: Callable[[], None]) -> Iterator[None]:
@@ -146,8 +155,13 @@ class Maintenance:
         """Flush, merge all that may be merged, rewrite whatever a rewrite would free something of.
 
         `pause` is called between the steps; what it raises ends the work, and what is done by then stays done.
+
+        Raises:
+            CorruptStore: something is damaged. A copy would get new checksums, and nobody could tell any more.
         """
         self.flush()
+        self._verify_all(lambda _: pause())
+        self.raise_damage()
         with self.keeping_segments(pause):
             while run := compaction.pick_run(self._sizes(), self._policy, minimum=2):
                 self._compact(run, pause)
@@ -217,24 +231,28 @@ class Maintenance:
         if self._live.unflushed >= self._flush_rows:
             self.flush()
 
-    def _compact_and_verify(self) -> None:
-        self.compact()
+    def _verify_and_compact(self) -> None:
+        self._verify_all(self._pause)
+        if self.damage is None:
+            self.compact()
         # What searches touched is resident until then; while nobody asks, it need not be.
         for segment in self._live.segments:
             segment.let_go()
+
+    def _verify_all(self, pause: Callable[[int], None]) -> None:
+        """Verify what was too large to be verified when the store was opened, once."""
         for segment in self._live.segments:
             for name in segment.unverified:
-                self._verify(segment, name)
+                self._verify(segment, name, pause)
 
-    def _verify(self, segment: Segment, name: str) -> None:
-        with self._compacting:
+    def _verify(self, segment: Segment, name: str, pause: Callable[[int], None]) -> None:
+        with self.keeping_segments(lambda: pause(0)):
             if segment not in self._live.segments or (segment.name, name) in self._verified:
                 return
             try:
-                verify_file(segment.directory / name, segment.meta.files[name], pause=self._pause)
+                verify_file(segment.directory / name, segment.meta.files[name], pause=pause)
             except CorruptStore as error:
-                _log.critical("damage found, searches are refused: %s", error)
-                self._damage = error
+                self.condemn(error)
             self._verified.add((segment.name, name))
 
     def _run(self, work: Callable[[], None], event: threading.Event) -> None:
@@ -252,3 +270,7 @@ class Maintenance:
             except StoreError as error:
                 _log.error("maintenance failed, will be tried again: %s", error)
                 wait = RETRY_S
+            except Exception:
+                # Whoever runs the thread begins again after a while, and then without waiting for anything.
+                event.set()
+                raise

@@ -16,7 +16,7 @@ import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.database import Database
-from simd.errors import DecoderUnavailable, ImageRejected, ModelError, Reason, StoreFull
+from simd.errors import CorruptStore, DecoderUnavailable, ImageRejected, ModelError, Reason, StoreFull
 from simd.featurize.engines.base import nothing
 from simd.featurize.workers import DecodedFile, FileChanged
 from simd.index.brute import BruteIndex
@@ -153,7 +153,20 @@ class Fullness:
 
 
 class FillingIndex(BruteIndex, Fullness):
-    """An index whose disk may be full."""
+    """An index whose disk may be full, and which knows of the damage that is set."""
+
+    found: CorruptStore | None = None
+
+    @property
+    def damage(self) -> CorruptStore | None:
+        """What is set."""
+        return self.found
+
+    def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
+        """Refuse, or tell."""
+        if self.found is not None:
+            raise self.found.again()
+        return super().vector(image_id, deleted=deleted)
 
     def put(self, embeddings: Sequence[Embedding]) -> None:
         """Refuse, or put."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simd.catalogue.rows import Counts, LedgerLine, ListedFile, Shown
+from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile, Shown
 from simd.errors import CorruptStore, ImageRejected, Reason
 from simd.index.base import Answer, IndexStats
 from simd.serving.auth import Tokens
@@ -55,6 +55,9 @@ _MIB = 1 << 20
 _FACTS = ImageFacts(640, 480, "TEXT")
 
 
+DAMAGE = CorruptStore("/state/index/vectors.npy", 42, "bad checksum")
+
+
 class MemoryIndex:
     """An index of a few vectors."""
 
@@ -65,6 +68,7 @@ class MemoryIndex:
         self.scans: list[int] = []
         self.problems: list[str] = []
         self.failure: Exception | None = None
+        self.damage: CorruptStore | None = None
         self.checking = threading.Event()
         self.checking.set()
 
@@ -87,6 +91,7 @@ class MemoryIndex:
         return [i for i in image_ids if i not in self.vectors]
 
     def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
+        self._refuse_if_damaged()
         found = self.vectors.get(image_id)
         return self.dead.get(image_id) if found is None and deleted else found
 
@@ -96,6 +101,7 @@ class MemoryIndex:
         assert queries.dtype == np.float32 and queries.shape[1:] == (DIMENSION,)
         if self.failure is not None:
             raise self.failure
+        self._refuse_if_damaged()
         self.asked.append(k)
         self.scans.append(len(queries))
         considered = [i for i in self.vectors if among is None or i in among]
@@ -113,6 +119,7 @@ class MemoryIndex:
         return len(self.vectors)
 
     def embeddings(self) -> Iterator[Embedding]:
+        self._refuse_if_damaged()
         return iter([Embedding(i, self.vectors[i]) for i in sorted(self.vectors)])
 
     def compact(self, pause: Callable[[], None] = lambda: None) -> None:
@@ -131,22 +138,28 @@ class MemoryIndex:
     def close(self) -> None:
         self.vectors.clear()
 
+    def _refuse_if_damaged(self) -> None:
+        if self.damage is not None:
+            raise self.damage.again()
+
 
 @dataclass
 class MemoryCatalogue:
     """Files and images in dictionaries; also the ledger."""
 
     by_path: dict[bytes, ImageId] = field(default_factory=dict)
+    stamps: dict[bytes, Stamp] = field(default_factory=dict)
     facts: dict[ImageId, ImageFacts] = field(default_factory=dict)
     ledger: list[LedgerLine] = field(default_factory=list)
     damage: CorruptStore | None = None
+    readable: bool = True
     sizes: set[int] = field(default_factory=set)
 
     def has_size(self, size: int) -> bool:
         return size in self.sizes
 
-    def image_at(self, path: bytes) -> ImageId | None:
-        return self.by_path.get(path)
+    def known_at(self, path: bytes) -> Known | None:
+        return Known(self.stamps[path], self.by_path[path], None) if path in self.by_path else None
 
     def images_under(self, prefix: bytes) -> set[ImageId]:
         return {i for path, i in self.by_path.items() if path.startswith(prefix.rstrip(b"/") + b"/")}
@@ -161,11 +174,11 @@ class MemoryCatalogue:
     def facts_of(self, image_ids: Iterable[ImageId]) -> dict[ImageId, ImageFacts]:
         return {i: self.facts[i] for i in image_ids if i in self.facts}
 
-    def counts(self) -> Counts:
+    def last_counts(self) -> Counts:
         by_reason: dict[str, int] = {}
         for line in self.ledger:
             by_reason[line.rejection.reason] = by_reason.get(line.rejection.reason, 0) + 1
-        return Counts(len(set(self.by_path.values())), len(self.by_path), {}, by_reason)
+        return Counts(len(set(self.by_path.values())), len(self.by_path), {}, by_reason, current=self.readable)
 
     def count_rejections(self, under: bytes) -> int:
         return sum(line.path.startswith(under) for line in self.ledger)
@@ -395,10 +408,13 @@ class Bench:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as stream:
             stream.write(data)
+        # Whoever writes it anew gives it another time, however soon that is.
+        os.utime(path, (1.7e9, 1.7e9))
         image_id = image_id_of(data)
         values = [int(word) for word in data.split()[1:4]]
         self.index.put([Embedding(image_id, vector_of(*values))])
         self.catalogue.by_path[path] = image_id
+        self.catalogue.stamps[path] = Stamp.of(os.stat(path))
         self.catalogue.sizes.add(len(data))
         if facts is not None:
             self.catalogue.facts[image_id] = facts

@@ -87,6 +87,50 @@ def test_an_indexed_path_uses_the_stored_vector(bench: Bench) -> None:
     assert bench.decoder.decoded == 0
 
 
+@pytest.mark.parametrize("rewrite", ["in place", "by a rename"])
+def test_a_file_that_was_rewritten_since_it_was_indexed_is_searched_as_it_is_now(bench: Bench, rewrite: str) -> None:
+    path = bench.root / "green.jpg"
+    target = path if rewrite == "in place" else bench.root / "new"
+    target.write_bytes(b"picture 10 11 210")
+    target.rename(path)
+    found = bench.queries().search(Query(ServerPath(os.fsencode(path))))
+    assert names(found)[0] == "blue.jpg"
+    assert bench.decoder.decoded == 1
+
+
+def test_a_file_that_was_rewritten_with_what_is_indexed_costs_no_inference(bench: Bench) -> None:
+    (bench.root / "green.jpg").write_bytes(b"picture 200 10 10")
+    found = bench.queries().search(Query(ServerPath(os.fsencode(bench.root / "green.jpg"))))
+    assert names(found)[0] == "red.jpg" and found.matches[0].hit.distance == 0
+    assert bench.decoder.decoded == 0
+
+
+def test_a_file_that_was_deleted_since_it_was_indexed_is_not_found(bench: Bench) -> None:
+    (bench.root / "green.jpg").unlink()
+    with pytest.raises(NotFound, match=r"there is no file .*green\.jpg"):
+        bench.queries().search(Query(ServerPath(os.fsencode(bench.root / "green.jpg"))))
+
+
+def test_files_that_were_rewritten_are_compared_as_they_are_now(bench: Bench) -> None:
+    red, green = ServerPath(os.fsencode(bench.root / "red.jpg")), ServerPath(os.fsencode(bench.root / "green.jpg"))
+    assert not bench.queries().compare(red, green).same
+    (bench.root / "green.jpg").write_bytes(b"picture 200 10 10")
+    compared = bench.queries().compare(red, green)
+    assert compared.same and compared.distance == 0
+    (bench.root / "red.jpg").write_bytes(b"picture 10 200 10")
+    assert not bench.queries().compare(red, green).same
+
+
+def test_a_link_that_points_to_another_file_now_is_searched_as_that_file(bench: Bench) -> None:
+    link = bench.root / "link.jpg"
+    link.symlink_to(bench.root / "red.jpg")
+    bench.put("link.jpg", b"picture 200 10 10")
+    link.unlink()
+    link.symlink_to(bench.root / "blue.jpg")
+    found = bench.queries().search(Query(ServerPath(os.fsencode(link))))
+    assert names(found)[0] == "blue.jpg" and bench.decoder.decoded == 0
+
+
 def test_a_path_inside_a_root_that_is_not_indexed_is_read(bench: Bench) -> None:
     (bench.root / "new.jpg").write_bytes(b"picture 12 10 201")
     found = bench.queries().search(Query(ServerPath(os.fsencode(bench.root / "new.jpg"))))
