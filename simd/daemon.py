@@ -138,6 +138,7 @@ class Daemon:
                 ledger=catalogue,
                 ingest=ingest,
                 switch=switch.status if switch else lambda: None,
+                thread_failures=lambda: self._threads.failures,
                 workers_lost=lambda: {"query": query_pool.lost, "indexing": indexing_pool.lost},
             )
         )

@@ -244,3 +244,10 @@ class StoreFull(StoreError):
     status = "RESOURCE_EXHAUSTED"
     retry_after_s = 30.0
     told = "there is no room on the daemon's disk"
+
+
+def for_callers(error: Exception) -> str:
+    """What may be told of an error to whoever may call: nothing of the daemon's own files, and no bug's text."""
+    if not isinstance(error, SimdError):
+        return "an error that only the daemon's log tells"
+    return error.told or str(error)

@@ -221,7 +221,8 @@ class Progress:
     """Where indexing stands. `pending` counts files not yet decided and scans not yet ended: 0 means settled.
 
     `eta_s` is how many seconds that takes at the present speed, 0 if that is unknown; a scan under way may find more.
-    `decided` counts files since the start of the daemon: indexed, refused, or found to be gone.
+    `decided` counts files since the start of the daemon: indexed, refused, or found to be gone. `trouble` says, for
+    callers, why indexing waits and is tried again; empty while it does not.
     """
 
     pending: int
@@ -230,6 +231,7 @@ class Progress:
     images_per_s: float
     eta_s: float = 0.0
     decided: int = 0
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,8 @@ class Status:
 
     `problems` are what is wrong with the daemon itself and what helps, a sentence each: with damage it is not `ready`,
     but everything else is told as far as it can be. `paused_until` is None if that has no end. `eta_s` is None if it is
-    unknown; while `scanning` it is the least that is left. `files_decided` counts since the daemon started.
+    unknown; while `scanning` it is the least that is left. `files_decided` counts since the daemon started, and so does
+    `thread_failures`: how often each of its threads failed by a bug and went on.
     """
 
     ready: bool
@@ -130,6 +131,7 @@ class Status:
     eta_s: float | None = None
     files_decided: int = 0
     problems: tuple[str, ...] = ()
+    thread_failures: dict[str, int] = field(default_factory=dict, hash=False)
 
     @property
     def settled(self) -> bool:
@@ -213,6 +215,7 @@ def status(response: index_service_pb2.StatusResponse) -> Status:
         eta_s=response.eta_s or None,
         files_decided=response.files_decided,
         problems=tuple(response.problems),
+        thread_failures=dict(sorted(response.thread_failures.items())),
     )
 
 

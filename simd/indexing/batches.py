@@ -18,7 +18,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from simd.errors import Reason, StoreError
+from simd.errors import Reason, SimdError, StoreError, for_callers
 from simd.indexing.backlog import Backlog
 from simd.indexing.look import Look, is_gone
 from simd.indexing.outcomes import Outcome, Outcomes
@@ -68,7 +68,7 @@ class Batches:
     Attributes:
         rate: how fast files are decided.
         decided: how many were, since the start.
-        trouble: why something has to be tried again; empty while nothing has.
+        trouble: why something has to be tried again, for callers; empty while nothing has.
     """
 
     def __init__(
@@ -104,6 +104,7 @@ class Batches:
         self.rate = Rate()
         self.decided = 0
         self.trouble = ""
+        self._logged = ""
 
     def __len__(self) -> int:
         """Files that were taken and are not decided."""
@@ -173,7 +174,7 @@ class Batches:
     def recovered(self) -> None:
         """Nothing has to be tried again."""
         self._retry.succeeded()
-        self.trouble = ""
+        self.trouble = self._logged = ""
 
     def finish(self) -> None:
         """Embed and commit what is ready, or try that again; what fails is kept, or given back, and never forgotten."""
@@ -188,11 +189,13 @@ class Batches:
             self._go_on()
             self._pipeline.commit(batch)
         except StoreError as error:
-            self._is_in_trouble(str(error))
+            self._is_in_trouble(error)
             return
-        except Exception:
+        except Exception as error:
             self._work = _Work()
-            self._give_back(work)
+            self._is_in_trouble(error)
+            self._let_go(work.jobs)
+            self._postpone([job.change.key for job in work.jobs] + work.deleted)
             raise
         self._work = _Work()
         self._report(work, batch)
@@ -214,17 +217,13 @@ class Batches:
             work.batch.unsettled += work.batch.drop(gone)
         return work.batch
 
-    def _is_in_trouble(self, why: str) -> None:
+    def _is_in_trouble(self, error: Exception) -> None:
+        """Wait before the next attempt; an error that nobody thought of is logged by whoever it is raised to."""
         wait_s = self._retry.failed()
-        if why != self.trouble:
-            log.error("indexing waits for %g s and is tried again: %s", wait_s, why)
-        self.trouble = why
-
-    def _give_back(self, work: _Work) -> None:
-        """Something went wrong that nobody thought of: all files are looked at again, and nobody waits for them."""
-        self._is_in_trouble("an error that the log tells")
-        self._let_go(work.jobs)
-        self._postpone([job.change.key for job in work.jobs] + work.deleted)
+        if str(error) != self._logged and isinstance(error, SimdError):
+            log.error("indexing waits for %g s and is tried again: %s", wait_s, error)
+            self._logged = str(error)
+        self.trouble = for_callers(error)
 
     def _postpone(self, keys: list[FileKey]) -> None:
         for key in keys:
@@ -265,7 +264,7 @@ class Batches:
         batch.rejected = final
 
     def _report(self, work: _Work, batch: Batch) -> None:
-        if batch.trouble:
+        if batch.trouble is not None:
             self._is_in_trouble(batch.trouble)
         elif work.jobs or not self._ready:
             self.recovered()

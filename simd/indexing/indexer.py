@@ -18,7 +18,7 @@ from functools import partial
 from queue import Empty, Full, Queue
 
 from simd.catalogue.rows import Known
-from simd.errors import Reason, StoreError
+from simd.errors import Reason, StoreError, for_callers
 from simd.indexing.backfill import Backfill
 from simd.indexing.backlog import Backlog, Urgency
 from simd.indexing.batches import LINGER_S, Batches
@@ -113,7 +113,7 @@ class Indexer:
         self._busy = False
         self._turns = 0
         self._turns_seen = 0
-        self._trouble = ""
+        self._trouble = self._logged = ""
         self._unmended = False
         self._failures = Backoff(0.1, _LONGEST_PAUSE_S)
         self._thread: threading.Thread | None = None
@@ -160,7 +160,7 @@ class Indexer:
 
     @property
     def trouble(self) -> str:
-        """Why indexing waits, and is tried again; empty while it does not."""
+        """Why indexing waits, and is tried again, for callers; empty while it does not."""
         return "; ".join(text for text in (self._trouble, self.batches.trouble) if text)
 
     @property
@@ -238,7 +238,7 @@ class Indexer:
             self._turns += 1
             try:
                 self._turn()
-                self._trouble = ""
+                self._trouble = self._logged = ""
                 self._failures.succeeded()
             except Exception as error:  # noqa: BLE001 - it is logged where its kind is known
                 self._is_in_trouble(error)
@@ -247,10 +247,10 @@ class Indexer:
     def _is_in_trouble(self, error: Exception) -> None:
         if not isinstance(error, StoreError):
             self._threads.failed("indexer", error)
-            self._trouble = "of an error that the log tells"
-        elif str(error) != self._trouble:
+        elif str(error) != self._logged:
             log.error("indexing failed and goes on: %s", error)
-            self._trouble = str(error)
+            self._logged = str(error)
+        self._trouble = for_callers(error)
 
     def _turn(self) -> None:
         self._wake.clear()

@@ -223,6 +223,7 @@ class Ingest:
             images_per_s=speed,
             eta_s=files / speed if speed else 0.0,
             decided=self._indexer.batches.decided,
+            trouble=self._indexer.trouble,
         )
 
     def queues(self) -> dict[str, int]:
@@ -282,7 +283,7 @@ class Ingest:
             state = self._scans.state(root.root_id)
             watching = self._watcher.watching(root.root_id)
             mode, why = (watching.mode, watching.detail) if watching else ("polling", "")
-            detail = "; ".join(text for text in (state.detail, why, self._indexer.trouble) if text)
+            detail = "; ".join(text for text in (state.detail, why) if text)
             count = files.get(root.root_id, 0)
             found.append(RootStatus(root, state.online, mode, count, state.last_scan, detail))
         return found

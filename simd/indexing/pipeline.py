@@ -21,7 +21,7 @@ from typing import Protocol
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile, RejectedFile
-from simd.errors import DecoderUnavailable, ImageRejected, ModelError, Reason
+from simd.errors import DecoderUnavailable, ImageRejected, ModelError, Reason, SimdError, for_callers
 from simd.featurize.workers import DecodedFile, FileChanged
 from simd.indexing.targets import Target, Targets
 from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Rejection, Size, Stamp, Vector
@@ -90,7 +90,7 @@ class Batch:
     postponed: list[FileKey] = field(default_factory=list)
     waiting: list[Job] = field(default_factory=list)
     refused: dict[ImageId, Rejection] = field(default_factory=dict)
-    trouble: str = ""
+    trouble: SimdError | None = None
     orphans: list[ImageId] | None = None
     embedded: int = 0
 
@@ -296,7 +296,7 @@ class Pipeline:
             batch.unsettled.append(key)
         except DecoderUnavailable as error:
             batch.postponed.append(key)
-            batch.trouble = str(error)
+            batch.trouble = error.with_traceback(None)
         except Exception:
             log.exception("indexing %r failed; it is tried again", key.path)
             rejection = Rejection(
@@ -318,11 +318,11 @@ class Pipeline:
             vectors = target.featurizer.embed(list(fresh.values()), meanwhile) if fresh else ()
         except ModelError as error:
             if target is self._targets.serving:
-                batch.trouble = str(error)
+                batch.trouble = error.with_traceback(None)
                 batch.vectors[target] = {}
                 return
             log.error("the new model %s: %s", target.name, error)
-            self._targets.trouble = str(error)
+            self._targets.trouble = for_callers(error)
             return
         batch.vectors[target] = dict(zip(fresh, vectors, strict=True))
         batch.embedded += len(fresh)

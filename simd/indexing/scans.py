@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from simd.catalogue.catalogue import Catalogue
-from simd.errors import StoreError
+from simd.errors import StoreError, for_callers
 from simd.indexing.agenda import Agenda, Request
 from simd.indexing.backlog import Backlog, Urgency
 from simd.indexing.deletions import Deletions
@@ -165,11 +165,9 @@ class Scans:
     def _failed(self, request: Request, error: Exception) -> None:
         if isinstance(error, StoreError):
             log.error("a scan of root %d failed and is tried again: %s", request.root_id, error)
-            why = str(error)
         else:
             self._threads.failed("scans", error)
-            why = "of an error that the log tells"
-        self._states[request.root_id] = replace(self.state(request.root_id), failed=why)
+        self._states[request.root_id] = replace(self.state(request.root_id), failed=for_callers(error))
         self._agenda.owe(request.root_id)
 
     def _scan(self, request: Request) -> ScanReport:

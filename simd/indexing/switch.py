@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from simd.catalogue.catalogue import Catalogue
-from simd.errors import StoreError
+from simd.errors import StoreError, for_callers
 from simd.indexing.targets import Targets
 from simd.types import SwitchStatus
 
@@ -90,7 +90,7 @@ class ModelSwitch:
             self._install()
         except StoreError as error:
             log.error("the switch to the model %s waits: %s", self._successor.name, error)
-            self._trouble = str(error)
+            self._trouble = for_callers(error)
             return
         self._done = True
         self._targets.promote()

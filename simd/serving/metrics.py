@@ -120,7 +120,7 @@ class _Reading(Collector):
         )
         if services is None:
             return
-        for read in (_progress, _files, _roots, _model, _switch, _decoders, _damage):
+        for read in (_progress, _files, _roots, _model, _switch, _decoders, _threads, _damage):
             try:
                 yield from list(read(services))
             except SimdError as error:
@@ -217,4 +217,13 @@ def _decoders(services: Services) -> Iterator[Metric]:
     )
     for pool, lost in services.workers_lost().items():
         family.add_metric([pool], lost)
+    yield family
+
+
+def _threads(services: Services) -> Iterator[Metric]:
+    family = CounterMetricFamily(
+        "simd_thread_failures", "How often a thread of the daemon failed and went on.", labels=["thread"]
+    )
+    for name, failures in services.thread_failures().items():
+        family.add_metric([name], failures)
     yield family

@@ -40,8 +40,10 @@ class Overview:
         services, detail = self._readiness.current
         response = StatusResponse(detail=detail, version=__version__, uptime_s=self._clock() - self._started)
         if services is not None:
-            for name, part in _PARTS.items():
-                response.MergeFrom(self._read(name, part, services))
+            parts = [self._read(name, part, services) for name, part in _PARTS.items()]
+            # Damage is what people have to know first.
+            for found in (parts[-1], *parts[:-1]):
+                response.MergeFrom(found)
         return response
 
     def _read(self, name: str, part: Callable[[Services], StatusResponse], services: Services) -> StatusResponse:
@@ -69,6 +71,7 @@ def _searchable(services: Services) -> StatusResponse:
 def _progress(services: Services) -> StatusResponse:
     progress = services.ingest.progress()
     return StatusResponse(
+        problems=[f"indexing waits and is tried again: {progress.trouble}"] if progress.trouble else [],
         pending=progress.pending,
         paused=progress.pause.paused,
         paused_until_time=convert.until_to(progress.pause),
@@ -105,6 +108,10 @@ def _index(services: Services) -> StatusResponse:
     return StatusResponse(images=stats.vectors, index=convert.index_to(stats))
 
 
+def _threads(services: Services) -> StatusResponse:
+    return StatusResponse(thread_failures=services.thread_failures())
+
+
 def _switch(services: Services) -> StatusResponse:
     switch = services.switch()
     return StatusResponse(model_switch=None if switch is None else convert.switch_to(switch))
@@ -118,6 +125,7 @@ _PARTS: dict[str, Callable[[Services], StatusResponse]] = {
     "the watched folders": _roots,
     "the model": _model,
     "the switch to another model": _switch,
+    "what failed": _threads,
     # Last, because reading the others may have found damage.
     "whether searches are answered": _searchable,
 }

@@ -34,7 +34,7 @@ _CATALOGUE = (
 @dataclass(frozen=True, slots=True)
 class Services:
     """All that answers RPCs. `switch` tells of a model switch under way, `workers_lost` how many decode workers of each
-    pool crashed or were killed for a limit."""
+    pool crashed or were killed for a limit, `thread_failures` how often each of the daemon's threads failed."""
 
     queries: Queries
     serving: Serving
@@ -43,6 +43,7 @@ class Services:
     ingest: Ingest
     switch: Callable[[], SwitchStatus | None] = lambda: None
     workers_lost: Callable[[], Mapping[str, int]] = dict
+    thread_failures: Callable[[], Mapping[str, int]] = dict
 
     def damage(self) -> dict[str, str]:
         """What searches need and is known to be damaged, "index" or "catalogue": what that means, and what helps."""

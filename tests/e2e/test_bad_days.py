@@ -39,7 +39,9 @@ def files(daemon: Daemon) -> set[str]:
 
 
 def detail(daemon: Daemon) -> str:
-    return str(daemon.status()["roots"][0]["detail"])
+    """What people are told of the root, and of the daemon."""
+    status = daemon.status()
+    return "; ".join([status["roots"][0]["detail"], *status["problems"]]).removeprefix("; ")
 
 
 def test_without_room_on_the_disk_everybody_is_answered_and_the_daemon_ends(daemon: Daemon) -> None:
@@ -72,8 +74,7 @@ def test_when_there_is_room_again_indexing_goes_on_by_itself(daemon: Daemon) -> 
     daemon.until(lambda: "no room" in detail(daemon), "it to be told")
     (daemon.root / "bison.jpg").unlink()
     limit_files(daemon, resource.RLIM_INFINITY)
-    status = daemon.wait()
-    assert status["files"] == 14 and status["roots"][0]["detail"] == ""
+    assert daemon.wait()["files"] == 14 and detail(daemon) == ""
     assert daemon.embedded() == 15
 
 
@@ -85,7 +86,8 @@ def test_permissions_that_are_taken_and_given_back_are_followed_without_a_scan(d
     assert files(daemon) == {secret.name} and "could not be read" in detail(daemon)
     closed.chmod(0o755)
     daemon.until(lambda: len(files(daemon)) == 4, "the files of the folder")
-    assert daemon.wait()["roots"][0]["detail"] == ""
+    daemon.wait()
+    assert detail(daemon) == ""
     copy(daemon, 1, "closed", first=4)
     daemon.until(lambda: len(files(daemon)) == 5, "a new file in the folder")
     secret.chmod(0)
@@ -123,7 +125,7 @@ def test_pictures_that_come_while_no_decoder_can_be_started_are_not_forgotten(da
     daemon.until(lambda: "no decode worker" in daemon.log.read_text(), "it to be told")
     resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
     status = daemon.wait()
-    assert status["files"] == 5 and status["failed"] == 0 and status["roots"][0]["detail"] == ""
+    assert status["files"] == 5 and status["failed"] == 0 and detail(daemon) == ""
 
 
 @pytest.mark.parametrize("state", ["paused", "scanning", "no decoder answers"])

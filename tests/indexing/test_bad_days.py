@@ -31,7 +31,8 @@ def fill(bench: Bench, count: int, folder: str = "") -> None:
 
 
 def detail(bench: Bench) -> str:
-    return bench.ingest.roots()[0].detail
+    """What people are told of the root, and of indexing."""
+    return bench.ingest.roots()[0].detail + bench.ingest.progress().trouble
 
 
 def at_rest(bench: Bench) -> bool:
@@ -65,7 +66,7 @@ class TestScans:
         bench.database.full = True
         with pytest.raises(StoreFull):
             bench.ingest.scan([], retry_rejected=False)
-        assert "the last scan failed and is tried again: no room" in detail(bench)
+        assert "the last scan failed and is tried again: there is no room" in detail(bench)
         bench.until(lambda: bench.database.refused > 2)
         assert not at_rest(bench)
         bench.database.full = False
@@ -84,7 +85,7 @@ class TestScans:
             backlog.broken = True
             bench.start()
             bench.until(lambda: bench.threads.failures.get("scans", 0) > 2)
-            assert "of an error that the log tells" in detail(bench) and not at_rest(bench)
+            assert "an error that only the daemon's log tells" in detail(bench) and not at_rest(bench)
             backlog.broken = False
             bench.until(lambda: at_rest(bench))
             assert len(bench.files()) == 3 and detail(bench) == ""
@@ -123,14 +124,14 @@ class TestBackbone:
         bench.start().settle()
         bench.backbone.broken = True
         bench.write("a.png", b"a new picture")
-        bench.until(lambda: "the engine failed" in detail(bench))
+        bench.until(lambda: "the model cannot be used" in detail(bench))
         (bench.root / "0.png").unlink()
         bench.until(lambda: "0.png" not in bench.files())
         (bench.root / "1.png").rename(bench.root / "moved.png")
         bench.until(lambda: "moved.png" in bench.files() and "1.png" not in bench.files())
         bench.write("b.png", b"bad one")
         bench.until(lambda: len(bench.catalogue.rejections()) == 1)
-        assert not at_rest(bench) and "the engine failed" in detail(bench)
+        assert not at_rest(bench) and "the model cannot be used" in detail(bench)
         bench.backbone.broken = False
         bench.until(lambda: at_rest(bench))
         assert sorted(bench.files()) == ["2.png", "3.png", "a.png", "moved.png"] and detail(bench) == ""
@@ -142,7 +143,7 @@ class TestBackbone:
         path = os.fsencode(bench.write("a.png", b"a picture"))
         for _ in range(3):
             [(_, why)] = bench.ingest.add([path]).rejected
-            assert why.reason is Reason.POSTPONED and "tried again: the engine failed" in why.detail
+            assert why.reason is Reason.POSTPONED and "tried again: the model cannot be used" in why.detail
         bench.backbone.broken = False
         bench.until(lambda: list(bench.files()) == ["a.png"])
 
@@ -157,7 +158,7 @@ class TestBackbone:
         (bench.root / "0.png").unlink()
         bench.write("a.png", b"a new picture")
         bench.until(lambda: bench.threads.failures.get("indexer", 0) > 2)
-        assert not at_rest(bench) and "an error that the log tells" in detail(bench)
+        assert not at_rest(bench) and "an error that only the daemon's log tells" in detail(bench)
         bench.backbone.meanwhile = lambda: None
         bench.until(lambda: at_rest(bench))
         assert sorted(bench.files()) == ["1.png", "2.png", "3.png", "a.png"] and detail(bench) == ""

@@ -261,7 +261,7 @@ def test_deletions_that_are_held_are_not_applied_by_the_switch(tmp_path: Path) -
 def test_a_new_model_that_fails_is_never_switched_to_and_holds_nobody_up(switching: Switching) -> None:
     switching.backbone.broken = True
     bench = switching.begin()
-    bench.until(lambda: "the engine failed" in switching.detail())
+    bench.until(lambda: "the model cannot be used" in switching.detail())
     bench.write("lands.png", b"picture 10")
     bench.until(lambda: bench.index.contains(image_id_of(b"picture 10")))
     assert (switching.installed, len(switching.new)) == (0, 0)

@@ -278,6 +278,7 @@ class MemoryIngest:
     pending: list[int] = field(default_factory=lambda: [0])
     paused: PauseState = field(default_factory=PauseState)
     decided: int = 0
+    trouble: str = ""
     roots_: list[RootStatus] = field(default_factory=list)
     calls: list[tuple[object, ...]] = field(default_factory=list)
 
@@ -305,7 +306,13 @@ class MemoryIngest:
         """The readings in turn; the last one stays."""
         pending = self.pending.pop(0) if len(self.pending) > 1 else self.pending[0]
         return Progress(
-            pending, self.paused, scanning=False, images_per_s=12.5, eta_s=pending / 12.5, decided=self.decided
+            pending,
+            self.paused,
+            scanning=False,
+            images_per_s=12.5,
+            eta_s=pending / 12.5,
+            decided=self.decided,
+            trouble=self.trouble,
         )
 
     def queues(self) -> dict[str, int]:
@@ -359,6 +366,7 @@ class Bench:
         status = RootStatus(Root(1, os.fsencode(self.root)), True, "events", 2, 1.7e9)
         self.ingest = MemoryIngest(roots_=[status])
         self.switch: SwitchStatus | None = None
+        self.thread_failures: dict[str, int] = {}
         self.readiness = Readiness()
         self.metrics = Metrics(self.readiness)
         self.server = Server(
@@ -381,6 +389,7 @@ class Bench:
             ledger=self.catalogue,
             ingest=self.ingest,
             switch=lambda: self.switch,
+            thread_failures=lambda: self.thread_failures,
         )
 
     def served(self, name: str = "tiny") -> Served:

@@ -42,6 +42,11 @@ def read(bench: Bench) -> dict[tuple[str, ...], float]:
     }
 
 
+def test_threads_that_failed_are_counted(bench: Bench) -> None:
+    bench.thread_failures = {"scans": 2}
+    assert read(bench)["simd_thread_failures_total", "scans"] == 2
+
+
 def search(bench: Bench, image: bytes) -> None:
     with grpc.insecure_channel(bench.listen) as channel:
         stub = search_service_pb2_grpc.SearchServiceStub(channel)  # type: ignore[no-untyped-call]

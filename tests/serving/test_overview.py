@@ -64,6 +64,14 @@ def test_numbers_that_are_from_before_are_told_and_said_to_be(bench: Bench, over
     assert "catalogue cannot be read now" in problem
 
 
+def test_why_indexing_waits_and_which_threads_failed_is_told(bench: Bench, overview: Overview) -> None:
+    bench.ingest.trouble = "there is no room on the daemon's disk"
+    bench.thread_failures = {"scans": 2}
+    status = overview.read()
+    assert status.ready and dict(status.thread_failures) == {"scans": 2}
+    assert list(status.problems) == ["indexing waits and is tried again: there is no room on the daemon's disk"]
+
+
 class BrokenIndex(MemoryIndex):
     """Its counts cannot be read."""
 

@@ -37,6 +37,14 @@ def test_status_for_people_of_a_daemon_that_answers_shows_problems_too(bench: Be
     assert first.startswith("ready  (simd ") and second.startswith("  problem  the catalogue cannot be read now")
 
 
+def test_status_tells_of_threads_that_failed(bench: Bench) -> None:
+    assert document(run(bench.listen, "status", "--json"))["thread_failures"] == {}
+    assert b"bugs" not in run(bench.listen, "status").stdout
+    bench.thread_failures = {"scans": 2, "indexer": 1}
+    assert document(run(bench.listen, "status", "--json"))["thread_failures"] == {"indexer": 1, "scans": 2}
+    assert b"bugs     threads failed and went on (indexer 1, scans 2)" in run(bench.listen, "status").stdout
+
+
 def test_status_for_programs_has_the_problems(bench: Bench) -> None:
     status = document(run(bench.listen, "status", "--json"))
     [problem] = status["problems"]

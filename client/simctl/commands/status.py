@@ -52,6 +52,7 @@ def document(status: Status) -> dict[str, object]:
         "ready": status.ready,
         "detail": status.detail,
         "problems": list(status.problems),
+        "thread_failures": status.thread_failures,
         "images": status.images,
         "files": status.files,
         "pending": status.pending,
@@ -129,6 +130,9 @@ def _lines(status: Status, output: Output) -> Iterator[str]:
         "device": _device(status.device),
         "index": f"{index['kind']}, {index['vectors']:,} vectors, {index['dead']:,} dead, {size(_number(index))}",
     }
+    if status.thread_failures:
+        failures = ", ".join(f"{name} {number:,}" for name, number in status.thread_failures.items())
+        rows["bugs"] = output.style(f"threads failed and went on ({failures}); the daemon's log has the errors", "red")
     if status.model_switch is not None:
         rows["switch"] = output.style(_switch(status.model_switch), "yellow")
     yield from (f"  {name:<8} {text}" for name, text in rows.items())
