@@ -99,6 +99,18 @@ def test_permissions_that_are_taken_and_given_back_are_followed_without_a_scan(d
     assert daemon.wait()["failed"] == 0 and daemon.embedded() == 5
 
 
+def test_a_root_that_nobody_may_read_for_a_moment_is_online_again_soon(daemon: Daemon) -> None:
+    copy(daemon, 3)
+    daemon.start().wait()
+    daemon.root.chmod(0)
+    daemon.until(lambda: not daemon.status()["roots"][0]["online"], "the root to be offline")
+    assert len(files(daemon)) == 3
+    daemon.root.chmod(0o755)
+    daemon.until(lambda: daemon.status()["roots"][0]["online"], "the root to be back", 30.0)
+    copy(daemon, 1, first=3)
+    daemon.until(lambda: len(files(daemon)) == 4, "a new file")
+
+
 def test_a_root_that_is_a_link_is_followed_by_its_events(daemon: Daemon) -> None:
     disk = daemon.work / "disk"
     daemon.root.rename(disk)

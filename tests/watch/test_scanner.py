@@ -338,6 +338,23 @@ class TestMassDeletion:
         assert scan.held == MassDeletion(101, 101)
         assert scan.deleted == 0
 
+    def test_p1_three_libraries_that_are_seen_as_empty_at_once_lose_nothing(self, top: Path) -> None:
+        libraries = [b"one", b"three", b"two"]
+        for library in libraries:
+            (top / os.fsdecode(library)).mkdir()
+        known = [KnownFile(b"%s/%05d.jpg" % (name, n), Stamp(1, 2, 3)) for name in libraries for n in range(22_937)]
+        scan = Scan(root_at(top), known, Ignore())
+        assert changes(scan) == [] and scan.held == MassDeletion(68_811, 68_811)
+        for library in libraries:
+            part = [file for file in known if file.path.startswith(library + b"/")]
+            scan = Scan(root_at(top), part, Ignore(), library, known_files=len(known))
+            assert len(changes(scan)) == 22_937, "a part is told and not judged"
+            assert not any(change.judged for change in Scan(root_at(top), part, Ignore(), library, known_files=68_811))
+        as_roots = [root_at(top / os.fsdecode(library)) for library in libraries]
+        for root in as_roots:
+            with pytest.raises(RootOffline, match="is empty"):
+                list(Scan(root, ghosts(b"a", b"b"), Ignore()))
+
     def test_confirmed_they_are_believed(self, top: Path) -> None:
         put(top, b"new")
         scan = Scan(root_at(top), ghosts(*self.names(101)), Ignore(), confirm_deletes=True)
@@ -597,3 +614,51 @@ def test_an_unmounted_disk_deletes_nothing_and_comes_back(tmp_path: Path) -> Non
     if "Operation not permitted" in done.stderr:
         pytest.skip("mounting is not allowed here")
     assert done.stdout.splitlines() == ["offline: is empty although files of it are known", "3 []"], done.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="mounting needs root")
+def test_another_memory_card_in_the_same_reader_deletes_nothing(tmp_path: Path) -> None:
+    program = """
+    import subprocess, sys
+    from pathlib import Path
+    from simd.types import KnownFile, Root
+    from simd.watch.ignore import Ignore
+    from simd.watch.roots import RootOffline, identify
+    from simd.watch.scanner import Scan
+    work = Path(sys.argv[1])
+    top = bytes(work / "card")
+    (work / "card").mkdir()
+    def run(*command): subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    def insert(image): run("mount", "-o", "loop", work / image, work / "card")
+    for image in ("first", "second"):
+        (work / image).write_bytes(bytes(4 << 20))
+        run("mkfs.ext4", "-q", "-O", "^has_journal", work / image)
+        insert(image)
+        (work / "card" / (image + ".jpg")).write_bytes(b"x")
+        run("umount", work / "card")
+    insert("first")
+    first = identify(top)
+    root = Root(1, top, first)
+    known = [KnownFile(change.key.path, change.stamp) for change in Scan(root, [], Ignore())]
+    run("umount", work / "card")
+    insert("second")
+    second = identify(top)
+    print((first.device, first.inode) == (second.device, second.inode))
+    try:
+        list(Scan(root, known, Ignore()))
+    except RootOffline as offline:
+        print(offline.reason)
+    run("umount", work / "card")
+    """
+    done = subprocess.run(
+        ["unshare", "-m", sys.executable, "-c", textwrap.dedent(program), tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.getcwd(), "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"},
+    )
+    if any(word in done.stderr for word in ("not permitted", "loop", "No such file or directory: 'mkfs")):
+        pytest.skip("there are no loop devices here")
+    assert done.stdout.splitlines()[-1:] == ["is another directory: 0 of 1 known files are there"], done.stderr
+    if done.stdout.splitlines()[0] != "True":
+        pytest.skip("the kernel gave the two cards different numbers")
