@@ -13,9 +13,9 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
 from types import FrameType
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,12 @@ class Signals:
     """Takes them from its construction on; made and used in the main thread."""
 
     def __init__(self) -> None:
-        self._heard: SimpleQueue[int] = SimpleQueue()
+        self._heard: deque[int] = deque()
+        # The kernel may give a signal to any thread, which does not wake the main one out of a wait for a lock. A byte
+        # in a pipe does.
+        self._woken, waking = os.pipe()
+        os.set_blocking(waking, False)
+        signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
         self._may_wait = False
         self.ending = threading.Event()
         """Set once the end was asked for, and the main thread may be busy with something else."""
@@ -40,7 +45,9 @@ class Signals:
 
     def next(self) -> int:
         """Wait for a signal; SIGHUP, or one that asks for the end."""
-        return self._heard.get()
+        while not self._heard:
+            os.read(self._woken, 64)
+        return self._heard.popleft()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number in _END:
@@ -49,7 +56,7 @@ class Signals:
                 os.kill(os.getpid(), number)
             self._may_wait = False
             self.ending.set()
-        self._heard.put(number)
+        self._heard.append(number)
 
 
 @contextmanager
