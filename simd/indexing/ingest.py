@@ -283,7 +283,8 @@ class Ingest:
             state = self._scans.state(root.root_id)
             watching = self._watcher.watching(root.root_id)
             mode, why = (watching.mode, watching.detail) if watching else ("polling", "")
-            detail = "; ".join(text for text in (state.detail, why) if text)
+            # What the watcher and the scans say of a root that is away is the same.
+            detail = "; ".join(text for text in dict.fromkeys((state.detail, why)) if text)
             count = files.get(root.root_id, 0)
             found.append(RootStatus(root, state.online, mode, count, state.last_scan, detail))
         return found

@@ -9,7 +9,10 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import select
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -60,6 +63,47 @@ def mounts_at(path: bytes, mounts: Path = MOUNTS) -> list[Mount]:
         elif _is_in(mount.point, path):
             below[mount.point] = mount
     return [holding, *below.values()] if holding is not None else []
+
+
+class MountChanges:
+    """Waits until something is mounted or unmounted, as poll(2) tells of the kernel's list (proc_pid_mountinfo(5)), or
+    until somebody wakes it. One thread waits, any may wake, also after `close`.
+
+    Args:
+        mounts: the kernel's list; of any other file no change is noticed.
+    """
+
+    def __init__(self, mounts: Path = MOUNTS) -> None:
+        self._lock = threading.Lock()
+        self._closed = False
+        self._woken, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._mounts = -1
+        self._poll = select.poll()
+        self._poll.register(self._woken, select.POLLIN)
+        if mounts == MOUNTS:
+            with suppress(OSError):
+                self._mounts = os.open(mounts, os.O_RDONLY | os.O_CLOEXEC)
+                self._poll.register(self._mounts, select.POLLPRI)
+
+    def wait(self, seconds: float) -> None:
+        """Return when something changes, somebody wakes it, or so many seconds are over."""
+        self._poll.poll(seconds * 1000)
+        with suppress(BlockingIOError):
+            os.read(self._woken, 64)
+
+    def wake(self) -> None:
+        """End the wait."""
+        with self._lock, suppress(BlockingIOError):
+            if not self._closed:
+                os.write(self._wake, b"!")
+
+    def close(self) -> None:
+        """Give the descriptors back; nobody waits any more."""
+        with self._lock:
+            self._closed = True
+            for descriptor in (self._woken, self._wake, self._mounts):
+                if descriptor >= 0:
+                    os.close(descriptor)
 
 
 def _listed(mounts: Path) -> Iterator[Mount]:

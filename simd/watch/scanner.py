@@ -149,7 +149,7 @@ class Scan:
         is_same = self._root.identity is None or self._root.identity.is_same(identity)
         if self._confirmed or (is_same and not empty):
             return
-        sample = self._sample(_SAMPLE)
+        sample = self._sample(1 if empty else _SAMPLE)
         if not sample:
             return
         if empty:

@@ -22,7 +22,7 @@ from watchdog.events import DirAttribEvent, FileSystemEvent
 from simd.supervision import Threads
 from simd.types import Identity, Root
 from simd.watch.events import Heard, heard_in
-from simd.watch.filesystems import MOUNTS, Mode, Mount, mounts_at, sends_events, tells_all
+from simd.watch.filesystems import MOUNTS, Mode, Mount, MountChanges, mounts_at, sends_events, tells_all
 from simd.watch.hint import Hint, HintKind
 from simd.watch.ignore import Ignore
 from simd.watch.inotify import Inotify
@@ -96,7 +96,7 @@ class Watcher:
         self._watched: dict[bytes, _Watched] = {}
         self._inotify: Inotify | None = None
         self._looking = False
-        self._wake = threading.Event()
+        self._changes = MountChanges(mounts)
         self._stop = threading.Event()
         self._thread = (threads or Threads()).start("simd-watch", self._supervise, self._stop)
 
@@ -129,7 +129,7 @@ class Watcher:
         for entry in list(self._watched.values()):
             if inotify is not None and entry.root.root_id == root_id:
                 inotify.doubt(entry.root.path)
-                self._wake.set()
+                self._changes.wake()
 
     def watching(self, root_id: int) -> Watching | None:
         """How a root is watched; None if it is not."""
@@ -150,11 +150,12 @@ class Watcher:
     def close(self) -> None:
         """Stop all threads; no hint comes after this returns."""
         self._stop.set()
-        self._wake.set()
+        self._changes.wake()
         self._thread.join()
         with self._lock:
             self._watched.clear()
             self._drop_inotify()
+        self._changes.close()
 
     def _begin(self, entry: _Watched) -> None:
         """Watch a root as well as can be; the lock is held."""
@@ -211,8 +212,7 @@ class Watcher:
 
     def _supervise(self) -> None:
         while True:
-            self._wake.wait(self._until_next_look())
-            self._wake.clear()
+            self._changes.wait(self._until_next_look())
             if self._stop.is_set():
                 return
             with self._lock:

@@ -483,6 +483,15 @@ class TestDurability:
         assert set(found) <= set(names) and found[:1] == names[:1]
         assert all(int(b) - int(a) == int(found[1]) - int(found[0]) for a, b in pairwise(found))
 
+    def test_a_sample_of_a_large_root_is_spread_over_it_and_has_nothing_of_others(self, catalogue: Catalogue) -> None:
+        one, other = catalogue.sync_roots([b"/one", b"/other"])
+        for root in (one, other):
+            catalogue.record([indexed(root, b"%04d" % n, f"{root.root_id} {n}") for n in range(6000)])
+        found = catalogue.spread(one.root_id, 100)
+        assert 50 < len(found) <= 100 and len(set(found)) == len(found)
+        tenths = {int(path) // 600 for path in found}
+        assert tenths == set(range(10)) and catalogue.spread(3, 100) == []
+
     def test_the_database_of_another_program_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "c"
         connection = sqlite3.connect(path)

@@ -90,7 +90,7 @@ class _Soak:
         self._churn = Churn(disk, parked, plan.seed)
         # Where nothing stays behind, an empty folder is taken for an unmounted disk.
         (inbox / "stays.jpg").write_bytes(self._churn.new_picture())
-        self._trials = Trials(daemon, disk, self._churn, random.Random(plan.seed))
+        self._trials = Trials(daemon, disk, self._churn, random.Random(plan.seed), self._compare)
         self._began = time.monotonic()
 
     def run(self) -> Verdict:
@@ -140,29 +140,31 @@ class _Soak:
         self._say(f"{time.monotonic() - self._began:7.1f} s  {name}: at rest after {took:.1f} s")
 
     def _compare(self, when: str) -> float:
-        """Disk and catalogue must agree soon, and nothing be failed. Returns the seconds until nothing was pending."""
+        """The daemon must be at rest and right soon. Returns the seconds until it was."""
         began = time.monotonic()
         with Client(self._daemon.address) as client:
-            settled = client.wait(_AT_REST_S)
-            took = time.monotonic() - began
-            if not settled.settled:
-                self._verdict.problems.append(f"{when}: {settled.pending} are pending after {_AT_REST_S:g} s")
-            disk, known = self._on_disk(), self._in_catalogue()
-            self._verdict.differ(f"files on the disk are not indexed {when}", disk.keys() - known.keys())
-            self._verdict.differ(f"files are indexed that are not on the disk {when}", known.keys() - disk.keys())
-            other = {path for path in disk.keys() & known.keys() if disk[path] != known[path]}
-            self._verdict.differ(f"files are indexed as another content {when}", other)
-            status, images = client.status(), set(disk.values())
-        told = (
-            status.images,
-            status.files,
-            status.failed,
-            *status.problems,
-            *(r.detail for r in status.roots if r.detail),
-        )
-        if told != (len(images), len(disk), 0):
-            self._verdict.problems.append(f"{when}: status says {told}, the disk holds {len(images)} in {len(disk)}")
-        return took
+            while (left := began + _AT_REST_S - time.monotonic()) > 0:
+                client.wait(left)
+                differences = self._differences(client)
+                if not differences:
+                    return time.monotonic() - began
+                time.sleep(0.2)
+        self._verdict.problems += [f"{difference} {when}" for difference in differences]
+        return time.monotonic() - began
+
+    def _differences(self, client: Client) -> list[str]:
+        """Where disk, catalogue and status do not agree, or something is pending or failed."""
+        disk, known, found = self._on_disk(), self._in_catalogue(), Verdict()
+        found.differ("files on the disk are not indexed", disk.keys() - known.keys())
+        found.differ("files are indexed that are not on the disk", known.keys() - disk.keys())
+        other = {path for path in disk.keys() & known.keys() if disk[path] != known[path]}
+        found.differ("files are indexed as another content", other)
+        status, images = client.status(), len(set(disk.values()))
+        told = [*status.problems, *(root.detail for root in status.roots if root.detail)]
+        if (status.pending, status.failed, status.images, status.files, told) != (0, 0, images, len(disk), []):
+            numbers = f"{status.pending} pending, {status.failed} failed, {status.images} images, {status.files} files"
+            found.problems.append(f"status says {numbers}, {told}; the disk holds {images} images, {len(disk)} files")
+        return found.problems
 
     def _sample(self) -> None:
         assert self._daemon.process is not None

@@ -33,14 +33,18 @@ class Trials:
         disk: where the first root's files are.
         churn: what uses them meanwhile; it is held where a trial would get in its way.
         chance: chooses.
+        check: sees that daemon and disk agree, or notes that they do not.
 
     Attributes:
         restarts: how often the daemon was killed or stopped.
         problems: what should not have been.
     """
 
-    def __init__(self, daemon: Daemon, disk: Path, churn: Churn, chance: random.Random) -> None:
+    def __init__(
+        self, daemon: Daemon, disk: Path, churn: Churn, chance: random.Random, check: Callable[[str], float]
+    ) -> None:
         self._daemon = daemon
+        self._check = check
         self._disk = disk
         self._churn = churn
         self._chance = chance
@@ -124,7 +128,7 @@ class Trials:
                     self._number += 1
                     name = os.path.join(folder, b"mounted %d.jpg" % self._number)
                     Path(os.fsdecode(name)).write_bytes(self._churn.new_picture())
-                self._settle()
+                self._check("while something is mounted over a folder")
             finally:
                 unmount(folder)
 
