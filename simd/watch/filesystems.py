@@ -98,12 +98,12 @@ class MountChanges:
                 os.write(self._wake, b"!")
 
     def close(self) -> None:
-        """Give the descriptors back; nobody waits any more."""
+        """Give the descriptors back; nobody waits any more. It may be called again."""
         with self._lock:
-            self._closed = True
-            for descriptor in (self._woken, self._wake, self._mounts):
-                if descriptor >= 0:
-                    os.close(descriptor)
+            closed, self._closed = self._closed, True
+        for descriptor in (self._woken, self._wake, self._mounts):
+            if descriptor >= 0 and not closed:
+                os.close(descriptor)
 
 
 def _listed(mounts: Path) -> Iterator[Mount]:

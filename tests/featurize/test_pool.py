@@ -191,9 +191,9 @@ def test_workers_without_work_end_but_for_one_and_come_back_when_they_are_needed
 def test_work_that_trickles_in_keeps_one_worker_busy_and_starts_no_others() -> None:
     pool = DecodePool(4, WorkerSettings(LIMITS), hostile)
     try:
-        first = pid_of(pool)
-        assert {pid_of(pool) for _ in range(20)} == {first}
-        assert running(first)
+        # Until the worker that is started before anybody asks has come up, another one may be in use.
+        eventually(lambda: len({pid_of(pool) for _ in range(20)}) == 1)
+        assert running(pid_of(pool)) and pool.lost == 0
     finally:
         pool.close()
 
