@@ -136,12 +136,16 @@ class Indexer:
         self.commands.post(self._backfill.start)
         self._thread = self._threads.start("indexer", self._run, self._stopping)
 
-    def stop(self) -> None:
+    def end(self) -> None:
         """End after the batch under way; what is not done is found again by the next scan."""
         self.commands.close()
         self._stopping.set()
         self._backlog.close()
         self._wake.set()
+
+    def stop(self) -> None:
+        """End, and wait for it."""
+        self.end()
         if self._thread is not None:
             self._thread.join()
         # What was accepted is done, as somebody waits for it.

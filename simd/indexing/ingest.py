@@ -111,7 +111,9 @@ class Ingest:
             self._scans.hint(root.root_id)
 
     def stop(self) -> None:
-        """End within the batch under way."""
+        """End within the batch under way. All are told before any is waited for, as one may wait for another."""
+        self._scans.end()
+        self._indexer.end()
         self._watcher.close()
         self._scans.stop()
         self._indexer.stop()

@@ -100,11 +100,15 @@ class Scans:
         """Begin."""
         self._thread = self._threads.start("scans", self._run, self._stopping)
 
-    def stop(self) -> None:
-        """End, in the middle of a scan if need be."""
+    def end(self) -> None:
+        """End soon, in the middle of a scan if need be."""
         self._stopping.set()
         self._agenda.close()
         self._backlog.close()
+
+    def stop(self) -> None:
+        """End, and wait for it."""
+        self.end()
         if self._thread is not None:
             self._thread.join()
 
