@@ -1,8 +1,4 @@
-"""The door to indexing: what requests and filesystem hints ask of it.
-
-A removed file stays on disk, so it is remembered in the ledger (reason `removed`) with the stamp it had: scans leave it
-alone until it changes or somebody adds it again.
-"""
+"""The door to indexing: what requests and filesystem hints ask of it."""
 
 from __future__ import annotations
 
@@ -12,16 +8,16 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 
 from simd.catalogue.catalogue import Catalogue
-from simd.catalogue.rows import RejectedFile
 from simd.errors import InvalidRequest, NotReady, Reason
 from simd.indexing.deletions import Deletions
 from simd.indexing.explain import Explainer
 from simd.indexing.inbox import Inbox
 from simd.indexing.indexer import Indexer
-from simd.indexing.look import looking, stamp_of
+from simd.indexing.look import looking
 from simd.indexing.membership import Membership
 from simd.indexing.outcomes import Outcome
 from simd.indexing.pause import Pause
+from simd.indexing.removal import Removal
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
 from simd.indexing.waiting import Alive, always, results_of
@@ -46,8 +42,6 @@ from simd.watch.settle import Settler
 from simd.watch.watcher import Watcher
 
 log = logging.getLogger(__name__)
-
-_REMOVED = Rejection(Reason.REMOVED, "taken out on request; add it again to have it back")
 
 
 class Ingest:
@@ -82,10 +76,8 @@ class Ingest:
         self._settler = settler
         self._ignore = ignore
         self._pause = pause
-        self._deletions = deletions
         self._inbox = Inbox(self._hear, indexer.commands.post)
         self._watcher = Watcher(self._inbox.offer, ignore, polled=polled, poll_s=poll_s, threads=threads)
-        self._look = looking(roots, ignore)
         self._explainer = Explainer(
             known=catalogue.known,
             roots=roots,
@@ -100,6 +92,15 @@ class Ingest:
             watcher=self._watcher,
             scan=scans.hint,
             configured=configured,
+        )
+        self._removal = Removal(
+            catalogue=catalogue,
+            roots=roots,
+            membership=self._membership,
+            indexer=indexer,
+            settler=settler,
+            deletions=deletions,
+            look=looking(roots, ignore),
         )
 
     def start(self) -> None:
@@ -167,7 +168,7 @@ class Ingest:
             InvalidRequest: a path is a root that the configuration names.
             Abandoned: `alive` said no.
         """
-        return self._indexer.commands.run(lambda: self._remove(paths, image_ids), alive)
+        return self._indexer.commands.run(lambda: self._removal.remove(paths, image_ids), alive)
 
     def scan(
         self,
@@ -322,52 +323,6 @@ class Ingest:
         """In the loop's thread: have files indexed now."""
         self._forget_rejected(keys, removed=True)
         return [(key, self._indexer.request(key)) for key in keys]
-
-    def _remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId]) -> RemoveReport:
-        """In the loop's thread."""
-        files, orphans, missing = 0, [], []
-        named: dict[FileKey, None] = {}
-        for path in paths:
-            key = self._roots.locate(os.path.abspath(path))
-            if key is not None and not key.path:
-                count, gone = self._membership.drop(key.root_id)
-                files += count
-                orphans += gone
-                continue
-            found = self._files_at(path) if key is not None else []
-            named.update(dict.fromkeys(found))
-            if not found:
-                missing.append(path)
-        keys = dict(named)
-        for image_id in image_ids:
-            places = self._catalogue.files_of([image_id]).get(image_id, [])
-            found = [key for place in places if (key := self._roots.locate(place)) is not None]
-            keys.update(dict.fromkeys(found))
-            if not found:
-                missing.append(image_id)
-        rejected = []
-        for key in keys:
-            self._indexer.forget(key)
-            self._deletions.agreed(key.root_id)
-            if key not in named:
-                # It may be another image by now, and that one may have been on its way.
-                self._settler.note(key)
-            known = self._catalogue.known(key)
-            if known is not None:
-                # Who names a file means it as it is now, indexed so or not; who names an image, only what was indexed.
-                stamp = stamp_of(self._look, key, known.stamp) if key in named else known.stamp
-                rejected.append(RejectedFile(key, stamp, _REMOVED))
-        orphans += self._catalogue.record([], rejected, [])
-        if orphans:
-            self._indexer.take_out(orphans)
-        return RemoveReport(files + len(rejected), len(orphans), tuple(missing))
-
-    def _files_at(self, path: bytes) -> list[FileKey]:
-        """The indexed file at a path, or those in the folder."""
-        found: list[FileKey] = []
-        while page := self._catalogue.files(after=found[-1] if found else None, under=path):
-            found += [file.key for file in page]
-        return found
 
     def _forget_rejected(self, keys: Sequence[FileKey], *, removed: bool) -> None:
         for key in keys:
