@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import partial
 from queue import Empty, Full, Queue
 
 from simd.catalogue.rows import Known
@@ -108,7 +107,7 @@ class Indexer:
         self._stopping = threading.Event()
         self._pipeline = make_pipeline(self._wake.set)
         self._threads = threads or Threads()
-        self.commands = Commands(self._wake.set, partial(self._threads.failed, "indexer"))
+        self.commands = Commands(self._wake.set, self._is_in_trouble)
         self._unsettled: Queue[FileKey] = Queue(_SETTLING)
         self._busy = False
         self._turns = 0

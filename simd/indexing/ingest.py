@@ -300,11 +300,13 @@ class Ingest:
         if hint.kind is HintKind.OVERFLOW:
             self._scans.hint(hint.root_id)
         elif hint.kind is HintKind.DIRECTORY:
-            # Asked for first: if the rename fails, the scans find the files at their new place all the same.
-            self._scans.hint(hint.root_id, hint.path)
-            if hint.moved_from:
-                self._scans.hint(hint.root_id, hint.moved_from)
-                self._indexer.take_out(self._catalogue.rename_under(hint.root_id, hint.moved_from, hint.path))
+            try:
+                if hint.moved_from:
+                    self._indexer.take_out(self._catalogue.rename_under(hint.root_id, hint.moved_from, hint.path))
+            finally:
+                # Not before: what was deleted just before the move has a new name now, and only the scan tells that it
+                # is gone. If the rename failed, it finds the files at their new place all the same.
+                self._scans.hint(hint.root_id, hint.path)
         else:
             heard = hint.heard if hint.kind is HintKind.WRITTEN else None
             key = FileKey(hint.root_id, hint.path)

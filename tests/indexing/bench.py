@@ -180,11 +180,14 @@ class FillingIndex(BruteIndex, Fullness):
 
 
 class FillingDatabase(Database, Fullness):
-    """A catalogue's file whose disk may be full."""
+    """A catalogue's file whose disk may be full; `before` is called before it is written to."""
+
+    before: Callable[[], None] = staticmethod(lambda: None)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Refuse, or write."""
+        self.before()
         self.refuse("no room for the catalogue")
         with super().writing() as connection:
             yield connection

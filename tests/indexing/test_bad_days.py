@@ -298,6 +298,28 @@ class TestFullDisk:
         bench.until(lambda: at_rest(bench))
         assert sorted(bench.files()) == ["0.png", *(f"new/{n}.png" for n in range(5))]
         assert bench.backbone.embedded == 6 and detail(bench) == ""
+        assert bench.threads.failures == {}, "a full disk is no bug"
+
+
+def test_a_file_that_is_deleted_just_before_its_folder_is_renamed_is_gone_however_fast_scans_are(
+    bench: Bench,
+) -> None:
+    fill(bench, 5, "old/")
+    fill(bench, 1)
+    bench.start().settle()
+
+    def let_scans_end() -> None:
+        deadline = time.monotonic() + 2.0
+        while threading.current_thread().name == "indexer" and bench.scans.pending and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    bench.database.before = let_scans_end
+    (bench.root / "old/3.png").unlink()
+    (bench.root / "old").rename(bench.root / "new")
+    bench.until(lambda: "new/0.png" in bench.files())
+    bench.until(lambda: at_rest(bench))
+    assert sorted(bench.files()) == ["0.png", "new/0.png", "new/1.png", "new/2.png", "new/4.png"]
+    assert bench.backbone.embedded == 6
 
 
 class TestReading:
