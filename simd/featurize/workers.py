@@ -6,6 +6,7 @@ by SIGKILL, is killed by the kernel.
 
 * Work goes to the worker that was busy last. The others end after a while; that one stays for the next image.
 * A large image waits while others of its kind take the memory, or all workers but one: small images go on meanwhile.
+* What is cancelled leaves the queue at once. What a worker has in hand by then is done for nobody.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -53,6 +54,7 @@ class DecodePool:
         self._idle_s = settings.idle_s
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._unfinished: dict[Future[Any], _Job] = {}
         self._jobs: deque[_Job] = deque()
         self._postponed: deque[_Job] = deque()
         self._idle: list[_Inbox] = []
@@ -90,31 +92,48 @@ class DecodePool:
         return self._submit(lambda handler, admit: handler.blob(data, size, admit))
 
     def close(self) -> None:
-        """End the workers now. Futures that are not done are cancelled, or end with `CancelledError`."""
+        """End the workers now. Futures that are not done are cancelled."""
         with self._lock:
             self._closed.set()
-            left = [*self._jobs, *self._postponed]
-            self._jobs.clear()
-            self._postponed.clear()
+            left = list(self._unfinished)
             for inbox in self._idle:
                 inbox.put(None)
             self._idle.clear()
-        for job in left:
-            job.cancel()
+        for future in left:
+            future.cancel()
         for handler in self._handlers:
             handler.close()
         for thread in self._threads:
             thread.join()
 
     def _submit(self, task: _Task) -> Future[Any]:
-        job = _Job(_Promise(), task)
+        job = _Job(_Promise(self._forget), task)
         with self._lock:
+            self._unfinished[job.future] = job
             closed = self._closed.is_set()
             if not closed:
                 self._hand_over(job)
         if closed:
-            job.cancel()
+            job.future.cancel()
         return job.future
+
+    def _forget(self, future: Future[Any]) -> bool:
+        """Nobody waits for it any more; false if it is done, or was forgotten before."""
+        with self._lock:
+            job = self._unfinished.pop(future, None)
+            if job is None:
+                return False
+            for waiting in (self._jobs, self._postponed):
+                if job in waiting:
+                    waiting.remove(job)
+                    self._return_memory(job)
+            return True
+
+    def _finished(self, job: _Job) -> bool:
+        """Whether somebody waits for it; its memory is free."""
+        with self._lock:
+            self._return_memory(job)
+            return self._unfinished.pop(job.future, None) is not None
 
     def _hand_over(self, job: _Job) -> None:
         """To the worker that became idle last, or to the one that is done first. With the lock."""
@@ -130,7 +149,7 @@ class DecodePool:
         if handler is self._handlers[0]:
             handler.warm_up()
         while (job := self._next(handler, inbox)) is not None:
-            if job.begin():
+            if job.future in self._unfinished:
                 self._work(handler, job)
             # Not to be held until the next one comes.
             del job
@@ -160,11 +179,11 @@ class DecodePool:
         except Postponed:
             self._postpone(job)
         except BaseException as error:  # noqa: BLE001 - the future carries it to whoever waits
-            self._give_back(job)
-            job.future.set_exception(error)
+            if self._finished(job):
+                job.future.set_exception(error)
         else:
-            self._give_back(job)
-            job.future.set_result(result)
+            if self._finished(job):
+                job.future.set_result(result)
         finally:
             # The error holds this frame, and would be held by it: with the picture, until the garbage collector comes.
             del job
@@ -186,6 +205,8 @@ class DecodePool:
     def _admit(self, job: _Job, memory: int) -> bool:
         """Whether a job may take so much memory now; it keeps what it is granted until it is done."""
         with self._lock:
+            if job.future not in self._unfinished:
+                return False
             if memory <= job.granted:
                 return True
             if job.granted:
@@ -195,19 +216,18 @@ class DecodePool:
 
     def _postpone(self, job: _Job) -> None:
         with self._lock:
-            closed = self._closed.is_set()
-            if not closed:
+            if job.future in self._unfinished:
                 self._postponed.append(job)
                 self._resume()
-        if closed:
-            job.cancel()
+            else:
+                self._return_memory(job)
 
-    def _give_back(self, job: _Job) -> None:
-        with self._lock:
-            if job.granted:
-                self._budget.give_back(job.granted)
-                job.granted = 0
-                self._resume()
+    def _return_memory(self, job: _Job) -> None:
+        """With the lock."""
+        if job.granted:
+            self._budget.give_back(job.granted)
+            job.granted = 0
+            self._resume()
 
     def _resume(self) -> None:
         """Hand over what was postponed and fits now, in its order. With the lock."""
@@ -218,8 +238,25 @@ class DecodePool:
 
 
 class _Promise(Future[T]):
-    """A future that forgets its callbacks once it has called them: they mostly hold what holds the future, which would
-    leave its picture to the garbage collector."""
+    """A future that can be cancelled until it is done.
+
+    It forgets its callbacks once it has called them: they mostly hold what holds the future, which would leave its
+    picture to the garbage collector.
+
+    Args:
+        forget: tells the pool that nobody waits; whether the future was not done.
+    """
+
+    def __init__(self, forget: Callable[[Future[Any]], bool]) -> None:
+        super().__init__()
+        self._forget = forget
+
+    def cancel(self) -> bool:
+        """As `Future.cancel`, which alone does not end a `concurrent.futures.wait`."""
+        if self._forget(self):
+            super().cancel()
+            self.set_running_or_notify_cancel()
+        return self.cancelled()
 
     def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
         """As `Future.add_done_callback`."""
@@ -236,19 +273,6 @@ class _Job:
     needs: int = 0
     granted: int = 0
     kills: int = 0
-    begun: bool = False
-
-    def begin(self) -> bool:
-        """Whether to work on it: false if it was cancelled. It may begin again, after it was postponed."""
-        self.begun = self.begun or self.future.set_running_or_notify_cancel()
-        return self.begun
-
-    def cancel(self) -> None:
-        """Cancel, and tell those who wait for it: `Future.cancel` alone does not end a `concurrent.futures.wait`."""
-        if self.begun:
-            self.future.set_exception(CancelledError())
-        elif self.future.cancel():
-            self.future.set_running_or_notify_cancel()
 
 
 class _AskedOnce:
