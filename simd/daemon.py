@@ -123,7 +123,7 @@ class Daemon:
             serving=models.serving,
             catalogue=catalogue,
             decoder=query_pool,
-            files=RootFiles(lambda: [s.root.path for s in ingest.roots()], settings.max_image_bytes),
+            files=RootFiles(lambda: [s.root.path for s in ingest.roots()]),
             meter=meter,
             cores=settings.threads,
         )

@@ -12,6 +12,7 @@
     |- NotReady               UNAVAILABLE          exit 3
     |- IndexUnavailable       UNAVAILABLE          exit 3
     |- DecoderUnavailable     UNAVAILABLE          exit 3
+    |- FileChanged            UNAVAILABLE          exit 3
     |- Overloaded             RESOURCE_EXHAUSTED   exit 1
     |- Abandoned              CANCELLED            exit 1
     |- ModelError             FAILED_PRECONDITION  exit 1
@@ -159,6 +160,15 @@ class DecoderUnavailable(SimdError):
     exit_code = 3
     retry_after_s = 1.0
     told = "no picture can be decoded now, because no process can be started for it"
+
+
+class FileChanged(SimdError):
+    """A file was written to while it was read: what was read is nobody's picture. Try again when it has settled."""
+
+    status = "UNAVAILABLE"
+    exit_code = 3
+    retry_after_s = 1.0
+    told = ""
 
 
 class Overloaded(SimdError):

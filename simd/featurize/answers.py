@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from simd.errors import ImageRejected, Reason
+from simd.errors import FileChanged, ImageRejected, Reason
 from simd.featurize.channel import Message
 from simd.types import ID_BYTES, ImageFacts, ImageId, Pixels, Size, Stamp
 
@@ -23,10 +23,6 @@ _MAX_NAME = 20
 _INT64 = range(-(1 << 63), 1 << 63)
 _INODE = range(1 << 64)
 _SIDE = range(1, 1 << 31)
-
-
-class FileChanged(Exception):
-    """A file was written to while it was read: what was read is nobody's picture. Try again when it has settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +52,16 @@ class Needs:
     memory: int
 
 
+def unconfined(message: Message) -> tuple[str, ...]:
+    """The answer to how it is set up: what the kernel does not keep it from."""
+    return tuple(_text(what, _MAX_TEXT) for what in message.header["left"])
+
+
 def identity(message: Message) -> Identity:
     """The answer to `file`.
 
     Raises:
-        ImageRejected, FileNotFoundError, FileChanged: as the worker says.
+        ImageRejected, FileChanged: as the worker says.
     """
     _raise_refusal(message)
     return _identity(message.header)
@@ -75,7 +76,7 @@ def pictures(message: Message, sizes: Sequence[Size], *, identified: bool = Fals
         identified: whether it must say of what file they are.
 
     Raises:
-        ImageRejected, FileNotFoundError, FileChanged: as the worker says.
+        ImageRejected, FileChanged: as the worker says.
     """
     _raise_refusal(message)
     if "needs" in message.header:
@@ -111,8 +112,6 @@ def _raise_refusal(message: Message) -> None:
     if "rejected" in header:
         reason, detail = header["rejected"]
         raise ImageRejected(Reason(reason), _text(detail, _MAX_TEXT))
-    if "gone" in header:
-        raise FileNotFoundError("the file is gone")
     if "changed" in header:
         raise FileChanged("the file was written to while it was read")
 

@@ -11,6 +11,7 @@ by SIGKILL, is killed by the kernel.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections import deque
@@ -20,10 +21,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from simd.errors import ImageRejected, Reason
+from simd.errors import FileChanged, ImageRejected, Reason
 from simd.featurize import decode as real
-from simd.featurize.answers import FileChanged
 from simd.featurize.budget import MemoryBudget
+from simd.featurize.files import Opening, open_file
 from simd.featurize.handler import Admit, Decoded, DecodedFile, Decoder, Handler, Postponed, Wanted, WorkerSettings
 from simd.supervision import Threads
 from simd.types import ImageId, Size
@@ -33,7 +34,7 @@ T = TypeVar("T")
 _KILLS = 2
 """A picture whose worker is killed more often than that by somebody else may be the reason."""
 
-__all__ = ["DecodePool", "Decoded", "DecodedFile", "FileChanged", "WorkerSettings"]
+__all__ = ["DecodePool", "Decoded", "DecodedFile", "WorkerSettings"]
 
 
 class DecodePool:
@@ -71,7 +72,9 @@ class DecodePool:
         """Workers that crashed or were killed for a limit, since the start; another one took the place of each."""
         return sum(handler.lost for handler in self._handlers)
 
-    def submit_file(self, path: bytes, wanted: Wanted, guess: Sequence[Size] = ()) -> Future[DecodedFile]:
+    def submit_file(
+        self, path: bytes, wanted: Wanted, guess: Sequence[Size] = (), opening: Opening = open_file
+    ) -> Future[DecodedFile]:
         """Read, identify and, if wanted, decode a file.
 
         Args:
@@ -80,12 +83,21 @@ class DecodePool:
                 decoding.
             guess: the sizes it is likely to be wanted in. It is decoded to them at once, which spares a message each
                 way, and in vain when it is wanted in none or in others.
+            opening: called on a thread of the pool with the path.
 
-        The future ends with `ImageRejected`, `FileNotFoundError` (nothing is there), `FileChanged` (written to
-        meanwhile), whatever `wanted` raised, or `DecoderUnavailable` when no worker can be started.
+        The future ends with `ImageRejected`, `FileChanged` (written to meanwhile), whatever `opening` (by default
+        FileNotFoundError) or `wanted` raised, or `DecoderUnavailable` when no worker can be started.
         """
         once = _AskedOnce(wanted)
-        return self._submit(lambda handler, admit: handler.file(path, once, admit, guess))
+
+        def decode(handler: Handler, admit: Admit) -> DecodedFile:
+            fd = opening(path)
+            try:
+                return handler.file(fd, once, admit, guess)
+            finally:
+                os.close(fd)
+
+        return self._submit(decode)
 
     def submit_bytes(self, data: bytes, size: Size) -> Future[Decoded]:
         """Decode bytes to one size. The future ends like one of `submit_file`."""

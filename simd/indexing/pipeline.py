@@ -21,8 +21,8 @@ from typing import Protocol
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile, RejectedFile
-from simd.errors import DecoderUnavailable, ImageRejected, ModelError, Reason, SimdError, for_callers
-from simd.featurize.workers import DecodedFile, FileChanged
+from simd.errors import DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, SimdError, for_callers
+from simd.featurize.workers import DecodedFile
 from simd.indexing.targets import Target, Targets
 from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Rejection, Size, Stamp, Vector
 

@@ -33,7 +33,7 @@ class Decoded(Protocol):
 
     @property
     def pictures(self) -> Mapping[Size, Pixels]:
-        """The picture at the size asked for; bytes that are an image always have one."""
+        """The picture at the size asked for; bytes that are an image always have one, a file if it was wanted."""
         ...
 
 
@@ -66,6 +66,17 @@ class Decoder(Protocol):
 
     def submit_bytes(self, data: bytes, size: Size, /) -> Decoding:
         """Begin to decode an image file's bytes."""
+        ...
+
+    def submit_file(
+        self,
+        path: bytes,
+        wanted: Callable[[ImageId], Collection[Size]],
+        guess: Sequence[Size],
+        opening: Callable[[bytes], int],
+        /,
+    ) -> Decoding:
+        """Begin to read a file, and to decode it to the sizes that `wanted` answers; see `DecodePool.submit_file`."""
         ...
 
 

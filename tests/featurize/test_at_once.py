@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simd.errors import ImageRejected, Reason
+from simd.errors import FileChanged, ImageRejected, Reason
 from simd.featurize.answers import identity, pictures
 from simd.featurize.channel import Message
 from simd.featurize.decode import decode
-from simd.featurize.workers import DecodedFile, DecodePool, FileChanged, WorkerSettings
+from simd.featurize.workers import DecodedFile, DecodePool, WorkerSettings
 from simd.types import ImageId, Size, Stamp, image_id_of
 from tests.featurize.drawings import LIMITS, SIZE, encoded, quadrants
 from tests.featurize.hostile import hostile

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simd.errors import ImageRejected
+from simd.errors import FileChanged, ImageRejected
 from simd.featurize import answers
-from simd.featurize.answers import FileChanged, Needs, Pictures
+from simd.featurize.answers import Needs, Pictures
 from simd.featurize.channel import Channel, ChannelClosed, ChannelGarbled, Message
 from simd.types import Stamp
 

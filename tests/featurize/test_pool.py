@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from simd.errors import Reason, SimdError
+from simd.errors import FileChanged, Reason, SimdError
 from simd.featurize.budget import MemoryBudget
 from simd.featurize.decode import DecodeLimits
-from simd.featurize.workers import DecodePool, FileChanged, WorkerSettings
+from simd.featurize.workers import DecodePool, WorkerSettings
 from simd.types import ImageId, Size, image_id_of
 from tests.featurize import dying
 from tests.featurize.drawings import SIZE, encoded
@@ -62,7 +62,7 @@ def children() -> list[int]:
 
 @pytest.fixture
 def three() -> Iterator[DecodePool]:
-    pool = DecodePool(3, WorkerSettings(LIMITS, timeout_s=3600.0, memory_bytes=256 << 20), hostile)
+    pool = DecodePool(3, WorkerSettings(LIMITS, timeout_s=3600.0, memory_bytes=256 << 20, confined=False), hostile)
     yield pool
     pool.close()
 

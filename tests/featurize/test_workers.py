@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simd.errors import ImageRejected, Reason, SimdError
+from simd.errors import FileChanged, ImageRejected, Reason, SimdError
 from simd.featurize.channel import Channel
 from simd.featurize.decode import DecodeLimits, decode
 from simd.featurize.process import Child
-from simd.featurize.workers import Decoded, DecodedFile, DecodePool, FileChanged, WorkerSettings
+from simd.featurize.workers import Decoded, DecodedFile, DecodePool, WorkerSettings
 from simd.types import ImageId, Size, Stamp, image_id_of
 from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
 from tests.featurize.hostile import hostile
@@ -69,6 +69,14 @@ def pool() -> Iterator[DecodePool]:
 def rough() -> Iterator[DecodePool]:
     """One worker that does what the data say, with little time and memory."""
     pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=1.0, memory_bytes=256 << 20, background=True), hostile)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="module")
+def free() -> Iterator[DecodePool]:
+    """One worker that does what the data say, and may leave traces of it."""
+    pool = DecodePool(1, WorkerSettings(LIMITS, confined=False), hostile)
     yield pool
     pool.close()
 
@@ -154,11 +162,12 @@ def test_a_file_that_is_too_large_is_refused_unread(pool: DecodePool, tmp_path: 
 
 def test_a_file_written_to_all_the_time_is_never_half_read(pool: DecodePool, tmp_path: Path) -> None:
     path = tmp_path / "growing.bin"
-    path.write_bytes(b"\0" * (8 << 20))
+    path.write_bytes(PICTURE + b"\0" * (8 << 20))
     stop = threading.Event()
 
     def grow() -> None:
         with path.open("r+b") as stream:
+            stream.seek(len(PICTURE))
             while not stop.is_set():
                 stream.write(b"\1")
                 stream.flush()
@@ -232,15 +241,15 @@ def test_a_worker_writes_no_file_and_steps_back(rough: DecodePool, tmp_path: Pat
     ("kills", "detail"), [(1, "it lived"), (2, "it lived"), (3, "too little memory"), (9, "memory")]
 )
 def test_a_worker_killed_by_somebody_else_says_little_about_its_image(
-    rough: DecodePool, tmp_path: Path, kills: int, detail: str
+    free: DecodePool, tmp_path: Path, kills: int, detail: str
 ) -> None:
     data = b"killed %d %s" % (kills, os.fsencode(tmp_path / "mark"))
-    error = rejection(rough.submit_bytes(data, SIZE))
+    error = rejection(free.submit_bytes(data, SIZE))
     assert detail in error.detail and error.reason is (Reason.CORRUPT if kills < 3 else Reason.KILLED)
     assert len(list(tmp_path.iterdir())) == min(kills, 3)
     path = tmp_path / "file"
     path.write_bytes(b"killed 1 %s" % os.fsencode(tmp_path / "file"))
-    assert "it lived" in rejection(rough.submit_file(os.fsencode(path), always)).detail
+    assert "it lived" in rejection(free.submit_file(os.fsencode(path), always)).detail
 
 
 def test_a_worker_killed_while_idle_costs_no_image(rough: DecodePool) -> None:
@@ -276,7 +285,7 @@ def test_workers_work_at_the_same_time(tmp_path: Path) -> None:
 
 
 def test_close_ends_everything_at_once_whatever_workers_do(tmp_path: Path) -> None:
-    pool = DecodePool(2, WorkerSettings(LIMITS, timeout_s=3600.0), hostile)
+    pool = DecodePool(2, WorkerSettings(LIMITS, timeout_s=3600.0, confined=False), hostile)
     pids = {int(rejection(future).detail) for future in [pool.submit_bytes(b"pid", SIZE) for _ in range(20)]}
     futures = [pool.submit_bytes(b"hold " + os.fsencode(tmp_path / str(n)), SIZE) for n in range(6)]
     eventually((tmp_path / "0.held").exists)

@@ -16,9 +16,9 @@ import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.database import Database
-from simd.errors import CorruptStore, DecoderUnavailable, ImageRejected, ModelError, Reason, StoreFull
+from simd.errors import CorruptStore, DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, StoreFull
 from simd.featurize.engines.base import nothing
-from simd.featurize.workers import DecodedFile, FileChanged
+from simd.featurize.workers import DecodedFile
 from simd.index.brute import BruteIndex
 from simd.indexing.backfill import Backfill, Whole
 from simd.indexing.backlog import Backlog
@@ -95,9 +95,9 @@ class Decoder:
             raise RuntimeError("a bug of ours")
         if data.startswith(b"torn") and path not in self._torn:
             self._torn.add(path)
-            raise FileChanged
+            raise FileChanged("written to meanwhile")
         if data.startswith(b"growing"):
-            raise FileChanged
+            raise FileChanged("written to meanwhile")
         image_id = image_id_of(data)
         sizes = wanted(image_id)
         if not sizes:

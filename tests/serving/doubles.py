@@ -229,6 +229,27 @@ class TextDecoder:
             threading.Thread(target=self._later, args=(future, data), daemon=True).start()
         return future
 
+    def submit_file(
+        self,
+        path: bytes,
+        wanted: Callable[[ImageId], Collection[Size]],
+        guess: Sequence[Size],
+        opening: Callable[[bytes], int],
+    ) -> Future[Picture]:
+        try:
+            with open(opening(path), "rb") as stream:
+                data = stream.read()
+            sizes = wanted(image_id_of(data))
+        except Exception as error:  # noqa: BLE001 - the future carries it
+            refused: Future[Picture] = Future()
+            refused.set_exception(error)
+            return refused
+        if sizes:
+            return self.submit_bytes(data, SIZE)
+        spared: Future[Picture] = Future()
+        spared.set_result(Picture({}))
+        return spared
+
     def _later(self, future: Future[Picture], data: bytes) -> None:
         assert self.hold is not None
         self.hold.wait(10)
@@ -406,7 +427,7 @@ class Bench:
             serving=self.serving,
             catalogue=self.catalogue,
             decoder=decoder or self.decoder,
-            files=RootFiles(lambda: [root.root.path for root in self.ingest.roots()], 1 << 20),
+            files=RootFiles(lambda: [root.root.path for root in self.ingest.roots()]),
             meter=self.metrics,
             cores=cores,
         )

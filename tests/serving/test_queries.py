@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from simd.errors import Abandoned, ImageRejected, InvalidRequest, NotFound, NotReady, Reason
+from simd.errors import Abandoned, FileChanged, ImageRejected, InvalidRequest, NotFound, NotReady, Reason
+from simd.featurize.decode import DecodeLimits
+from simd.featurize.workers import DecodePool, WorkerSettings
 from simd.serving.queries import Found, Query
 from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage
 from simd.types import ImageId, Size, Vector, image_id_of
+from tests.featurize.drawings import encoded
 from tests.serving.doubles import Bench, Picture, TextDecoder, short_directory, vector_of
 
 
@@ -174,11 +179,61 @@ def test_a_directory_and_a_pipe_are_no_files_and_nobody_waits_for_the_pipe(bench
             bench.queries().search(Query(ServerPath(os.fsencode(path))))
 
 
-def test_a_file_over_the_limit_is_refused_by_size(bench: Bench) -> None:
-    (bench.root / "big.jpg").write_bytes(b"x" * ((1 << 20) + 1))
-    with pytest.raises(ImageRejected, match="max_image_bytes") as caught:
-        bench.queries().search(Query(ServerPath(os.fsencode(bench.root / "big.jpg"))))
-    assert caught.value.reason is Reason.TOO_MANY_BYTES
+@pytest.fixture(scope="module")
+def pool() -> Iterator[DecodePool]:
+    pool = DecodePool(2, WorkerSettings(DecodeLimits(1 << 29, 1_000_000), memory_bytes=1 << 30))
+    yield pool
+    pool.close()
+
+
+@pytest.mark.parametrize(
+    ("start", "size", "reason"),
+    [
+        (b"", 400 << 20, Reason.NOT_AN_IMAGE),
+        (b"\x1aE\xdf\xa3", 400 << 20, Reason.UNSUPPORTED),
+        (b"\x89PNG\r\n\x1a\n", 100 << 20, Reason.TRUNCATED),
+        (b"\xff\xd8\xff", (1 << 29) + 1, Reason.TOO_MANY_BYTES),
+    ],
+)
+def test_a_large_file_that_is_no_picture_is_never_held_here(
+    bench: Bench, pool: DecodePool, start: bytes, size: int, reason: Reason
+) -> None:
+    path = bench.root / "large.jpg"
+    path.write_bytes(start)
+    os.truncate(path, size)
+    queries = bench.queries(decoder=pool)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with ThreadPoolExecutor(10) as callers:
+        asked = [callers.submit(queries.search, Query(ServerPath(os.fsencode(path)))) for _ in range(10)]
+        for future in asked:
+            error = future.exception(60)
+            assert isinstance(error, ImageRejected) and error.reason is reason, error
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown_kib < 50 << 10
+
+
+def test_a_file_is_read_and_decoded_by_a_worker_unless_its_content_is_indexed(bench: Bench, pool: DecodePool) -> None:
+    queries = bench.queries(decoder=pool)
+    path = bench.root / "new.png"
+    path.write_bytes(encoded(Image.new("RGB", (8, 8), (200, 10, 10)), "PNG"))
+    found = queries.search(Query(ServerPath(os.fsencode(path))))
+    assert names(found)[0] == "red.jpg" and bench.featurizer.batches == 1
+    (bench.root / "copy.jpg").write_bytes(b"picture 10 10 200")
+    found = queries.search(Query(ServerPath(os.fsencode(bench.root / "copy.jpg"))))
+    assert names(found)[0] == "blue.jpg" and found.matches[0].hit.distance == 0 and bench.featurizer.batches == 1
+
+
+def test_a_file_that_is_written_to_while_it_is_read_is_asked_for_again_later(bench: Bench) -> None:
+    class Changing(TextDecoder):
+        def submit_file(self, *_: object) -> Future[Picture]:
+            future: Future[Picture] = Future()
+            future.set_exception(FileChanged("the file was written to while it was read"))
+            return future
+
+    (bench.root / "new.jpg").write_bytes(b"picture 1 2 3")
+    with pytest.raises(FileChanged) as caught:
+        bench.queries(decoder=Changing()).search(Query(ServerPath(os.fsencode(bench.root / "new.jpg"))))
+    assert caught.value.retry_after_s and caught.value.status == "UNAVAILABLE"
 
 
 def test_an_image_id_uses_the_stored_vector(bench: Bench) -> None:
