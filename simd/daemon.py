@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from simd import __version__, sdnotify
+from simd import __version__, memory, sdnotify
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.durable import DirectoryLock
@@ -35,6 +35,7 @@ from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
 from simd.indexing.switch import ModelSwitch
 from simd.indexing.targets import Targets
+from simd.machine import allow_open_files
 from simd.modelsinuse import ModelsInUse
 from simd.reload import Reload
 from simd.serving.address import parse_local
@@ -100,6 +101,8 @@ class Daemon:
     def _start(self, stack: ExitStack, signals: Signals) -> Reload:
         settings = self._settings
         began = time.monotonic()
+        allow_open_files()
+        memory.give_large_back()
         prepare(settings.state_dir)
         stack.callback(DirectoryLock(settings.state_dir).release)
         meter = self._meter(stack)
@@ -187,6 +190,7 @@ class Daemon:
             tls=Tls(files) if files else None,
             admission=TokenFiles(settings.token_file, settings.read_token_file),
             meter=meter,
+            threads=self._threads,
         )
 
     def _pool(self, stack: ExitStack, count: int, *, background: bool = False) -> DecodePool:

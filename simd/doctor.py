@@ -111,7 +111,7 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
     unmet = "" if settings.tls_cert else "nothing would be encrypted"
     try:
         for one in address.parse_all(settings.listen, unmet=unmet):
-            yield Finding("listen", f"callers come to {one.target}")
+            yield Finding("listen", f"callers come to {one}")
         if settings.metrics_listen:
             local = address.parse_local(settings.metrics_listen, field="metrics_listen")
             yield Finding("listen", f"metrics are on http://{local.target}/metrics")

@@ -95,6 +95,14 @@ def open_files() -> Finding:
     return Finding("limits", text, soft < _LEAST_FILES, "" if soft >= _LEAST_FILES else f"ulimit -n {_LEAST_FILES}")
 
 
+def allow_open_files(wanted: int = 1 << 16) -> None:
+    """Let this process open up to `wanted` files, as far as its hard limit goes: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def extras() -> Iterator[Finding]:
     """Which optional packages are there."""
     for name, modules in _EXTRAS.items():

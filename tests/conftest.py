@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
 import pytest
 
 from simd.featurize.models import Model, resolve
+
+# What gRPC does around a fork fails now and then beside threads of its own; a child of the tests runs another program.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import grpc
 
+from simctl.address import uri_of
 from simctl.errors import EXIT_USAGE, SimctlError
 
 _VARIABLES = {
@@ -52,7 +53,7 @@ def connect(address: str, security: Security, options: Sequence[tuple[str, Any]]
     if _is_encrypted(address, security):
         channel = grpc.secure_channel(address, _credentials(security), options=options)
     else:
-        channel = grpc.insecure_channel(address, options=options)
+        channel = grpc.insecure_channel(uri_of(address), options=options)
     if security.token_file is None:
         return channel
     return grpc.intercept_channel(channel, _Bearer(_token(security.token_file)))

@@ -12,6 +12,7 @@ import socket
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from simd.errors import ConfigError
 
@@ -26,7 +27,11 @@ class UnixAddress:
 
     @property
     def target(self) -> str:
-        """The address as gRPC takes it."""
+        """The address as gRPC takes it: a URI."""
+        return f"unix:{quote(os.fsencode(self.path))}"
+
+    def __str__(self) -> str:
+        """The address as the setting has it."""
         return f"unix:{self.path}"
 
 
@@ -41,6 +46,10 @@ class TcpAddress:
     def target(self) -> str:
         """The address as gRPC takes it."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        """The address as the setting has it."""
+        return self.target
 
 
 Address = UnixAddress | TcpAddress

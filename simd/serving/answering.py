@@ -1,11 +1,12 @@
-"""What stands between gRPC and a method: bytes that are no message, errors, and the lane that the call goes in.
+"""What stands between gRPC and a method: a request that does not come or is no message, the call's lane, errors.
 
 Whatever a method raises becomes a status with details (`status.py`); what is not a `SimdError` is a bug: it is logged
 with its traceback under a number, and the caller gets the number only. A request that cannot be parsed is the caller's
 mistake and is told as such; gRPC alone would call it an internal error and log a traceback.
 
-Whoever wraps a handler once more keeps the attributes of its behaviour (`functools.wraps` does): gRPC finds the lane in
-them.
+Every handler here takes a stream of requests, because gRPC would wait for a single one for ever, and in a thread.
+Whoever wraps a handler once more keeps the attributes of its behaviour (`functools.wraps` does): gRPC finds the threads
+in them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
@@ -23,8 +25,11 @@ from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
-from simd.errors import InvalidRequest, SimdError
+from simd.errors import Abandoned, InvalidRequest, SimdError
+from simd.serving.callers import caller_of
+from simd.serving.lanes import Lane
 from simd.serving.meter import Meter
+from simd.serving.reception import Reception, Request
 from simd.serving.status import incident_of, reason_of, status_of
 
 log = logging.getLogger(__name__)
@@ -32,40 +37,85 @@ log = logging.getLogger(__name__)
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour = Callable[..., Any]
 
-_MAKERS = {
-    (False, False): grpc.unary_unary_rpc_method_handler,
-    (False, True): grpc.unary_stream_rpc_method_handler,
-    (True, False): grpc.stream_unary_rpc_method_handler,
-    (True, True): grpc.stream_stream_rpc_method_handler,
-}
+Requests = Iterator[Request]
 
 
-class _Malformed:
-    """In place of a request whose bytes are no message of its kind."""
+def answering(handler: Handler, name: str, lane: Lane, reception: Reception, token: str, meter: Meter) -> Handler:
+    """The handler of one call: counted, its errors told, and in its lane once its request is there.
+
+    Args:
+        handler: the method's own.
+        name: `/package.Service/Method`.
+        lane: where it goes.
+        reception: where it waits for its request.
+        token: the name of the caller's token.
+        meter: counts it.
+    """
+    behaviour = _behaviour(handler)
+    parse = _parsing(handler)
+
+    @contextmanager
+    def admitted(requests: Requests, context: grpc.ServicerContext) -> Iterator[Any]:
+        who = f"{caller_of(context.peer())} {token}"
+        is_stream = handler.request_streaming
+        with _counted(name, context, meter), _told(name, context), reception.call(who):
+            # A stream's requests are let go one by one, by whoever answers them.
+            with reception.request(requests, context, who, lane, held=not is_stream) as first:
+                if is_stream:
+                    argument: Any = map(parse, chain([] if first is None else [first], requests))
+                else:
+                    argument = parse(first)
+                del first
+                with lane.place(who, context.is_active):
+                    yield argument
+
+    def one(requests: Requests, context: grpc.ServicerContext) -> Any:
+        with admitted(_until_left(requests), context) as argument:
+            return behaviour(argument, context)
+
+    def many(requests: Requests, context: grpc.ServicerContext) -> Iterator[Any]:
+        with admitted(_until_left(requests), context) as argument:
+            yield from behaviour(argument, context)
+
+    return _made(handler, many if handler.response_streaming else one, reception.pool)
 
 
-def answering(handler: Handler, name: str, lane: ThreadPoolExecutor, meter: Meter) -> Handler:
-    """The handler of one call: counted, its errors told, its work done in a lane."""
+def unread(handler: Handler, name: str, pool: ThreadPoolExecutor, meter: Meter) -> Handler:
+    """The handler of a stranger's call: answered as if its request were empty, which is not read."""
+    behaviour = _behaviour(handler)
+    parse = _parsing(handler)
+
+    def one(_: Requests, context: grpc.ServicerContext) -> Any:
+        with _counted(name, context, meter), _told(name, context):
+            return behaviour(parse(Request(b"")), context)
+
+    return _made(handler, one, pool)
+
+
+def _until_left(requests: Requests) -> Requests:
+    """The requests of a call, until its caller leaves.
+
+    Raises:
+        Abandoned: the caller has left. gRPC keeps its own error, which would keep all that the call works on.
+    """
+    try:
+        yield from requests
+    except grpc.RpcError as error:
+        error.__traceback__ = None
+        raise Abandoned("nobody waits for the answer any more") from None
+
+
+def _behaviour(handler: Handler) -> Behaviour:
     kinds = (handler.unary_unary, handler.unary_stream, handler.stream_unary, handler.stream_stream)
-    behaviour: Behaviour = next(method for method in kinds if method is not None)
-    readable: Callable[[Any], Any] = _each_readable if handler.request_streaming else _readable
+    return next(method for method in kinds if method is not None)
 
-    def one(request: Any, context: grpc.ServicerContext) -> Any:
-        with _counted(name, context, meter), _told(name, context):
-            return behaviour(readable(request), context)
 
-    def many(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        with _counted(name, context, meter), _told(name, context):
-            yield from behaviour(readable(request), context)
-
-    call: Any = many if handler.response_streaming else one
-    # A method that brings threads of its own keeps them.
-    call.experimental_thread_pool = getattr(behaviour, "experimental_thread_pool", lane)
-    made: Handler = _MAKERS[handler.request_streaming, handler.response_streaming](
-        call,
-        request_deserializer=_parsing(handler.request_deserializer),
-        response_serializer=handler.response_serializer,
+def _made(handler: Handler, call: Any, pool: ThreadPoolExecutor) -> Handler:
+    call.experimental_thread_pool = pool
+    make: Any = (
+        grpc.stream_stream_rpc_method_handler if handler.response_streaming else grpc.stream_unary_rpc_method_handler
     )
+    made: Handler = make(call, request_deserializer=Request, response_serializer=handler.response_serializer)
     return made
 
 
@@ -102,9 +152,6 @@ def _told(name: str, context: grpc.ServicerContext) -> Iterator[None]:
     """Tell the caller what is raised meanwhile."""
     try:
         yield
-    except grpc.RpcError:
-        # The caller left while its requests were being read.
-        raise
     except Exception as error:  # noqa: BLE001 - it is logged where it is put into words
         _abort(context, telling(error, name))
 
@@ -123,27 +170,20 @@ def telling(error: BaseException, name: str) -> status_pb2.Status:
     return status_of(error, number)
 
 
-def _parsing(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
-    if deserialize is None:
-        return None
+def _parsing(handler: Handler) -> Callable[[Request | None], Any]:
+    deserialize: Callable[[bytes], Any] = handler.request_deserializer or bytes
 
-    def parse(data: bytes) -> Any:
+    def parse(request: Request | None) -> Any:
+        if request is None:
+            raise InvalidRequest("the call has no request")
         try:
-            return deserialize(data)
-        except DecodeError:
-            return _Malformed()
+            return deserialize(request.data)
+        except DecodeError as error:
+            raise InvalidRequest(
+                "the request's bytes are not a message of this call", remedy="compare the protos' version"
+            ) from error
 
     return parse
-
-
-def _readable(request: Any) -> Any:
-    if isinstance(request, _Malformed):
-        raise InvalidRequest("the request's bytes are not a message of this call", remedy="compare the protos' version")
-    return request
-
-
-def _each_readable(requests: Iterator[Any]) -> Iterator[Any]:
-    return map(_readable, requests)
 
 
 def _abort(context: grpc.ServicerContext, status: status_pb2.Status) -> NoReturn:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import threading
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
@@ -51,12 +52,15 @@ class Admission(Protocol):
         """Whether tokens are asked for at all."""
         ...
 
-    def admit(self, needed: Role, metadata: Metadata) -> None:
-        """Return if a caller may make a call.
+    def admit(self, needed: Role, metadata: Metadata) -> str | None:
+        """Whose call it is, if that caller may make it.
 
         Args:
             needed: the role that the call needs.
             metadata: what came with the call.
+
+        Returns:
+            Another name for every token, "" where none is asked for; None is a stranger, who may do what anyone may.
 
         Raises:
             Unauthenticated: there is no token, or it is not known.
@@ -99,18 +103,24 @@ class Tokens:
         """Whether tokens are asked for at all."""
         return bool(self._known)
 
-    def admit(self, needed: Role, metadata: Metadata) -> None:
+    def admit(self, needed: Role, metadata: Metadata) -> str | None:
         """As `Admission.admit`."""
-        if not self._known or needed is Role.ANYONE:
-            return
-        role = self._role_of(_token_in(metadata))
+        if not self._known:
+            return ""
+        try:
+            name, role = self._owner_of(_token_in(metadata))
+        except Unauthenticated:
+            if needed is Role.ANYONE:
+                return None
+            raise
         if role < needed:
             raise PermissionDenied(
                 f"the token has the role {role.name.lower()}, this call needs {needed.name.lower()}",
                 remedy="use a token of the daemon's token_file",
             )
+        return name
 
-    def _role_of(self, token: str) -> Role:
+    def _owner_of(self, token: str) -> tuple[str, Role]:
         digest = _digest(token)
         found = Role.ANYONE
         for known, role in self._known:
@@ -118,11 +128,11 @@ class Tokens:
                 found = role
         if found is Role.ANYONE:
             raise Unauthenticated("the token is not known here", remedy="it may have been replaced by another")
-        return found
+        return digest.hex()[:16], found
 
 
 class TokenFiles:
-    """The tokens of files, as they are now. Used by one thread.
+    """The tokens of files, as they are now. Every method may be called from any thread.
 
     Args:
         token_file: the tokens that may do everything; None is none.
@@ -134,6 +144,7 @@ class TokenFiles:
 
     def __init__(self, token_file: Path | None, read_token_file: Path | None) -> None:
         self._files = (token_file, read_token_file)
+        self._lock = threading.Lock()
         self._stamps = self._look()
         self._tokens = Tokens.from_files(*self._files)
 
@@ -141,13 +152,14 @@ class TokenFiles:
         """Whether tokens are asked for at all."""
         return bool(self._tokens)
 
-    def admit(self, needed: Role, metadata: Metadata) -> None:
+    def admit(self, needed: Role, metadata: Metadata) -> str | None:
         """As `Admission.admit`."""
         stamps = self._look()
-        if stamps != self._stamps:
-            self._stamps = stamps
-            self._read_again()
-        self._tokens.admit(needed, metadata)
+        with self._lock:
+            if stamps != self._stamps:
+                self._stamps = stamps
+                self._read_again()
+        return self._tokens.admit(needed, metadata)
 
     def _look(self) -> tuple[Stamp | None, ...]:
         return tuple(Stamp.at(file) for file in self._files if file is not None)

@@ -4,8 +4,8 @@
 
 There are as many finishers as cores, so that one embeds while another scans. A stream holds `IN_FLIGHT` searches at
 most, from before a request is read until its answer is taken, so a caller that does not take answers is not read from.
-Image bytes that wait, of all streams together, are bounded as well; they are let go before the answer is given out, so
-a slow caller holds up no other.
+Image bytes that wait are bounded as well, together with those of all other calls; they are let go before the answer is
+given out, so a slow caller holds up no other.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simd.errors import Abandoned, SimdError
 from simd.serving.queries import Found, Queries, Query, Started
+from simd.serving.shares import Shares
 from simd.serving.subjects import ImageBytes
 from simd.serving.together import AT_ONCE
 
@@ -25,9 +26,6 @@ log = logging.getLogger(__name__)
 
 IN_FLIGHT = 16
 """So many searches of one stream at once: enough to keep decoders and backbone busy, few enough to let others in."""
-
-WAITING_BYTES = 64 << 20
-"""So many image bytes of all streams wait, and one picture of each stream that is larger."""
 
 _POLL_S = 0.1
 
@@ -55,48 +53,20 @@ class _Item:
     size: int
 
 
-class Budget:
-    """Bytes that may wait, shared by all streams.
-
-    Args:
-        limit: so many; a single greater thing is let in when nothing else waits.
-    """
-
-    def __init__(self, limit: int = WAITING_BYTES) -> None:
-        self._limit = limit
-        self._used = 0
-        self._freed = threading.Condition()
-
-    def take(self, size: int, wanted: Callable[[], bool]) -> bool:
-        """Wait for room; False once it is not wanted any more."""
-        with self._freed:
-            while self._used and self._used + size > self._limit:
-                if not wanted():
-                    return False
-                self._freed.wait(_POLL_S)
-            self._used += size
-        return True
-
-    def give_back(self, size: int) -> None:
-        """Room for others."""
-        if size:
-            with self._freed:
-                self._used -= size
-                self._freed.notify_all()
-
-
 class Batch:
     """The searches of one stream.
 
     Args:
         queries: answers them.
-        budget: for their bytes.
+        waiting: bytes of pictures, of all calls together.
+        who: whose stream it is.
         in_flight: so many at once.
     """
 
-    def __init__(self, queries: Queries, budget: Budget, in_flight: int = IN_FLIGHT) -> None:
+    def __init__(self, queries: Queries, waiting: Shares, who: str = "", in_flight: int = IN_FLIGHT) -> None:
         self._queries = queries
-        self._budget = budget
+        self._waiting = waiting
+        self._who = who
         self._finishers = max(1, min(queries.cores, in_flight // AT_ONCE))
         self._free = in_flight
         self._held: set[_Item] = set()
@@ -179,7 +149,7 @@ class Batch:
 
     def _begin(self, asked: Asked) -> bool:
         size = _size(asked.query)
-        if not self._budget.take(size, self._alive):
+        if size and not self._waiting.take(self._who, size, self._alive):
             return False
         item = _Item(asked.tag, self._begun(asked.query), size)
         with self._lock:
@@ -250,12 +220,16 @@ class Batch:
             if self._ended():
                 self._to_finish.notify_all()
         for item in mine:
-            self._budget.give_back(item.size)
+            self._return(item.size)
 
     def _let_go(self, item: _Item) -> None:
         if isinstance(item.search, Started):
             item.search.cancel()
-        self._budget.give_back(item.size)
+        self._return(item.size)
+
+    def _return(self, size: int) -> None:
+        if size:
+            self._waiting.give_back(self._who, size)
 
 
 def _size(query: Query | SimdError) -> int:

@@ -1,6 +1,6 @@
 """Stands before every call: has it the right, and is there room for it?
 
-It runs in the server's one polling thread, so it does nothing that takes time. What it refuses is refused before the
+It runs in a server's one polling thread, so it does nothing that takes time. What it refuses is refused before the
 request is read, in a thread that does nothing else: neither a stranger nor a flood costs the others a thread.
 """
 
@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
-from simd.errors import Overloaded, SimdError
-from simd.serving.answering import Handler, answering, refusing
+from simd.errors import SimdError
+from simd.serving import reception as receptions
+from simd.serving.answering import Handler, answering, refusing, unread
 from simd.serving.auth import Admission
 from simd.serving.lanes import Lane, LaneName
 from simd.serving.meter import Meter
-from simd.serving.methods import Rule, rule_of
+from simd.serving.methods import rule_of
+from simd.serving.reception import Reception
 
 
 class Guard(grpc.ServerInterceptor):
@@ -25,15 +27,22 @@ class Guard(grpc.ServerInterceptor):
     Args:
         admission: decides who may call what.
         lanes: where calls go.
-        refusals: tells those that are not admitted.
+        reception: where they wait for their request.
+        refusals: tells those that are not admitted, and strangers what anyone may know.
         meter: counts calls.
     """
 
     def __init__(
-        self, admission: Admission, lanes: Mapping[LaneName, Lane], refusals: ThreadPoolExecutor, meter: Meter
+        self,
+        admission: Admission,
+        lanes: Mapping[LaneName, Lane],
+        reception: Reception,
+        refusals: ThreadPoolExecutor,
+        meter: Meter,
     ) -> None:
         self._admission = admission
         self._lanes = lanes
+        self._reception = reception
         self._refusals = refusals
         self._meter = meter
 
@@ -48,19 +57,15 @@ class Guard(grpc.ServerInterceptor):
             return None
         method = handler_call_details.method
         rule = rule_of(method)
+        lane = self._lanes[rule.lane]
         try:
-            self._admission.admit(rule.role, handler_call_details.invocation_metadata)
-            return answering(handler, method, self._lane(rule), self._meter)
+            token = self._admission.admit(rule.role, handler_call_details.invocation_metadata)
+            if token is None:
+                return unread(handler, method, self._refusals, self._meter)
+            if lane.full:
+                raise lane.refusal()
+            if self._reception.full:
+                raise receptions.refusal()
+            return answering(handler, method, lane, self._reception, token, self._meter)
         except SimdError as error:
             return refusing(error, method, self._refusals, self._meter)
-
-    def _lane(self, rule: Rule) -> Lane:
-        lane = self._lanes[rule.lane]
-        if lane.full:
-            raise Overloaded(
-                f"the daemon already has {lane.limit} calls of the kind `{lane.name}`",
-                remedy="try again, or raise its setting max_concurrent_requests"
-                if rule.lane is LaneName.SEARCH
-                else "try again",
-            )
-        return lane

@@ -1,82 +1,95 @@
-"""Calls go in lanes, each with threads and a limit of its own: a flood in one leaves the others free.
+"""Calls go in lanes, each with a limit of its own: a flood in one leaves the others free.
 
-So `status` and health checks are answered while searches are refused. Whoever comes to a lane that is full is told so
-at once, and when to try again; no queue grows without end.
+So `status` and health checks are answered while searches are refused. A call has its place once its request is there,
+and whoever comes to a lane that is full is told so at once, and when to try again; no queue grows without end.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from enum import StrEnum
-from typing import ParamSpec, TypeVar
 
-P = ParamSpec("P")
-R = TypeVar("R")
+from simd.errors import Abandoned, Overloaded
+from simd.serving.shares import Alive, Shares
+
+_PICTURE_WITHIN_S = 60.0
+"""What a slow network takes for the largest request."""
 
 
 class LaneName(StrEnum):
     """What calls of a lane have in common: SEARCH computes, LOOK answers at once, CHANGE waits for indexing, STREAM
-    stays for long."""
+    stays for long, HEALTH asks whether there is a daemon."""
 
     SEARCH = "search"
     LOOK = "look"
     CHANGE = "change"
     STREAM = "stream"
+    HEALTH = "health"
 
 
-class Lane(ThreadPoolExecutor):
-    """A pool of threads that knows how many calls it holds.
+class Lane:
+    """Room for calls of a kind.
 
     Args:
-        name: what its calls are, for the names of its threads and for messages.
-        threads: so many calls are worked on at once.
-        limit: so many it may hold, those that wait for a thread included.
+        name: what they are, for messages.
+        turns: so many are worked on at once.
+        limit: so many it holds, those that wait for their turn included.
+        within_s: how long their first request may take to come.
     """
 
-    def __init__(self, name: str, *, threads: int, limit: int) -> None:
-        super().__init__(max_workers=min(threads, limit), thread_name_prefix=f"rpc-{name}")
+    def __init__(self, name: str, *, turns: int, limit: int, within_s: float = 10.0) -> None:
         self.name = name
         self.limit = limit
-        self._held = 0
-        self._counting = threading.Lock()
+        self.within_s = within_s
+        self._places = Shares(limit)
+        self._turns = Shares(min(turns, limit))
 
     @property
     def full(self) -> bool:
         """Whether another call would be one too many."""
-        return self._held >= self.limit
+        return self._places.used >= self.limit
 
-    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """Have a call worked on; one that comes after `shutdown` is called off.
+    def refusal(self) -> Overloaded:
+        """What a call is told that is one too many."""
+        setting = ", or raise its setting max_concurrent_requests" if self.name == LaneName.SEARCH else ""
+        return Overloaded(
+            f"the daemon already has {self._places.used} calls of the kind `{self.name}`", remedy=f"try again{setting}"
+        )
 
-        An error would end the thread in which gRPC takes calls, and the server would never be done with stopping.
+    @contextmanager
+    def place(self, who: str, alive: Alive) -> Iterator[None]:
+        """Meanwhile a call has a place, and it is its turn.
+
+        Raises:
+            Overloaded: there is no place for another call of this caller's.
+            Abandoned: `alive` said no before it was its turn.
         """
-        self._count(1)
+        if not self._places.try_take(who):
+            raise self.refusal()
         try:
-            future = super().submit(fn, *args, **kwargs)
-        except RuntimeError:
-            future = Future()
-            future.cancel()
-        future.add_done_callback(lambda _: self._count(-1))
-        return future
-
-    def _count(self, step: int) -> None:
-        with self._counting:
-            self._held += step
+            if not self._turns.take(who, 1, alive):
+                raise Abandoned("nobody waits for the answer any more")
+            try:
+                yield
+            finally:
+                self._turns.give_back(who)
+        finally:
+            self._places.give_back(who)
 
 
-def lanes(*, searches: int, search_threads: int) -> Mapping[LaneName, Lane]:
+def lanes(*, searches: int, search_turns: int) -> Mapping[LaneName, Lane]:
     """The lanes of a server.
 
     Args:
         searches: how many searches may be held.
-        search_threads: how many of them are worked on at once.
+        search_turns: how many of them are worked on at once.
     """
     return {
-        LaneName.SEARCH: Lane(LaneName.SEARCH, threads=search_threads, limit=searches),
-        LaneName.LOOK: Lane(LaneName.LOOK, threads=4, limit=64),
-        LaneName.CHANGE: Lane(LaneName.CHANGE, threads=8, limit=32),
-        # A stream that waits for a thread might wait for ever, so none does.
-        LaneName.STREAM: Lane(LaneName.STREAM, threads=32, limit=32),
+        LaneName.SEARCH: Lane(LaneName.SEARCH, turns=search_turns, limit=searches, within_s=_PICTURE_WITHIN_S),
+        LaneName.LOOK: Lane(LaneName.LOOK, turns=4, limit=64),
+        LaneName.CHANGE: Lane(LaneName.CHANGE, turns=8, limit=32),
+        # A stream that waits for its turn might wait for ever, so none does.
+        LaneName.STREAM: Lane(LaneName.STREAM, turns=32, limit=32, within_s=_PICTURE_WITHIN_S),
+        LaneName.HEALTH: Lane(LaneName.HEALTH, turns=2, limit=32),
     }

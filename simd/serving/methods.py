@@ -46,8 +46,8 @@ RULES = {
     _INDEXING + "Verify": _CHANGE,
     _INDEXING + "Export": _ADMIN_STREAM,
     # Health checks seldom have a token, and learn nothing but whether there is a daemon.
-    "/grpc.health.v1.Health/Check": Rule(Role.ANYONE, LaneName.LOOK),
-    "/grpc.health.v1.Health/List": _LOOK,
+    "/grpc.health.v1.Health/Check": Rule(Role.ANYONE, LaneName.HEALTH),
+    "/grpc.health.v1.Health/List": Rule(Role.READ, LaneName.HEALTH),
     "/grpc.health.v1.Health/Watch": _READ_STREAM,
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": _READ_STREAM,
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": _READ_STREAM,

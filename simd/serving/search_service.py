@@ -9,17 +9,24 @@ import grpc
 from simd.errors import InvalidRequest
 from simd.serving import convert_search as convert
 from simd.serving.answering import telling
-from simd.serving.batch import Answered, Asked, Batch, Budget
+from simd.serving.batch import Answered, Asked, Batch
+from simd.serving.callers import caller_of
 from simd.serving.readiness import Readiness
+from simd.serving.shares import Shares
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 
 
 class SearchService(search_service_pb2_grpc.SearchServiceServicer):
-    """Answers searches with the services that are ready."""
+    """Answers searches with the services that are ready.
 
-    def __init__(self, readiness: Readiness) -> None:
+    Args:
+        readiness: what is ready.
+        waiting: bytes of pictures, of all calls together.
+    """
+
+    def __init__(self, readiness: Readiness, waiting: Shares) -> None:
         self._readiness = readiness
-        self._budget = Budget()
+        self._waiting = waiting
 
     def Search(
         self, request: search_service_pb2.SearchRequest, context: grpc.ServicerContext
@@ -32,7 +39,7 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
         self, request_iterator: Iterator[search_service_pb2.BatchSearchRequest], context: grpc.ServicerContext
     ) -> Iterator[search_service_pb2.BatchSearchResponse]:
         """The answers to many queries, in the order in which they are ready."""
-        batch = Batch(self._readiness.services().queries, self._budget)
+        batch = Batch(self._readiness.services().queries, self._waiting, caller_of(context.peer()))
         if not context.add_callback(batch.close):
             return
         for answered in batch.answers(map(_asked, request_iterator)):

@@ -1,8 +1,7 @@
 """`WatchStatus`: readings of the status, shared by however many watch.
 
 A reading is taken when somebody watches and the last one is old enough, so watchers cost one reading an interval
-together, and nothing when there are none. A stream holds a thread as long as it lasts; these come from a pool of their
-own, so that those who watch leave the threads that answer searches alone.
+together, and nothing when there are none.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import grpc
 
 from simd.errors import NotReady, Overloaded
 from simd.serving import convert
-from simd.serving.lanes import Lane
 from simd.v1 import index_service_pb2
 
 INTERVAL_S = 0.25
@@ -102,7 +100,7 @@ class StatusFeed:
 
 
 class StatusWatch:
-    """The RPC, as something to call. gRPC runs it in `experimental_thread_pool`.
+    """The RPC, as something to call.
 
     Args:
         feed: where the readings come from; closed by `close`.
@@ -113,8 +111,6 @@ class StatusWatch:
         self._feed = feed
         self._most = most
         self._free = threading.Semaphore(most)
-        # One more thread refuses those who are too many.
-        self.experimental_thread_pool = Lane("watch", threads=most + 1, limit=most + 1)
 
     def __call__(
         self, request: index_service_pb2.WatchStatusRequest, context: grpc.ServicerContext
@@ -140,7 +136,6 @@ class StatusWatch:
     def close(self) -> None:
         """End the streams that are left."""
         self._feed.close()
-        self.experimental_thread_pool.shutdown(wait=True, cancel_futures=True)
 
     def _readings(
         self, interval_s: float, wanted: Callable[[], bool]

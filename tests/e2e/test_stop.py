@@ -99,16 +99,19 @@ def test_a_second_signal_ends_it_at_once(daemon: Daemon, number: signal.Signals)
         with Client(daemon.address) as client, pytest.raises(SimctlError):
             client.search(image=picture, timeout=60.0)
 
-    asking = threading.Thread(target=search)
-    asking.start()
-    daemon.until(lambda: threads(process.pid) > before, "a thread to take the search")
+    # More than there are threads that have nothing to do.
+    asking = [threading.Thread(target=search) for _ in range(12)]
+    for one in asking:
+        one.start()
+    daemon.until(lambda: threads(process.pid) > before, "a thread to take a search")
     process.send_signal(number)
     daemon.until(lambda: "stopping" in daemon.log.read_text(), "it to be asked")
     process.send_signal(number)
     assert process.wait(SECONDS) == -number
     daemon.process = None
-    asking.join(SECONDS)
-    assert not asking.is_alive()
+    for one in asking:
+        one.join(SECONDS)
+        assert not one.is_alive()
 
 
 def test_a_daemon_that_is_still_starting_ends_at_once(daemon: Daemon) -> None:

@@ -395,7 +395,7 @@ class Bench:
             self.readiness,
             max_request_bytes=max_request_bytes,
             max_concurrent=max_searches,
-            threads=4,
+            turns=8,
             tls=tls,
             admission=tokens,
             meter=self.metrics,

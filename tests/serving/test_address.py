@@ -30,6 +30,7 @@ def directory() -> Iterator[Path]:
         ("[::1]:5000", "[::1]:5000"),
         ("unix:/run/simd/simd.sock", "unix:/run/simd/simd.sock"),
         ("unix:///run/simd/simd.sock", "unix:/run/simd/simd.sock"),
+        ("unix:/run/100%41?a=b#c d\udcff", "unix:/run/100%2541%3Fa%3Db%23c%20d%FF"),
     ],
 )
 def test_unix_sockets_and_loopback_are_accepted(text: str, target: str) -> None:

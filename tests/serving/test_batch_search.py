@@ -12,8 +12,9 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from simd.errors import IndexUnavailable
-from simd.serving.batch import IN_FLIGHT, Answered, Asked, Batch, Budget
+from simd.serving.batch import IN_FLIGHT, Answered, Asked, Batch
 from simd.serving.queries import Found, Query
+from simd.serving.shares import Shares
 from simd.serving.subjects import ImageBytes, StoredImage
 from simd.serving.together import AT_ONCE
 from simd.types import Pixels, Vector, image_id_of
@@ -175,7 +176,7 @@ def test_a_stream_is_finished_by_as_many_threads_as_there_are_cores() -> None:
         bench.put("red.jpg", RED)
         # More than one thread takes at once.
         asked = [Asked(number, Query(ImageBytes(b"picture %d 1 1" % number))) for number in range(1, AT_ONCE + 2)]
-        answers = list(Batch(bench.queries(cores=2), Budget()).answers(iter(asked)))
+        answers = list(Batch(bench.queries(cores=2), Shares(1 << 30)).answers(iter(asked)))
         assert sorted(answer.tag for answer in answers) == [one.tag for one in asked]
         assert all(isinstance(answer.outcome, Found) for answer in answers)
 
@@ -186,7 +187,9 @@ def test_when_the_index_is_gone_the_stream_ends_with_that_error(cores: int) -> N
         bench = Bench(directory)
         red = bench.put("red.jpg", RED)
         bench.index.failure = IndexUnavailable("the index is closed")
-        answers = Batch(bench.queries(cores), Budget()).answers(Asked(n, Query(StoredImage(red))) for n in range(100))
+        answers = Batch(bench.queries(cores), Shares(1 << 30)).answers(
+            Asked(n, Query(StoredImage(red))) for n in range(100)
+        )
         with pytest.raises(IndexUnavailable):
             list(answers)
     until(lambda: not [t for t in threading.enumerate() if t.name.startswith("batch-")], "the stream's threads to end")
@@ -204,7 +207,7 @@ def test_a_caller_that_takes_no_answers_is_not_read_from_without_end() -> None:
                 read += 1
                 yield Asked(read, Query(StoredImage(red)))
 
-        batch = Batch(bench.queries(), Budget())
+        batch = Batch(bench.queries(), Shares(1 << 30))
         answers = batch.answers(requests())
         next(answers)
         until(lambda: read == IN_FLIGHT, "the stream to be full")
@@ -219,7 +222,7 @@ def test_bytes_that_wait_are_bounded_over_all_streams() -> None:
     with short_directory() as directory:
         decoder = TextDecoder(threading.Event())
         bench = Bench(directory, decoder=decoder)
-        budget = Budget(limit=100)
+        waiting = Shares(100)
         read: list[int] = []
 
         def requests(stream: int) -> Iterator[Asked]:
@@ -227,7 +230,7 @@ def test_bytes_that_wait_are_bounded_over_all_streams() -> None:
                 read.append(stream)
                 yield Asked(n, Query(ImageBytes(b"picture 1 2 3".ljust(60))))
 
-        batches = [Batch(bench.queries(), budget) for _ in range(2)]
+        batches = [Batch(bench.queries(), waiting) for _ in range(2)]
         got: list[list[Answered]] = [[], []]
         threads = [
             threading.Thread(target=lambda s=s: got[s].extend(batches[s].answers(requests(s)))) for s in range(2)
@@ -241,7 +244,7 @@ def test_bytes_that_wait_are_bounded_over_all_streams() -> None:
         for thread in threads:
             thread.join(20)
         assert [len(answers) for answers in got] == [5, 5]
-        assert budget.take(100, lambda: False), "all of it was given back"
+        assert waiting.used == 0, "all of it was given back"
 
 
 def test_a_caller_that_leaves_ends_what_has_begun_for_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -300,6 +303,7 @@ def test_a_model_switch_between_the_halves_of_a_search_costs_a_second_decoding_o
 def test_before_the_daemon_is_ready_the_stream_is_refused() -> None:
     with serving(ready=False) as bench, grpc.insecure_channel(bench.listen) as channel:
         caller = Caller(channel)
+        caller.send(1, image=BLUE)
         with pytest.raises(grpc.RpcError) as caught:
             next(caller.call)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

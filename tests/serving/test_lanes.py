@@ -1,42 +1,93 @@
-"""Lanes: how many calls they hold, and what becomes of those that come too late."""
+"""Lanes: how many calls they hold, whose turn it is, and what becomes of those that come too late."""
 
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from simd.errors import Abandoned, Overloaded
 from simd.serving.lanes import Lane, LaneName, lanes
+from tests.serving.waiting import until
+
+
+def always() -> bool:
+    return True
 
 
 def test_a_lane_is_full_with_as_many_as_it_holds_working_or_waiting() -> None:
-    lane, hold = Lane("test", threads=1, limit=2), threading.Event()
-    first, second = lane.submit(hold.wait, 10), lane.submit(hold.wait, 10)
-    assert lane.full
-    hold.set()
-    assert first.result(10) and second.result(10)
-    lane.shutdown(wait=True)
+    lane, hold, begun = Lane("test", turns=1, limit=2), threading.Event(), threading.Semaphore(0)
+
+    def call() -> None:
+        with lane.place("me", always):
+            begun.release()
+            hold.wait(10)
+
+    with ThreadPoolExecutor(2) as callers:
+        calls = [callers.submit(call) for _ in range(2)]
+        assert begun.acquire(timeout=10)
+        until(lambda: lane.full, "the second call to wait")
+        assert not begun.acquire(blocking=False), "one at once"
+        with pytest.raises(Overloaded, match="already has 2 calls of the kind `test`"), lane.place("me", always):
+            pass
+        hold.set()
+        for one in calls:
+            one.result(10)
     assert not lane.full
 
 
-def test_an_error_and_a_cancelled_call_make_room() -> None:
-    lane, hold = Lane("test", threads=1, limit=2), threading.Event()
-    lane.submit(hold.wait, 10)
-    waiting = lane.submit(hold.wait, 10)
-    held = [lane.full, waiting.cancel(), lane.full]
-    assert held == [True, True, False]
-    hold.set()
-    lane.submit(int, "no number").exception(10)
-    lane.shutdown(wait=True)
+def test_an_error_makes_room() -> None:
+    lane = Lane("test", turns=1, limit=1)
+    for _ in range(3):
+        with pytest.raises(LookupError), lane.place("me", always):
+            assert lane.full
+            raise LookupError
     assert not lane.full
 
 
-def test_a_call_that_comes_after_the_end_is_called_off_and_raises_nothing() -> None:
-    lane = Lane("test", threads=1, limit=1)
-    lane.shutdown()
-    assert lane.submit(int).cancelled() and not lane.full
+def test_who_leaves_before_it_is_their_turn_makes_room() -> None:
+    lane = Lane("test", turns=1, limit=2)
+    with lane.place("me", always):
+        with pytest.raises(Abandoned), lane.place("you", lambda: False):
+            pass
+        assert not lane.full
+    assert not lane.full
+
+
+def test_one_caller_leaves_places_and_turns_to_others() -> None:
+    lane, hold, begun = Lane("test", turns=8, limit=16), threading.Event(), threading.Semaphore(0)
+
+    def call(who: str) -> None:
+        with lane.place(who, always):
+            begun.release()
+            hold.wait(10)
+
+    with ThreadPoolExecutor(20) as callers:
+        calls = [callers.submit(call, "flood") for _ in range(17)]
+        assert all(begun.acquire(timeout=10) for _ in range(7))
+        assert not begun.acquire(timeout=0.1), "seven turns are its share of eight"
+        other = callers.submit(call, "other")
+        assert begun.acquire(timeout=10), "the eighth is another's at once"
+        hold.set()
+        other.result(10)
+        refused = [one for one in calls if isinstance(one.exception(10), Overloaded)]
+        assert len(refused) == 3, "fourteen places are its share of sixteen"
 
 
 def test_every_kind_of_call_has_a_lane_and_streams_never_wait() -> None:
-    made = lanes(searches=7, search_threads=2)
+    made = lanes(searches=7, search_turns=2)
     assert set(made) == set(LaneName)
     assert made[LaneName.SEARCH].limit == 7
-    assert made[LaneName.STREAM]._max_workers == made[LaneName.STREAM].limit
+    streams = made[LaneName.STREAM]
+    meeting = threading.Barrier(streams.limit + 1)
+
+    def call(number: int) -> None:
+        with streams.place(str(number % 4), always):
+            meeting.wait(10)
+
+    with ThreadPoolExecutor(streams.limit) as callers:
+        calls = [callers.submit(call, number) for number in range(streams.limit)]
+        meeting.wait(10)
+        for one in calls:
+            one.result(10)

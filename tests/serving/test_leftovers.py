@@ -14,8 +14,9 @@ import pytest
 from simd.errors import Abandoned, ImageRejected
 from simd.featurize.decode import DecodeLimits
 from simd.featurize.workers import DecodePool, WorkerSettings
-from simd.serving.batch import Asked, Batch, Budget
+from simd.serving.batch import Asked, Batch
 from simd.serving.queries import Queries, Query
+from simd.serving.shares import Shares
 from simd.serving.subjects import ImageBytes
 from tests.featurize.drawings import encoded, quadrants
 from tests.leftovers import nothing_kept
@@ -66,13 +67,13 @@ def _compared_in_vain(queries: Queries) -> None:
 
 def _streamed(queries: Queries) -> None:
     asked = [Asked(1, Query(_picture(GOOD))), Asked(2, Query(_picture(BAD)))]
-    assert len(list(Batch(queries, Budget()).answers(iter(asked)))) == 2
+    assert len(list(Batch(queries, Shares(1 << 30)).answers(iter(asked)))) == 2
 
 
 def _left(queries: Queries) -> None:
     """A caller who leaves when the first answer is there, while others are ready or under way."""
     asked = (Asked(tag, Query(_picture(GOOD))) for tag in range(8))
-    answers = Batch(queries, Budget()).answers(asked)
+    answers = Batch(queries, Shares(1 << 30)).answers(asked)
     next(answers)
     cast(Generator[Any, None, None], answers).close()
 
@@ -85,7 +86,7 @@ def _broken_off(queries: Queries) -> None:
         raise ConnectionResetError("it broke")
 
     with pytest.raises(ConnectionResetError):
-        list(Batch(queries, Budget()).answers(asked()))
+        list(Batch(queries, Shares(1 << 30)).answers(asked()))
 
 
 @pytest.mark.parametrize(

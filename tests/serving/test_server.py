@@ -203,7 +203,7 @@ def test_calls_beyond_the_limit_are_refused() -> None:
     hold = threading.Event()
     with short_directory() as directory:
         bench = Bench(directory, decoder=TextDecoder(hold))
-        server = Server(bench.listen, Readiness(), max_request_bytes=1000, max_concurrent=1, threads=1)
+        server = Server(bench.listen, Readiness(), max_request_bytes=1000, max_concurrent=1, turns=1)
         server.start()
         server.open(bench.services)
         with grpc.insecure_channel(bench.listen) as channel:

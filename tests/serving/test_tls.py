@@ -139,8 +139,6 @@ def test_a_socket_beside_an_encrypted_port_is_in_the_clear_and_asks_for_the_same
             assert client.status().ready
         with simctl.Client(f"unix:{tmp_path}/s", timeout=10) as client, pytest.raises(simctl.SimctlError):
             client.status()
-        os.unlink(tmp_path / "s")
-        assert not bench.server.answers(10)
 
 
 def test_a_renewed_certificate_is_taken_up_by_the_next_connection(
@@ -208,7 +206,7 @@ def test_the_private_socket_of_an_encrypted_server_goes_with_it(server: Identity
     before = threading.active_count()
     with serving(listen="127.0.0.1:0", tls=files(server), tokens=Tokens([TOKEN])) as bench:
         assert bench.server.answers(10)
-        probed = bench.server._probed.removeprefix("unix:")
+        probed = bench.server._listeners[0]._probed.removeprefix("unix:")
         assert os.stat(os.path.dirname(probed)).st_mode & 0o777 == 0o700
     assert not os.path.exists(os.path.dirname(probed))
     assert threading.active_count() <= before

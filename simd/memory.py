@@ -1,0 +1,29 @@
+"""Memory of the C library: what is freed goes back to the kernel.
+
+By itself it learns from large pictures that they are usual, keeps in the heap of each thread what they leave, and grew
+by 1.3 GB in a test that never held more than a third of that. See mallopt(3) and malloc_trim(3); other C libraries have
+neither, and nothing happens there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGE = 8 << 20
+_KEPT = 64 << 20
+
+_libc = ctypes.CDLL(None)
+
+
+def give_large_back() -> None:
+    """From now on, what is large is the kernel's again as soon as it is freed."""
+    if hasattr(_libc, "mallopt"):
+        _libc.mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        _libc.mallopt(_M_TRIM_THRESHOLD, _KEPT)
+
+
+def trim() -> None:
+    """Give back what is free now in all heaps. It takes some milliseconds."""
+    if hasattr(_libc, "malloc_trim"):
+        _libc.malloc_trim(0)
