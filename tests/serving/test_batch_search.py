@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import grpc
@@ -12,13 +12,15 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from simd.errors import IndexUnavailable
+from simd.index.base import Answer
+from simd.index.brute import BruteIndex
 from simd.serving.batch import IN_FLIGHT, Answered, Asked, Batch, Budget
 from simd.serving.queries import Found, Query
 from simd.serving.subjects import ImageBytes, StoredImage
 from simd.serving.together import AT_ONCE
-from simd.types import Pixels, Vector, image_id_of
+from simd.types import ImageId, Pixels, Vector, image_id_of
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
-from tests.serving.doubles import Bench, TextDecoder, TinyFeaturizer, serving, short_directory
+from tests.serving.doubles import DIMENSION, Bench, TextDecoder, TinyFeaturizer, prepared, serving
 from tests.serving.test_served import other
 from tests.serving.waiting import until
 
@@ -124,18 +126,17 @@ def test_answers_come_in_the_order_in_which_they_are_ready() -> None:
 
 
 def test_pictures_that_are_ready_together_are_embedded_and_scanned_together() -> None:
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared() as bench:
         bench.put("red.jpg", RED)
         queries = bench.queries()
         started = [queries.begin(Query(ImageBytes(b"picture %d 1 1" % number))) for number in range(1, 9)]
         assert all(isinstance(found, Found) for found in queries.finish(started, lambda: True))
-        assert (bench.decoder.decoded, bench.featurizer.batches, bench.index.scans) == (8, 1, [8])
+        assert (bench.decoder.decoded, bench.featurizer.batches) == (8, 1)
+        assert [scan.queries for scan in bench.scans] == [8]
 
 
 def test_searches_of_different_kinds_do_not_share_a_scan_and_get_what_they_asked_for() -> None:
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared() as bench:
         bench.put("a/red.jpg", RED)
         bench.put("b/green.jpg", GREEN)
         queries = bench.queries()
@@ -152,7 +153,7 @@ def test_searches_of_different_kinds_do_not_share_a_scan_and_get_what_they_asked
         for one, other_ in zip(together, alone, strict=True):
             assert isinstance(one, Found)
             assert (one.matches, one.searched, one.exact) == (other_.matches, other_.searched, other_.exact)
-        assert bench.index.scans[0] == 2
+        assert bench.scans[0].queries == 2
 
 
 class MeetingFeaturizer(TinyFeaturizer):
@@ -170,8 +171,7 @@ class MeetingFeaturizer(TinyFeaturizer):
 
 
 def test_a_stream_is_finished_by_as_many_threads_as_there_are_cores() -> None:
-    with short_directory() as directory:
-        bench = Bench(directory, featurizer=MeetingFeaturizer())
+    with prepared(featurizer=MeetingFeaturizer()) as bench:
         bench.put("red.jpg", RED)
         # More than one thread takes at once.
         asked = [Asked(number, Query(ImageBytes(b"picture %d 1 1" % number))) for number in range(1, AT_ONCE + 2)]
@@ -180,12 +180,19 @@ def test_a_stream_is_finished_by_as_many_threads_as_there_are_cores() -> None:
         assert all(isinstance(answer.outcome, Found) for answer in answers)
 
 
+class GoneIndex(BruteIndex):
+    """Cannot be searched any more."""
+
+    def search(
+        self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
+    ) -> list[Answer]:
+        raise IndexUnavailable("the index is closed")
+
+
 @pytest.mark.parametrize("cores", [1, 4])
 def test_when_the_index_is_gone_the_stream_ends_with_that_error(cores: int) -> None:
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared(index=lambda _: GoneIndex(DIMENSION)) as bench:
         red = bench.put("red.jpg", RED)
-        bench.index.failure = IndexUnavailable("the index is closed")
         answers = Batch(bench.queries(cores), Budget()).answers(Asked(n, Query(StoredImage(red))) for n in range(100))
         with pytest.raises(IndexUnavailable):
             list(answers)
@@ -193,8 +200,7 @@ def test_when_the_index_is_gone_the_stream_ends_with_that_error(cores: int) -> N
 
 
 def test_a_caller_that_takes_no_answers_is_not_read_from_without_end() -> None:
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared() as bench:
         red = bench.put("red.jpg", RED)
         read = 0
 
@@ -216,9 +222,8 @@ def test_a_caller_that_takes_no_answers_is_not_read_from_without_end() -> None:
 
 
 def test_bytes_that_wait_are_bounded_over_all_streams() -> None:
-    with short_directory() as directory:
-        decoder = TextDecoder(threading.Event())
-        bench = Bench(directory, decoder=decoder)
+    decoder = TextDecoder(threading.Event())
+    with prepared(decoder=decoder) as bench:
         budget = Budget(limit=100)
         read: list[int] = []
 
@@ -285,8 +290,7 @@ def test_the_server_ends_although_a_stream_is_open() -> None:
 
 
 def test_a_model_switch_between_the_halves_of_a_search_costs_a_second_decoding_only() -> None:
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared() as bench:
         bench.put("red.jpg", RED)
         queries = bench.queries()
         started = [queries.begin(Query(ImageBytes(BLUE))), queries.begin(Query(StoredImage(image_id_of(RED))))]

@@ -11,11 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from simd.errors import ConfigError, CorruptStore, Reason
 from simd.index.base import IndexStats
+from simd.index.brute import BruteIndex
 from simd.serving.address import TcpAddress, parse_local
 from simd.serving.metrics import MetricsServer
 from simd.types import SwitchStatus
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
-from tests.serving.doubles import Bench, MemoryIndex, serving
+from tests.serving.doubles import DIMENSION, Bench, serving
 
 SEARCH = "/simd.v1.SearchService/Search"
 
@@ -75,7 +76,7 @@ def test_a_scrape_tells_the_state(bench: Bench) -> None:
     bench.put("a", b"picture 1 2 3")
     gone = bench.put("b", b"picture 3 2 1")
     bench.index.delete([gone])
-    bench.reject("c", Reason.EMPTY, "nothing in it")
+    bench.reject("c", reason=Reason.EMPTY)
     bench.ingest.pending[:] = [7]
     bench.switch = SwitchStatus("old", "new", 5, 9, 1)
     found = read(bench)
@@ -107,7 +108,7 @@ def test_before_the_daemon_is_ready_a_scrape_says_so() -> None:
         assert ("simd_pending",) not in found
 
 
-class DamagedIndex(MemoryIndex):
+class DamagedIndex(BruteIndex):
     """Its counts cannot be read."""
 
     def stats(self) -> IndexStats:
@@ -115,8 +116,7 @@ class DamagedIndex(MemoryIndex):
 
 
 def test_what_cannot_be_read_is_left_out_and_the_rest_is_told(bench: Bench) -> None:
-    bench.index = DamagedIndex()
-    bench.serving.replace(bench.served())
+    bench.serving.replace(bench.served(index=DamagedIndex(DIMENSION)))
     found = read(bench)
     assert found["simd_pending",] == 0
     assert ("simd_index_vectors",) not in found

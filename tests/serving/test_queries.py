@@ -14,13 +14,12 @@ from simd.errors import Abandoned, ImageRejected, InvalidRequest, NotFound, NotR
 from simd.serving.queries import Found, Query
 from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage
 from simd.types import ImageId, Size, Vector, image_id_of
-from tests.serving.doubles import Bench, Picture, TextDecoder, short_directory, vector_of
+from tests.serving.doubles import Bench, Picture, TextDecoder, prepared, vector_of
 
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared() as bench:
         bench.put("red.jpg", b"picture 200 10 10")
         bench.put("reddish.jpg", b"picture 190 30 30")
         bench.put("green.jpg", b"picture 10 200 10")
@@ -57,10 +56,10 @@ def test_bytes_of_an_indexed_size_may_be_another_image(bench: Bench) -> None:
 
 
 def test_bytes_that_are_of_no_indexed_size_are_not_looked_up(bench: Bench) -> None:
-    bench.catalogue.sizes.clear()
-    found = bench.queries().search(Query(ImageBytes(b"picture 200 10 10")))
-    assert names(found)[0] == "red.jpg"
-    assert bench.decoder.decoded == 1
+    image_id = bench.put("gone.jpg", b"picture 7 7 7")
+    bench.lose("gone.jpg")
+    bench.queries().search(Query(ImageBytes(b"picture 7 7 7")))
+    assert bench.index.contains(image_id) and bench.decoder.decoded == 1
 
 
 def test_a_deleted_image_whose_size_is_known_costs_no_inference_and_is_not_in_the_answers(bench: Bench) -> None:
@@ -216,32 +215,30 @@ def test_copies_are_one_match_with_sorted_paths(bench: Bench) -> None:
 
 
 def test_images_that_lost_their_file_are_left_out_and_made_up_for(bench: Bench) -> None:
-    for name in ("red.jpg", "reddish.jpg"):
-        del bench.catalogue.by_path[os.fsencode(bench.root / name)]
+    bench.lose("red.jpg", "reddish.jpg")
     found = bench.queries().search(Query(ImageBytes(b"picture 200 10 10"), limit=2))
-    assert len(found.matches) == 2
-    assert bench.index.asked == [2, 8]
+    assert sorted(names(found)) == ["blue.jpg", "green.jpg"]
+    assert [scan.k for scan in bench.scans] == [2, 8]
 
 
 def test_an_index_of_images_without_files_is_not_asked_for_ever(bench: Bench) -> None:
-    bench.catalogue.by_path.clear()
-    for i in range(200):
-        image_id = bench.put("gone.jpg", b"picture %d 1 2" % i)
-        del bench.catalogue.by_path[os.fsencode(bench.root / "gone.jpg")]
-        assert bench.index.contains(image_id)
+    gone = [f"{i}.jpg" for i in range(200)]
+    bench.put_all(*((name, b"picture %d 1 2" % i) for i, name in enumerate(gone)))
+    bench.lose("red.jpg", "reddish.jpg", "green.jpg", "blue.jpg", *gone)
     assert bench.queries().search(Query(ImageBytes(b"picture 0 1 2"), limit=2)).matches == ()
-    assert bench.index.asked == [2, 8, 32]
+    assert len(bench.index) == 204
+    assert [scan.k for scan in bench.scans] == [2, 8, 32]
 
 
 def test_an_image_without_facts_is_still_a_match(bench: Bench) -> None:
-    bench.catalogue.facts.clear()
-    assert bench.queries().search(Query(ImageBytes(b"picture 200 10 10"))).matches[0].facts is None
+    bench.put("unknown.jpg", b"picture 9 9 9", facts=None)
+    found = bench.queries().search(Query(ImageBytes(b"picture 9 9 9")))
+    assert names(found)[0] == "unknown.jpg" and found.matches[0].facts is None
 
 
 def test_a_search_that_nobody_waits_for_is_given_up_while_decoding() -> None:
     hold = threading.Event()
-    with short_directory() as directory:
-        bench = Bench(directory, decoder=TextDecoder(hold))
+    with prepared(decoder=TextDecoder(hold)) as bench:
         with pytest.raises(Abandoned):
             bench.queries().search(
                 Query(ImageBytes(b"picture 1 2 3")), alive=lambda: not bench.decoder.started.is_set()
@@ -254,7 +251,7 @@ def test_a_search_that_nobody_waits_for_is_given_up_while_decoding() -> None:
 def test_a_search_that_nobody_waits_for_does_not_reach_the_index(bench: Bench) -> None:
     with pytest.raises(Abandoned):
         bench.queries().search(Query(ImageBytes(b"picture 200 10 10")), alive=lambda: False)
-    assert bench.index.asked == []
+    assert bench.scans == []
 
 
 def test_both_decodings_of_a_comparison_that_nobody_waits_for_are_cancelled() -> None:
@@ -267,11 +264,10 @@ def test_both_decodings_of_a_comparison_that_nobody_waits_for_are_cancelled() ->
             return future
 
     hold = threading.Event()
-    with short_directory() as directory:
-        decoder = Counting(hold)
-        queries = Bench(directory, decoder=decoder).queries()
+    decoder = Counting(hold)
+    with prepared(decoder=decoder) as bench:
         with pytest.raises(Abandoned):
-            queries.compare(ImageBytes(b"picture 1 2 3"), ImageBytes(b"picture 3 2 1"), lambda: False)
+            bench.queries().compare(ImageBytes(b"picture 1 2 3"), ImageBytes(b"picture 3 2 1"), lambda: False)
         assert [future.cancelled() for future in decoder.futures] == [True, True]
         hold.set()
 
