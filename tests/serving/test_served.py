@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -61,30 +63,47 @@ def test_a_vector_of_the_wrong_length_is_told_which_model_answers(bench: Bench) 
         bench.queries().search(Query(GivenVector(np.ones(9, np.float32))))
 
 
-def test_many_searches_while_the_model_is_replaced_again_and_again(bench: Bench) -> None:
-    holder: Serving = bench.serving
-    open_ones = {bench.served("first")}
-    holder.replace(next(iter(open_ones)))
-    stop = threading.Event()
+def test_one_that_was_replaced_is_in_use_until_the_last_of_those_who_began_with_it_has_ended(bench: Bench) -> None:
+    holder = bench.serving
+    with ExitStack() as first, ExitStack() as second:
+        old = first.enter_context(holder.use())
+        assert second.enter_context(holder.use()) is old
+        assert holder.replace(other(bench)) is old
+        assert not holder.wait_unused(old, 0.0)
+        first.close()
+        assert not holder.wait_unused(old, 0.0)
+        second.close()
+        assert holder.wait_unused(old, 0.0)
 
-    def use() -> int:
-        count = 0
+
+def test_none_of_many_finds_its_model_closed_while_it_is_replaced_again_and_again(bench: Bench) -> None:
+    holder: Serving = bench.serving
+    first = bench.served()
+    holder.replace(first)
+    open_ones = {first}
+    stop = threading.Event()
+    seen: list[set[Served]] = [set() for _ in range(4)]
+
+    def use(mine: set[Served]) -> None:
         while not stop.is_set():
             with holder.use() as served:
+                mine.add(served)
+                os.sched_yield()
                 assert served in open_ones
-                count += 1
-        return count
 
-    with ThreadPoolExecutor(4) as pool:
-        users = [pool.submit(use) for _ in range(4)]
-        for number in range(200):
-            fresh = bench.served(str(number))
-            open_ones.add(fresh)
-            old = holder.replace(fresh)
-            assert holder.wait_unused(old, 10)
-            open_ones.discard(old)
-        stop.set()
-        assert all(user.result(10) >= 0 for user in users)
+    with ThreadPoolExecutor(len(seen)) as pool:
+        try:
+            users = [pool.submit(use, mine) for mine in seen]
+            while min(map(len, seen)) < 50 and not any(user.done() for user in users):
+                fresh = bench.served()
+                open_ones.add(fresh)
+                old = holder.replace(fresh)
+                assert holder.wait_unused(old, 10)
+                open_ones.discard(old)
+        finally:
+            stop.set()
+        for user in users:
+            user.result(10)
 
 
 def test_status_follows_the_swap_and_tells_of_a_switch() -> None:
