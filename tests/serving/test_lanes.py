@@ -39,4 +39,26 @@ def test_every_kind_of_call_has_a_lane_and_streams_never_wait() -> None:
     made = lanes(searches=7, search_threads=2)
     assert set(made) == set(LaneName)
     assert made[LaneName.SEARCH].limit == 7
-    assert made[LaneName.STREAM]._max_workers == made[LaneName.STREAM].limit
+    streams = made[LaneName.STREAM]
+    meeting = threading.Barrier(streams.limit + 1)
+    held = [streams.submit(meeting.wait, 10) for _ in range(streams.limit)]
+    assert streams.full
+    meeting.wait(10)
+    for one in held:
+        one.result(10)
+    streams.shutdown(wait=True)
+
+
+def test_no_more_calls_are_worked_on_at_once_than_a_lane_has_threads() -> None:
+    lane, hold, begun = Lane("test", threads=2, limit=5), threading.Event(), threading.Semaphore(0)
+
+    def work() -> bool:
+        begun.release()
+        return hold.wait(10)
+
+    calls = [lane.submit(work) for _ in range(5)]
+    assert all(begun.acquire(timeout=10) for _ in range(2))
+    assert [call.running() for call in calls] == [True, True, False, False, False]
+    hold.set()
+    assert all(call.result(10) for call in calls)
+    lane.shutdown(wait=True)

@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -25,6 +26,7 @@ from simd.serving.server import Server
 from simd.types import AddReport, Rejection, RemoveReport, Root, RootStatus, ScanReport
 from simd.v1 import index_service_pb2, index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import Bench, TextDecoder, prepared, serving, vector_of
+from tests.serving.waiting import until
 
 RED = b"picture 200 10 10"
 
@@ -412,18 +414,42 @@ def test_stopping_lets_the_call_under_way_finish_refuses_new_ones_and_takes_the_
         assert bench.decoder.started.wait(10)
         stopping = threading.Thread(target=bench.server.stop, args=(10,))
         stopping.start()
-        deadline = threading.Event()
-        while grpc_accepts(channel) and not deadline.wait(0.01):
-            pass
+        until(lambda: not is_let_in(channel), "new calls to be refused")
+        assert not call.done()
         hold.set()
         assert len(call.result(timeout=10).matches) == 1
         stopping.join(10)
+        assert not stopping.is_alive()
         assert not os.path.exists(bench.listen.removeprefix("unix:"))
         bench.server.stop(0)
 
 
-def grpc_accepts(channel: grpc.Channel) -> bool:
+def test_a_server_that_has_ended_leaves_no_thread() -> None:
+    before, hold = set(threading.enumerate()), threading.Event()
+    with (
+        serving(max_searches=1, decoder=TextDecoder(hold)) as bench,
+        grpc.insecure_channel(bench.listen) as channel,
+        ThreadPoolExecutor(1) as callers,
+    ):
+        first = callers.submit(search, channel, image=RED)
+        assert bench.decoder.started.wait(10)
+        failure(lambda: search(channel, image=RED))
+        hold.set()
+        first.result(10)
+        stub = index(channel)
+        assert stub.Status(index_service_pb2.StatusRequest(), timeout=10).ready
+        stub.Scan(index_service_pb2.ScanRequest(), timeout=10)
+        assert len(list(stub.Export(index_service_pb2.ExportRequest(), timeout=10))) == 1
+        assert next(stub.WatchStatus(index_service_pb2.WatchStatusRequest(), timeout=10)).status.ready
+        lanes = {thread.name.rpartition("_")[0] for thread in set(threading.enumerate()) - before}
+        assert lanes >= {f"rpc-{name}" for name in ("search", "look", "change", "stream", "watch", "refused")}
+    until(lambda: set(threading.enumerate()) <= before, "every thread to end")
+
+
+def is_let_in(channel: grpc.Channel) -> bool:
     try:
-        return bool(health_of(channel) == health_pb2.HealthCheckResponse.SERVING)
-    except grpc.RpcError:
+        index(channel).Status(index_service_pb2.StatusRequest(), timeout=10)
+    except grpc.RpcError as error:
+        assert error.code() is grpc.StatusCode.UNAVAILABLE
         return False
+    return True
