@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from simd.errors import Abandoned, ImageRejected, InvalidRequest, NotFound, NotReady, Reason
-from simd.serving.queries import Found, Query
+from simd.serving.queries import Found, Queries, Query
 from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage
-from simd.types import ImageId, Size, Vector, image_id_of
-from tests.serving.doubles import Bench, Picture, TextDecoder, prepared, vector_of
+from simd.types import ImageId, Pixels, Size, Vector, image_id_of
+from tests.serving.doubles import Bench, Picture, TextDecoder, TinyFeaturizer, prepared, vector_of
 
 
 @pytest.fixture
@@ -292,3 +293,71 @@ def test_a_picture_gets_all_cores_only_while_no_other_is_on_its_way(bench: Bench
     assert bench.featurizer.alone[0] is False
     queries.search(Query(ImageBytes(b"picture 77 10 10")))
     assert bench.featurizer.alone[-1] is True
+
+
+class BusyFeaturizer(TinyFeaturizer):
+    """Embeds the first pictures when it is let go on; writes down how many it was given together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.sizes: list[int] = []
+
+    def embed(self, pixels: Sequence[Pixels], *, alone: bool) -> Vector:
+        self.sizes.append(len(pixels))
+        if not self.begun.is_set():
+            self.begun.set()
+            assert self.go_on.wait(20)
+        return super().embed(pixels, alone=alone)
+
+
+@contextmanager
+def one_held_up(featurizer: BusyFeaturizer) -> Iterator[tuple[Bench, Queries, ThreadPoolExecutor]]:
+    """Searches on one core, one of which is being finished until `featurizer` goes on."""
+    with prepared(featurizer=featurizer) as bench, ThreadPoolExecutor(8) as pool:
+        for number in range(4):
+            bench.put(f"{number}.jpg", b"picture %d 200 %d" % (60 * number, 180 - 60 * number))
+        queries = bench.queries()
+        first = pool.submit(queries.search, Query(ImageBytes(b"picture 0 200 181")))
+        assert featurizer.begun.wait(20)
+        try:
+            yield bench, queries, pool
+        finally:
+            featurizer.go_on.set()
+        assert names(first.result(20))[0] == "0.jpg"
+
+
+def test_the_pictures_of_several_callers_are_embedded_and_scanned_together() -> None:
+    featurizer = BusyFeaturizer()
+    with one_held_up(featurizer) as (bench, queries, pool):
+        waiting = [threading.Event() for _ in range(3)]
+
+        def ask(number: int) -> Found:
+            def alive() -> bool:
+                """Asked for the first time when the picture is decoded and its caller waits for a turn."""
+                waiting[number - 1].set()
+                return True
+
+            return queries.search(Query(ImageBytes(b"picture %d 200 %d" % (60 * number, 181 - 60 * number))), alive)
+
+        asked = [pool.submit(ask, number) for number in (1, 2, 3)]
+        assert all(event.wait(20) for event in waiting)
+        featurizer.go_on.set()
+        assert [names(one.result(20))[0] for one in asked] == ["1.jpg", "2.jpg", "3.jpg"]
+        assert featurizer.sizes == [1, 3]
+        assert [scan.queries for scan in bench.scans] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(ImageBytes(b"picture 60 200 121"), exact=True),
+        Query(ImageBytes(b"picture 60 200 121"), path_prefix=b"/"),
+        Query(ImageBytes(b"picture 60 200 120")),
+        Query(GivenVector(vector_of(60, 200, 120))),
+    ],
+    ids=["exact", "under a path", "known picture", "vector"],
+)
+def test_a_search_that_takes_long_in_a_way_of_its_own_and_one_without_a_picture_wait_for_no_other(query: Query) -> None:
+    with one_held_up(BusyFeaturizer()) as (_, queries, pool):
+        assert names(pool.submit(queries.search, query).result(20))[0] == "1.jpg"
