@@ -19,7 +19,7 @@ from simd.types import ImageId, Size, image_id_of
 from tests.featurize import dying
 from tests.featurize.drawings import SIZE, encoded
 from tests.featurize.hostile import hostile
-from tests.featurize.test_workers import PATIENCE_S, PICTURE, always, eventually, rejection, running
+from tests.featurize.test_workers import PATIENCE_S, PICTURE, eventually, rejection, running
 
 LIMITS = DecodeLimits(1 << 28, 100_000_000)
 LARGE = encoded(Image.new("RGB", (4000, 3000), "red"), "PNG", compress_level=1)
@@ -196,15 +196,6 @@ def test_work_that_trickles_in_keeps_one_worker_busy_and_starts_no_others() -> N
         assert running(first)
     finally:
         pool.close()
-
-
-def test_a_file_that_is_cancelled_while_it_waits_for_its_turn_is_skipped(three: DecodePool, tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    path.write_bytes(PICTURE)
-    hangs = [three.submit_bytes(b"hang", SIZE) for _ in range(3)]
-    eventually(lambda: all(future.running() for future in hangs))
-    queued = three.submit_file(os.fsencode(path), always)
-    assert queued.cancel()
 
 
 @pytest.mark.parametrize("deaths", [2, 100])

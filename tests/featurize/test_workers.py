@@ -251,16 +251,29 @@ def test_workers_work_at_the_same_time(tmp_path: Path) -> None:
         pool.close()
 
 
-def test_a_queued_future_that_is_cancelled_is_skipped() -> None:
+def test_what_is_cancelled_while_it_waits_for_its_turn_is_skipped(tmp_path: Path) -> None:
+    place, mark, path = tmp_path / "busy", tmp_path / "mark", tmp_path / "a.png"
+    path.write_bytes(PICTURE)
+    asked: list[ImageId] = []
+
+    def wanted(image_id: ImageId) -> list[Size]:
+        asked.append(image_id)
+        return [SIZE]
+
     pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=PATIENCE_S), hostile)
     try:
-        busy = pool.submit_bytes(b"hang", SIZE)
-        eventually(busy.running)
-        queued = pool.submit_bytes(PICTURE, SIZE)
-        assert queued.cancel()
+        busy = pool.submit_bytes(b"hold %b" % os.fsencode(place), SIZE)
+        eventually(place.with_suffix(".held").exists)
+        blob = pool.submit_bytes(b"mark %b %b" % (os.fsencode(mark), PICTURE), SIZE)
+        file = pool.submit_file(os.fsencode(path), wanted)
+        last = pool.submit_bytes(PICTURE, SIZE)
+        assert blob.cancel() and file.cancel()
+        place.with_suffix(".free").mkdir()
+        assert "let go" in rejection(busy).detail
+        assert last.result(PATIENCE_S).pictures
+        assert not mark.exists() and asked == []
     finally:
         pool.close()
-    assert isinstance(busy.exception(PATIENCE_S), CancelledError)
 
 
 def test_close_ends_everything_at_once_whatever_workers_do() -> None:
