@@ -17,7 +17,7 @@ from typing import Any
 import crc32c
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simd.errors import StoreError
@@ -166,6 +166,7 @@ def test_mutated_bytes_are_refused_or_read(name: str, edit: Callable[[bytes], by
 
 
 @given(*_META)
+@example("segments/00000001-1-6/segment.json", [0.4375], 3.41e38)
 @settings(max_examples=60, deadline=None)
 def test_hostile_descriptions_are_refused_or_read(name: str, steps: list[float], value: Any) -> None:
     mutate_meta(name, steps, value)
