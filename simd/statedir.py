@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
@@ -149,12 +148,12 @@ class Indexes:
             log.info("removing the index %s: no model that is in use made it", path.name)
             if path.suffix != ".removed":
                 path = self._set_aside(path)
-            shutil.rmtree(path)
+            self._disk.remove(path)
 
     def _set_aside(self, path: Path) -> Path:
         target = path.with_name(path.name + ".removed")
         if target.exists():
-            shutil.rmtree(target)
+            self._disk.remove(target)
         self._disk.rename(path, target)
         self._disk.failpoint("indexes.set_aside")
         return target

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -76,7 +75,7 @@ class LocalIndex:
         disk = Disk()
         fresh = directory.with_name(directory.name + ".repaired")
         if fresh.exists():
-            shutil.rmtree(fresh)
+            disk.remove(fresh)
         lock = DirectoryLock(directory)
         try:
             store = Store(fresh, dimension, fingerprint, options=options)
