@@ -355,6 +355,11 @@ class Bench:
         self.catalogue.record([], [RejectedFile(self._key(name), stamp, why) for name in names])
         return [os.path.join(os.fsencode(self.root), os.fsencode(name)) for name in names]
 
+    def calls(self, method: str, code: str) -> int:
+        """How many calls of a method, `Service/Method`, ended with a code."""
+        labels = {"method": f"/simd.v1.{method}", "code": code}
+        return int(self.metrics.registry.get_sample_value("simd_requests_total", labels) or 0)
+
     def close(self) -> None:
         """Close what is open, but not the server."""
         self.index.close()

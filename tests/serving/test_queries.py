@@ -125,9 +125,12 @@ def test_a_missing_file_inside_a_root_is_not_found(bench: Bench) -> None:
 
 def test_a_directory_and_a_pipe_are_no_files_and_nobody_waits_for_the_pipe(bench: Bench) -> None:
     os.mkfifo(bench.root / "pipe")
-    for path in (bench.root, bench.root / "pipe"):
-        with pytest.raises(InvalidRequest):
-            bench.queries().search(Query(ServerPath(os.fsencode(path))))
+    (bench.root / "folder").mkdir()
+    for name in ("folder", "pipe"):
+        with pytest.raises(NotFound, match=f"{name} is not a regular file"):
+            bench.queries().search(Query(ServerPath(os.fsencode(bench.root / name))))
+    with pytest.raises(InvalidRequest, match="not inside a watched root"):
+        bench.queries().search(Query(ServerPath(os.fsencode(bench.root))))
 
 
 def test_a_file_over_the_limit_is_refused_by_size(bench: Bench) -> None:
