@@ -127,7 +127,7 @@ class TextDecoder:
 
     def _later(self, future: Future[Picture], data: bytes) -> None:
         assert self.hold is not None
-        self.hold.wait(10)
+        assert self.hold.wait(60), "nobody let it go on"
         if not future.cancelled():
             self._finish(future, data)
 

@@ -284,8 +284,9 @@ def test_the_server_ends_although_a_stream_is_open() -> None:
         caller.send(1, image=RED)
         assert next(caller.call).tag == 1
         bench.server.stop(0.1)
-        with pytest.raises(grpc.RpcError):
+        with pytest.raises(grpc.RpcError) as caught:
             next(caller.call)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         caller.end()
 
 

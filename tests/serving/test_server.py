@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
@@ -148,8 +149,9 @@ def test_a_bad_request_is_answered_with_the_field_at_fault(
 ) -> None:
     error = failure(lambda: search(channel, **request_))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    status = rpc_status.from_call(error)
-    assert any(field.encode() in detail.value for detail in status.details)
+    bad = error_details_pb2.BadRequest()
+    [fields] = [bad.field_violations for detail in rpc_status.from_call(error).details if detail.Unpack(bad)]
+    assert [violation.field for violation in fields] == [field]
 
 
 def test_an_unknown_image_is_not_found(channel: grpc.Channel) -> None:
