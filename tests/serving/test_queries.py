@@ -7,12 +7,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from simd.errors import Abandoned, ImageRejected, InvalidRequest, NotFound, NotReady, Reason
 from simd.serving.queries import Found, Queries, Query
+from simd.serving.rootfiles import RootFiles
 from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage
 from simd.types import ImageId, Pixels, Size, Vector, image_id_of
 from tests.serving.doubles import Bench, Picture, TextDecoder, TinyFeaturizer, prepared, vector_of
@@ -110,6 +112,21 @@ def test_a_path_outside_the_roots_is_refused_whether_it_exists_or_not(bench: Ben
     with pytest.raises(InvalidRequest, match="not inside a watched root; send the image's bytes instead") as caught:
         bench.queries().search(Query(ServerPath(os.fsencode(bench.directory / escape))))
     assert not isinstance(caught.value, NotFound) and caught.value.field == "path"
+
+
+def test_a_file_that_leads_outside_by_the_time_it_is_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a.jpg").write_bytes(b"secret")
+    folder = tmp_path / "root" / "folder"
+    folder.mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(b"picture")
+    files = RootFiles(lambda: [os.fsencode(tmp_path / "root")], 100)
+    path = files.resolve(os.fsencode(folder / "a.jpg"))
+    assert files.read(path) == b"picture"
+    folder.rename(tmp_path / "root" / "former")
+    folder.symlink_to(tmp_path / "outside")
+    with pytest.raises(InvalidRequest, match="not inside a watched root"):
+        files.read(path)
 
 
 @pytest.mark.parametrize("path", [b"relative.jpg", b"", b"/a\0b"])
