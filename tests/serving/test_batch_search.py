@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -247,6 +248,21 @@ def test_bytes_that_wait_are_bounded_over_all_streams() -> None:
             thread.join(20)
         assert [len(answers) for answers in got] == [5, 5]
         assert budget.take(100, lambda: False), "all of it was given back"
+
+
+def test_a_stream_that_is_left_gives_back_the_bytes_that_waited() -> None:
+    decoder, budget = TextDecoder(threading.Event()), Budget(limit=100)
+    with prepared(decoder=decoder) as bench, ThreadPoolExecutor(1) as pool:
+        batch = Batch(bench.queries(), budget)
+        asked = [Asked(1, Query(ImageBytes(b"picture 1 2 3".ljust(60))))]
+        answers = pool.submit(list, batch.answers(iter(asked)))
+        assert decoder.started.wait(10)
+        batch.close()
+        assert answers.result(20) == []
+        assert decoder.cancelled.wait(10)
+        until(lambda: budget.take(100, lambda: False), "all of them to be given back")
+        assert decoder.hold is not None
+        decoder.hold.set()
 
 
 def test_a_caller_that_leaves_ends_what_has_begun_for_it(caplog: pytest.LogCaptureFixture) -> None:
