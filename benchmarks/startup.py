@@ -32,6 +32,7 @@ from simd.statedir import Indexes
 from simd.storage.store import StoreOptions
 from simd.types import Embedding, FileKey, ImageFacts, ImageId, Stamp, Vector, image_id_of
 from simd.vectors.metric import normalise
+from simd.watch.roots import identify
 
 _PER_PUT = 8192
 _PER_TRANSACTION = 20_000
@@ -76,8 +77,7 @@ def fill_catalogue(state: Path, root: Path) -> None:
     """Tell the catalogue that every file of the tree is an image of its own."""
     catalogue = Catalogue.open(state / "catalogue.sqlite")
     [known] = catalogue.sync_roots([os.fsencode(root)])
-    status = root.stat()
-    catalogue.set_identity(known.root_id, status.st_dev, status.st_ino)
+    catalogue.set_identity(known.root_id, identify(known.path))
     prefix = len(str(root)) + 1
     lines: Iterator[IndexedFile] = (
         IndexedFile(FileKey(known.root_id, os.fsencode(e.path[prefix:])), Stamp.of(e.stat()), name_of(row), _FACTS)

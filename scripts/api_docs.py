@@ -31,6 +31,10 @@ _HEAD = """\
 What the daemon answers over gRPC, package `simd.v1`. This page is made from the comments in [protos](../protos/simd/v1)
 by `scripts/api-docs`; health (`grpc.health.v1`) and reflection are served as well. What a failed call carries is in
 [errors.md](errors.md).
+
+Health: all services are NOT_SERVING until the daemon has started. Once damage is known in what searches need,
+`simd.v1.SearchService` and the server as a whole (the empty name) are NOT_SERVING; `simd.v1.IndexService` goes on, and
+its Status says what is damaged and what helps. Who watches is told within a second.
 """
 
 

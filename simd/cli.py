@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run, text in (
         ("serve", _serve, "watch folders, index their images, answer searches; runs in the foreground"),
-        ("check", _check, "read the whole index and say what is damaged; the daemon must not be running"),
+        ("check", _check, "read index and catalogue and say what is damaged; the daemon must not be running"),
         ("doctor", _doctor, "show the settings in force, the model, the device and what is wrong"),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -102,7 +102,7 @@ def _check(settings: config.Settings, arguments: argparse.Namespace) -> int:
     problems = check(settings, repair=arguments.repair)
     for problem in problems:
         print(problem)
-    print(f"{len(problems)} problems" if problems else "the index is whole")
+    print(f"{len(problems)} problems" if problems else "index and catalogue are whole")
     return 1 if problems else 0
 
 

@@ -19,6 +19,7 @@ from simd import __version__, sdnotify
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.durable import DirectoryLock
+from simd.errors import Abandoned, NotReady
 from simd.featurize.decode import DecodeLimits
 from simd.featurize.workers import DecodePool, WorkerSettings
 from simd.indexing.backfill import Backfill
@@ -44,8 +45,9 @@ from simd.serving.readiness import Readiness, Services
 from simd.serving.rootfiles import RootFiles
 from simd.serving.server import Server
 from simd.serving.tls import Tls, TlsFiles
-from simd.signals import Signals
+from simd.signals import Signals, ending_within
 from simd.statedir import prepare
+from simd.supervision import Threads
 from simd.watch.ignore import Ignore
 from simd.watch.settle import Settler
 
@@ -53,6 +55,10 @@ log = logging.getLogger(__name__)
 
 _ANSWER_WITHIN_S = 5.0
 """How long the server may take to answer the daemon's own call before it counts as dead."""
+_END_WITHIN_S = 9.0
+"""Calls under way have five of these seconds."""
+_CONFIGURE_WITHIN_S = 10.0
+"""How long indexing may take to begin with a change of the roots."""
 
 
 class Daemon:
@@ -67,6 +73,7 @@ class Daemon:
         self._settings = settings
         self._load = load
         self._readiness = Readiness()
+        self._threads = Threads()
 
     def run(self) -> int:
         """Serve in the foreground until SIGTERM or SIGINT; returns the exit code.
@@ -77,7 +84,7 @@ class Daemon:
         signals = Signals()
         log.info("simd %s, state in %s", __version__, self._settings.state_dir)
         with ExitStack() as stack:
-            reload = self._start(stack)
+            reload = self._start(stack, signals)
             signals.started()
             while signals.next() == signal.SIGHUP:
                 sdnotify.reloading()
@@ -85,10 +92,12 @@ class Daemon:
                 sdnotify.notify("READY=1")
             log.info("stopping")
             sdnotify.notify("STOPPING=1")
+            with ending_within(_END_WITHIN_S):
+                stack.close()
         log.info("stopped")
         return 0
 
-    def _start(self, stack: ExitStack) -> Reload:
+    def _start(self, stack: ExitStack, signals: Signals) -> Reload:
         settings = self._settings
         began = time.monotonic()
         prepare(settings.state_dir)
@@ -99,7 +108,7 @@ class Daemon:
         stack.callback(server.stop)
         self._readiness.doing("loading the model; the first start converts it, which takes some seconds")
         query_pool = self._pool(stack, settings.threads)
-        models = ModelsInUse(settings)
+        models = ModelsInUse(settings, self._threads)
         stack.callback(models.close)
         # Its first worker starts now, and takes nothing from the engines that compile.
         indexing_pool = self._pool(stack, settings.threads, background=True)
@@ -114,7 +123,7 @@ class Daemon:
             serving=models.serving,
             catalogue=catalogue,
             decoder=query_pool,
-            files=RootFiles(lambda: [s.root.path for s in ingest.roots()], settings.max_image_bytes),
+            files=RootFiles(lambda: [s.root.path for s in ingest.roots()]),
             meter=meter,
             cores=settings.threads,
         )
@@ -129,6 +138,7 @@ class Daemon:
                 ledger=catalogue,
                 ingest=ingest,
                 switch=switch.status if switch else lambda: None,
+                thread_failures=lambda: self._threads.failures,
                 workers_lost=lambda: {"query": query_pool.lost, "indexing": indexing_pool.lost},
             )
         )
@@ -139,12 +149,16 @@ class Daemon:
         log.info("ready after %.2f s: %d images, %s", time.monotonic() - began, images, reason)
         sdnotify.notify("READY=1", f"STATUS=serving {images} images")
         period_s = sdnotify.watchdog_period_s(os.environ)
-        stack.enter_context(sdnotify.Watchdog(lambda: ingest.turned() and server.answers(_ANSWER_WITHIN_S), period_s))
+        stack.enter_context(
+            sdnotify.Watchdog(
+                lambda: ingest.turned() and server.answers(_ANSWER_WITHIN_S), period_s, threads=self._threads
+            )
+        )
         return Reload(
             settings,
             self._load,
             {
-                "roots": lambda fresh: ingest.configure([os.fsencode(path) for path in fresh.roots]),
+                "roots": lambda fresh: _configure(ingest, fresh, signals),
                 "ignore": lambda fresh: ingest.ignore(fresh.ignore),
                 "scan_interval_s": lambda fresh: ingest.scan_every(fresh.scan_interval_s),
                 "log_level": lambda fresh: logging.getLogger().setLevel(fresh.log_level.upper()),
@@ -184,7 +198,7 @@ class Daemon:
             memory_bytes=settings.decode_memory_bytes,
             background=background,
         )
-        pool = DecodePool(count, worker)
+        pool = DecodePool(count, worker, threads=self._threads)
         stack.callback(pool.close)
         return pool
 
@@ -194,13 +208,13 @@ class Daemon:
         catalogue.sync_roots(configured)
         targets.delete(catalogue.orphans())
         roots = Roots(catalogue.roots())
-        ignore = Ignore(settings.ignore)
+        ignore = Ignore(settings.ignore, own=os.fsencode(settings.state_dir))
         backlog = Backlog()
         pause = Pause(settings.state_dir / "paused.json")
         settler = Settler(settings.settle_s)
         deletions = Deletions(
             known=catalogue.known,
-            files=lambda root_id: catalogue.counts().files_by_root.get(root_id, 0),
+            files=lambda root_id: catalogue.counts().files_by_root.get(root_id, 0) - indexer.batches.deleting(root_id),
             scan=lambda root_id: scans.hint(root_id),
         )
         indexer = Indexer(
@@ -215,15 +229,18 @@ class Daemon:
                 window=3 * settings.batch_size,
                 wake=wake,
             ),
+            targets=targets,
             backfill=Backfill(
                 targets=targets, catalogue=catalogue, roots=roots, whole=switch.finish if switch else None
             ),
             roots=roots,
             known=catalogue.known,
             look=looking(roots, ignore),
-            scan=lambda root_id: scans.hint(root_id),
+            scan=lambda root_id, under: scans.hint(root_id, under),
+            owe=lambda root_id: scans.owe(root_id),
             deletions=deletions,
             batch_size=settings.batch_size,
+            threads=self._threads,
         )
         scans = Scans(
             catalogue=catalogue,
@@ -235,20 +252,37 @@ class Daemon:
             settle_s=settings.settle_s,
             news=indexer.wake,
             is_idle=indexer.is_idle,
-            scanned=indexer.scanned,
+            scanned=lambda root_id: ingest.scanned(root_id),
+            threads=self._threads,
             interval_s=settings.scan_interval_s,
             hold_s=settings.grace_period_s,
         )
-        return Ingest(
+        ingest = Ingest(
             catalogue=catalogue,
-            targets=targets,
             roots=roots,
             indexer=indexer,
             scans=scans,
             settler=settler,
             ignore=ignore,
             pause=pause,
+            deletions=deletions,
+            threads=self._threads,
             configured=configured,
             polled=[os.fsencode(path) for path in settings.poll],
             poll_s=settings.poll_interval_s,
         )
+        return ingest
+
+
+def _configure(ingest: Ingest, fresh: Settings, signals: Signals) -> None:
+    """Watch the roots of the configuration; whoever asks for the end meanwhile does not wait for it."""
+    until = time.monotonic() + _CONFIGURE_WITHIN_S
+    try:
+        ingest.configure(
+            [os.fsencode(path) for path in fresh.roots],
+            alive=lambda: time.monotonic() < until and not signals.ending.is_set(),
+        )
+    except Abandoned as error:
+        raise NotReady(
+            f"indexing did not take them within {_CONFIGURE_WITHIN_S:g} s", remedy="reload once more"
+        ) from error

@@ -16,6 +16,7 @@ from simd import __version__, machine
 from simd.catalogue import queries
 from simd.config import Settings
 from simd.errors import SimdError
+from simd.featurize import confinement
 from simd.featurize.engines.choose import choose
 from simd.featurize.models import resolve
 from simd.logs import printable
@@ -75,6 +76,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield from machine.state_directory(settings.state_dir)
     yield from _roots(settings)
     yield machine.open_files()
+    left = ", ".join(confinement.missing())
+    yield Finding("limits", f"decode workers are not kept from {left}" if left else "decode workers are confined")
     yield Finding("limits", f"indexing may use {settings.threads} cores")
     yield from machine.extras()
 

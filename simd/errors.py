@@ -11,6 +11,8 @@
     |- PermissionDenied       PERMISSION_DENIED    exit 1
     |- NotReady               UNAVAILABLE          exit 3
     |- IndexUnavailable       UNAVAILABLE          exit 3
+    |- DecoderUnavailable     UNAVAILABLE          exit 3
+    |- FileChanged            UNAVAILABLE          exit 3
     |- Overloaded             RESOURCE_EXHAUSTED   exit 1
     |- Abandoned              CANCELLED            exit 1
     |- ModelError             FAILED_PRECONDITION  exit 1
@@ -91,7 +93,15 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out_of_memory"
     CRASHED = "decoder_crashed"
+    KILLED = "decoder_killed"
+    FAILED = "internal_error"
+    POSTPONED = "postponed"
     REMOVED = "removed"
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it is no fault of the file's content, so that a scan tries again although the file stands still."""
+        return self in (Reason.UNREADABLE, Reason.KILLED, Reason.FAILED)
 
 
 class ImageRejected(InvalidRequest):
@@ -141,6 +151,24 @@ class IndexUnavailable(SimdError):
     exit_code = 3
     retry_after_s = 1.0
     told = "the index cannot be reached now"
+
+
+class DecoderUnavailable(SimdError):
+    """No decode worker can be started now; the same picture may be decoded later."""
+
+    status = "UNAVAILABLE"
+    exit_code = 3
+    retry_after_s = 1.0
+    told = "no picture can be decoded now, because no process can be started for it"
+
+
+class FileChanged(SimdError):
+    """A file was written to while it was read: what was read is nobody's picture. Try again when it has settled."""
+
+    status = "UNAVAILABLE"
+    exit_code = 3
+    retry_after_s = 1.0
+    told = ""
 
 
 class Overloaded(SimdError):
@@ -196,19 +224,28 @@ class CorruptStore(StoreError):
         path: the damaged file.
         offset: the byte at which the damage was seen.
         what: what was expected there.
+        remedy: what to do about it.
     """
 
     status = "DATA_LOSS"
     told = "the store is damaged; `simd check` says what is affected"
 
-    def __init__(self, path: object, offset: int, what: str) -> None:
-        super().__init__(
-            f"{path}: damaged at byte {offset}: {what}",
-            remedy="`simd check` says what is affected, `simd check --repair` saves the rest",
-        )
+    def __init__(
+        self,
+        path: object,
+        offset: int,
+        what: str,
+        *,
+        remedy: str = "`simd check` says what is affected, `simd check --repair` saves the rest",
+    ) -> None:
+        super().__init__(f"{path}: damaged at byte {offset}: {what}", remedy=remedy)
         self.path = path
         self.offset = offset
         self.what = what
+
+    def again(self) -> CorruptStore:
+        """The same, to raise once more. An error that was raised holds the frames that it passed."""
+        return CorruptStore(self.path, self.offset, self.what, remedy=self.remedy)
 
 
 class StoreFull(StoreError):
@@ -217,3 +254,10 @@ class StoreFull(StoreError):
     status = "RESOURCE_EXHAUSTED"
     retry_after_s = 30.0
     told = "there is no room on the daemon's disk"
+
+
+def for_callers(error: Exception) -> str:
+    """What may be told of an error to whoever may call: nothing of the daemon's own files, and no bug's text."""
+    if not isinstance(error, SimdError):
+        return "an error that only the daemon's log tells"
+    return error.told or str(error)

@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from typing import TextIO
 
@@ -84,6 +85,7 @@ def to_stderr(
     handler.setFormatter(JsonLines() if form == "json" else TextLines(journal=journal))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
+    threading.excepthook = _log_death
     # It says at length which of its builds it did not find.
     logging.getLogger("faiss.loader").setLevel(logging.WARNING)
 
@@ -95,6 +97,12 @@ def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
     except (OSError, ValueError):
         return False
     return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def _log_death(death: threading.ExceptHookArgs) -> None:
+    """In place of a traceback on standard error: a thread that ends by an error is an event like others."""
+    name = death.thread.name if death.thread is not None else "unknown"
+    logging.getLogger(__name__).error("the thread %s ended by an error", name, exc_info=death.exc_value)
 
 
 def _priority(level: int) -> int:

@@ -20,12 +20,16 @@ from simd.indexing.targets import Targets
 from simd.openmodel import OpenModel
 from simd.serving.served import Served, Serving
 from simd.statedir import Indexes
+from simd.supervision import Threads
 
 log = logging.getLogger(__name__)
 
 
 class ModelsInUse:
     """Opens them, switches, and closes them. The caller holds the state directory's lock.
+
+    Args:
+        threads: runs those of the indexes.
 
     Attributes:
         serving: what answers searches.
@@ -35,8 +39,9 @@ class ModelsInUse:
         ModelError, StoreError: the configured model or an index cannot be opened.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, threads: Threads) -> None:
         self._settings = settings
+        self._threads = threads
         self._indexes = Indexes(settings.state_dir)
         self._cleaner: threading.Thread | None = None
         self._stack = ExitStack()
@@ -73,7 +78,7 @@ class ModelsInUse:
         return models.resolve(setting, self._settings.model_cache)
 
     def _open(self, model: Model) -> OpenModel:
-        opened = OpenModel(self._settings, model, self._indexes.directory(model.fingerprint.hex()))
+        opened = OpenModel(self._settings, model, self._indexes.directory(model.fingerprint.hex()), self._threads)
         self._stack.callback(opened.close)
         return opened
 

@@ -16,6 +16,7 @@ from simd.indexing.targets import Target
 from simd.serving.ports import DeviceInfo, ModelInfo
 from simd.serving.served import Served
 from simd.storage.store import StoreOptions
+from simd.supervision import Threads
 
 log = logging.getLogger(__name__)
 
@@ -27,23 +28,24 @@ class OpenModel:
 
     Args:
         directory: its index, made if missing. Every model has its own, so vectors of two are never mixed.
+        threads: runs those of the index.
 
     Raises:
         ModelError, StoreError: an engine or the index cannot be opened.
     """
 
-    def __init__(self, settings: Settings, model: Model, directory: Path) -> None:
+    def __init__(self, settings: Settings, model: Model, directory: Path, threads: Threads) -> None:
         self._stack = ExitStack()
         try:
-            self._open(settings, model, directory)
+            self._open(settings, model, directory, threads)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, settings: Settings, model: Model, directory: Path) -> None:
+    def _open(self, settings: Settings, model: Model, directory: Path, threads: Threads) -> None:
         # The index is read from the disk while the engines compile.
         with ThreadPoolExecutor(1, "open-index") as beside:
-            opening = beside.submit(_open_index, settings, model, directory)
+            opening = beside.submit(_open_index, settings, model, directory, threads)
             self._stack.callback(_close, opening)
             queries, indexing, choice = self._open_engines(settings, model)
             self.index = opening.result()
@@ -78,12 +80,13 @@ class OpenModel:
         self._stack.close()
 
 
-def _open_index(settings: Settings, model: Model, directory: Path) -> LocalIndex:
+def _open_index(settings: Settings, model: Model, directory: Path, threads: Threads) -> LocalIndex:
     return LocalIndex.open(
         directory,
         model.spec.dimension,
         model.fingerprint,
         options=store_options(settings),
+        threads=threads,
         cores=settings.threads,
     )
 

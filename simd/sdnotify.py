@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
+from simd.supervision import Threads
+
 log = logging.getLogger(__name__)
 
 _PINGS_PER_PERIOD = 4
@@ -51,25 +53,33 @@ class Watchdog:
         alive: whether everything moved since it was last asked; it must answer well within a period.
         period_s: after so long without a sign of life systemd acts; None: nobody asks.
         send: tells systemd.
+        threads: runs its thread.
     """
 
-    def __init__(self, alive: Callable[[], bool], period_s: float | None, send: Callable[[str], None] = notify) -> None:
+    def __init__(
+        self,
+        alive: Callable[[], bool],
+        period_s: float | None,
+        send: Callable[[str], None] = notify,
+        threads: Threads | None = None,
+    ) -> None:
         self._alive = alive
         self._period_s = period_s
         self._send = send
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self._threads = threads or Threads()
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Watchdog:
         if self._period_s is not None:
-            self._thread.start()
+            self._thread = self._threads.start("watchdog", self._run, self._stop)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join()
 
     def _run(self) -> None:

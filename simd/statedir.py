@@ -21,12 +21,14 @@ from pathlib import Path
 from simd.durable import Disk
 from simd.errors import ConfigError, CorruptStore, SimdError, StoreError
 from simd.featurize.models import Model
+from simd.index.repair import REPAIRED, REPAIRING
 from simd.storage.files import seal, unseal
 from simd.watch.filesystems import filesystem_of, sends_events
 
 log = logging.getLogger(__name__)
 
-_NAME = re.compile(r"[0-9a-f]{16}(\.removed)?")
+_REMOVED = ".removed"
+_NAME = re.compile(rf"[0-9a-f]{{16}}({'|'.join(map(re.escape, (_REMOVED, REPAIRING, REPAIRED)))})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,19 +141,20 @@ class Indexes:
     def sweep(self, keep: Collection[str]) -> None:
         """Remove the indexes of all models but these (fingerprints), also those that a crash kept from being removed.
 
-        What a repair has set aside stays: that is for a person to remove.
+        What a repair has set aside stays: that is for a person to remove. So does the repaired index of a model that is
+        in use: opening the index may have to put it in place.
         """
-        kept = {fingerprint[:16] for fingerprint in keep}
+        kept = {fingerprint[:16] + suffix for fingerprint in keep for suffix in ("", REPAIRED)}
         for path in sorted(self._top.glob("*")):
             if not _NAME.fullmatch(path.name) or path.name in kept:
                 continue
-            log.info("removing the index %s: no model that is in use made it", path.name)
-            if path.suffix != ".removed":
+            log.info("removing the index %s: it is of no use any more", path.name)
+            if not path.suffix:
                 path = self._set_aside(path)
             self._disk.remove(path)
 
     def _set_aside(self, path: Path) -> Path:
-        target = path.with_name(path.name + ".removed")
+        target = path.with_name(path.name + _REMOVED)
         if target.exists():
             self._disk.remove(target)
         self._disk.rename(path, target)

@@ -5,6 +5,7 @@ Paths are bytes throughout, as the filesystem has them; they become text only wh
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 from dataclasses import dataclass
@@ -37,6 +38,10 @@ def image_id_of(data: bytes | memoryview) -> ImageId:
     return ImageId(hashlib.blake2b(data, digest_size=ID_BYTES).digest())
 
 
+def _wrapped(nanoseconds: int) -> int:
+    return (nanoseconds + _HALF) % (2 * _HALF) - _HALF
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """What tells, without reading it, whether a file is still the one that was read."""
@@ -44,11 +49,21 @@ class Stamp:
     size: int
     mtime_ns: int
     inode: int
+    ctime_ns: int = 0
+    """When content or attributes last changed, by the filesystem's clock: programs can set every part but this. 0 is
+    not known."""
 
     @classmethod
     def of(cls, status: os.stat_result) -> Stamp:
-        """The stamp of what `os.stat` found; a time beyond the year 2262 wraps, as 64 bits hold no more."""
-        return cls(status.st_size, (status.st_mtime_ns + _HALF) % (2 * _HALF) - _HALF, status.st_ino)
+        """The stamp of what `os.stat` found; a time beyond the year 2262 wraps, as 64 bits hold no more.
+
+        Stamps of files are made here alone, so that they can be compared.
+        """
+        return cls(status.st_size, _wrapped(status.st_mtime_ns), status.st_ino, _wrapped(status.st_ctime_ns))
+
+    def completes(self, known: Stamp) -> bool:
+        """Whether a known stamp says the same, but for a ctime that is not known."""
+        return known.ctime_ns == 0 != self.ctime_ns and dataclasses.replace(self, ctime_ns=0) == known
 
     @classmethod
     def at(cls, path: os.PathLike[str]) -> Stamp | None:
@@ -91,13 +106,16 @@ class ChangeKind(Enum):
 class Change:
     """A file that is new or different (`stamp` as last seen), or gone (`stamp` is None).
 
-    `judged` says of one that is gone that a scan has weighed it against all others, so that it is no accident.
+    `judged` says of one that is gone that a scan has weighed it against all others, so that it is no accident. `heard`
+    is when somebody said that the file was written to, in monotonic seconds: it is read again even if its stamp stands
+    still, unless it was read since. None is a change that was seen by its stamp.
     """
 
     kind: ChangeKind
     key: FileKey
     stamp: Stamp | None = None
     judged: bool = False
+    heard: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +157,30 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Which directory it is, whatever its name.
+
+    The device number alone may change with a reboot, and two memory cards may have the same numbers: `volume` is what
+    the filesystem calls itself, "" where that is not known.
+    """
+
+    device: int
+    inode: int
+    volume: str = ""
+
+    def is_same(self, other: Identity) -> bool:
+        """Whether it is the same directory, as far as is known of both."""
+        volumes = {self.volume, other.volume} - {""}
+        return (self.device, self.inode) == (other.device, other.inode) and len(volumes) < 2
+
+
+@dataclass(frozen=True, slots=True)
 class Root:
-    """A watched directory. `path` is absolute; `device` and `inode` are its identity when it was last online."""
+    """A watched directory. `path` is absolute; `identity` is which one it was when it was last online, None before."""
 
     root_id: int
     path: bytes
-    device: int
-    inode: int
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +221,8 @@ class Progress:
     """Where indexing stands. `pending` counts files not yet decided and scans not yet ended: 0 means settled.
 
     `eta_s` is how many seconds that takes at the present speed, 0 if that is unknown; a scan under way may find more.
-    `decided` counts files since the start of the daemon: indexed, refused, or found to be gone.
+    `decided` counts files since the start of the daemon: indexed, refused, or found to be gone. `trouble` says, for
+    callers, why indexing waits and is tried again; empty while it does not.
     """
 
     pending: int
@@ -195,6 +231,7 @@ class Progress:
     images_per_s: float
     eta_s: float = 0.0
     decided: int = 0
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from simd.durable import Disk
 from simd.errors import StoreError
 from simd.storage.files import seal
 from simd.storage.store import Store, StoreOptions
+from simd.supervision import Threads
 from simd.types import Embedding, ImageId, Vector, image_id_of
 from simd.vectors.metric import half, normalise
 
@@ -55,10 +56,16 @@ def embeddings(*numbers: int, version: int = 0) -> list[Embedding]:
 
 
 def open_store(
-    directory: Path, *, disk: Disk | None = None, clock: Clock | None = None, dimension: int = DIMENSION, **options: int
+    directory: Path,
+    *,
+    disk: Disk | None = None,
+    clock: Clock | None = None,
+    dimension: int = DIMENSION,
+    threads: Threads | None = None,
+    **options: int,
 ) -> Store:
     chosen = dataclasses.replace(OPTIONS, **options)  # type: ignore[arg-type]
-    return Store(directory, dimension, FINGERPRINT, disk=disk, options=chosen, clock=clock or Clock())
+    return Store(directory, dimension, FINGERPRINT, disk=disk, options=chosen, clock=clock or Clock(), threads=threads)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simd import errors
-from simd.errors import CorruptStore, ImageRejected, Reason, SimdError
+from simd.errors import CorruptStore, ImageRejected, Reason, SimdError, StoreFull, for_callers
 
 PAGE = (Path(__file__).parent.parent / "docs" / "errors.md").read_text()
 
@@ -51,3 +51,11 @@ def test_a_rejection_survives_the_way_between_processes() -> None:
 
 def test_damage_is_named_with_file_and_offset() -> None:
     assert "/store/x.log: damaged at byte 42: bad checksum" in str(CorruptStore("/store/x.log", 42, "bad checksum"))
+
+
+def test_what_callers_read_names_no_file_of_the_daemon_and_no_bug() -> None:
+    secret = "/state/secret"
+    for error in (CorruptStore(secret, 1, "x"), StoreFull(f"no room to write {secret}"), ValueError(secret)):
+        assert for_callers(error) and secret not in for_callers(error)
+    assert for_callers(SimdError("x")) == SimdError.told
+    assert "cut in the middle" in for_callers(ImageRejected(Reason.CORRUPT, "cut in the middle"))

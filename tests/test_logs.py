@@ -95,3 +95,14 @@ def test_a_process_writes_lines_of_the_form_it_was_told(form: str) -> None:
     lines = done.stderr.splitlines()
     assert len(lines) == 2
     assert r"a\nb" in (json.loads(lines[0])["message"] if form == "json" else lines[0])
+
+
+def test_a_thread_that_ends_by_an_error_is_an_event_like_others() -> None:
+    program = (
+        "import logging, threading\nfrom simd.logs import to_stderr\nto_stderr('info')\n"
+        "thread = threading.Thread(target=lambda: 1 / 0, name='short-lived')\nthread.start()\nthread.join()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    first, *trace = done.stderr.splitlines()
+    assert first.endswith("ERROR simd.logs: the thread short-lived ended by an error")
+    assert trace[-1] == "  | ZeroDivisionError: division by zero"

@@ -112,6 +112,16 @@ def test_left_overs_are_removed_and_nothing_else(indexes: Indexes) -> None:
     assert there(indexes) == {hexed(OLD)[:16], aside.name}
 
 
+def test_of_repairs_that_were_cut_short_only_what_may_still_be_put_in_place_stays(indexes: Indexes) -> None:
+    make(indexes, OLD, NEW)
+    top = indexes.directory("").parent / "index"
+    for one in (OLD, NEW):
+        for suffix in (".repairing", ".repaired"):
+            (top / f"{hexed(one)[:16]}{suffix}" / "log").mkdir(parents=True)
+    indexes.sweep([hexed(NEW)])
+    assert there(indexes) == {hexed(NEW)[:16], f"{hexed(NEW)[:16]}.repaired"}
+
+
 class Killed(Exception):
     """The process ends here."""
 

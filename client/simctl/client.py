@@ -185,11 +185,12 @@ class Client(Searching, Upkeep):
 
         Args:
             timeout: give up after so many seconds; None is never, once a daemon was there, unless indexing is paused
-                until somebody resumes it.
+                until somebody resumes it, or something is damaged.
             progress: called with every reading, None while no daemon answers.
 
         Returns:
-            The last reading; `settled` is False if the time was over, or if it is paused and there is no limit.
+            The last reading; `settled` is False if the time was over, or if it is paused or damaged and there is no
+            limit.
 
         Raises:
             DaemonUnreachable: no daemon answered in all that time.
@@ -209,7 +210,7 @@ class Client(Searching, Upkeep):
                 raise reading
             if last is not None and timeout is not None and waited + _READING_S > timeout:
                 return last
-            if last is not None and timeout is None and last.paused and last.paused_until is None and last.pending:
+            if last is not None and timeout is None and last.needs_somebody:
                 return last
             time.sleep(_READING_S)
 

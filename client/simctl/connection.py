@@ -24,8 +24,9 @@ _OPTIONS = (
     ("grpc.enable_http_proxy", 0),
     # `wait` tries again and again while the daemon starts.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 500),
+    # So long one attempt may take, whatever its name says: a daemon may be far away, and a call has its own deadline.
+    ("grpc.min_reconnect_backoff_ms", 20_000),
 )
 
 

@@ -102,10 +102,12 @@ class ModelSwitch:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the daemon is. While it is not ready, only `detail`, `version` and `uptime_s` say something.
+    """How the daemon is. While it starts, only `detail`, `version` and `uptime_s` say something.
 
-    `paused_until` is None if that has no end. `eta_s` is None if it is unknown; while `scanning` it is the
-    least that is left. `files_decided` counts since the daemon started.
+    `problems` are what is wrong with the daemon itself and what helps, a sentence each: with damage it is not `ready`,
+    but everything else is told as far as it can be. `paused_until` is None if that has no end. `eta_s` is None if it is
+    unknown; while `scanning` it is the least that is left. `files_decided` counts since the daemon started, and so does
+    `thread_failures`: how often each of its threads failed by a bug and went on.
     """
 
     ready: bool
@@ -128,11 +130,19 @@ class Status:
     paused_until: float | None = None
     eta_s: float | None = None
     files_decided: int = 0
+    problems: tuple[str, ...] = ()
+    thread_failures: dict[str, int] = field(default_factory=dict, hash=False)
 
     @property
     def settled(self) -> bool:
         """Whether the daemon is ready and has nothing left to do."""
         return self.ready and self.pending == 0
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether it will not settle before somebody does something: it is paused without an end, or damaged."""
+        paused = self.paused and self.paused_until is None and self.pending > 0
+        return paused or (not self.ready and bool(self.problems))
 
 
 def add_result(response: index_service_pb2.AddResponse) -> AddResult:
@@ -204,6 +214,8 @@ def status(response: index_service_pb2.StatusResponse) -> Status:
         paused_until=_seconds(response.paused_until_time) if response.HasField("paused_until_time") else None,
         eta_s=response.eta_s or None,
         files_decided=response.files_decided,
+        problems=tuple(response.problems),
+        thread_failures=dict(sorted(response.thread_failures.items())),
     )
 
 

@@ -11,10 +11,12 @@ afterwards; a crash between the two is mended by doing it again for `orphans()`.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from simd.catalogue import changes, queries
@@ -22,8 +24,10 @@ from simd.catalogue.database import Database
 from simd.catalogue.queries import WITHIN, Scope, relative, scopes_in, scopes_under
 from simd.catalogue.rows import Counts, IndexedFile, Known, LedgerLine, ListedFile, RejectedFile, Shown
 from simd.catalogue.schema import signed
-from simd.errors import Reason
-from simd.types import FileKey, ImageFacts, ImageId, KnownFile, Root
+from simd.errors import CorruptStore, Reason, StoreError
+from simd.types import FileKey, Identity, ImageFacts, ImageId, KnownFile, Root
+
+log = logging.getLogger(__name__)
 
 _PAGE = 1000
 
@@ -39,6 +43,7 @@ class Catalogue:
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
+        self._counts = Counts(0, 0, {}, {})
 
     @classmethod
     def open(cls, path: Path, clock: Callable[[], float] = time.time) -> Catalogue:
@@ -54,6 +59,11 @@ class Catalogue:
     def close(self) -> None:
         """Close the file; reads and writes after this are refused."""
         self._database.close()
+
+    @property
+    def damage(self) -> CorruptStore | None:
+        """What was found to be damaged since the catalogue was opened; what is sound is still read."""
+        return self._database.damage
 
     def check(self) -> None:
         """Read the whole file.
@@ -105,32 +115,41 @@ class Catalogue:
         with self._database.writing() as connection:
             return self._drop(connection, root_id)
 
-    def set_identity(self, root_id: int, device: int, inode: int) -> None:
+    def set_identity(self, root_id: int, identity: Identity) -> None:
         """Remember which directory a root is, so that another one in its place is noticed."""
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE roots SET device = ?, inode = ? WHERE root_id = ?", (signed(device), signed(inode), root_id)
+                "UPDATE roots SET device = ?, inode = ?, volume = ? WHERE root_id = ?",
+                (signed(identity.device), signed(identity.inode), identity.volume, root_id),
             )
 
-    def scanned(self, root_id: int, at: float, *, held: bool = False) -> None:
-        """Remember when a root was last scanned to the end, in seconds since the epoch, and since when its deletions
-        are held, if they are."""
+    def scanned(self, root_id: int, at: float, held_s: float | None = None) -> None:
+        """Remember when a root was last scanned to the end, in seconds since the epoch, and for how many seconds its
+        deletions have been held by then; None if they are not."""
         with self._database.writing() as connection:
-            connection.execute(
-                "UPDATE roots SET last_scan = ?, held_since = iif(?, coalesce(held_since, ?), NULL) WHERE root_id = ?",
-                (at, held, at, root_id),
-            )
+            connection.execute("UPDATE roots SET last_scan = ?, held_s = ? WHERE root_id = ?", (at, held_s, root_id))
+
+    def complete_stamps(self, root_id: int, files: Sequence[KnownFile]) -> None:
+        """Add the ctime to the stamps of files that were recorded without one and are the same otherwise."""
+        with self._database.writing() as connection:
+            for file in files:
+                changes.complete_stamp(connection, FileKey(root_id, file.path), file.stamp)
 
     def last_scans(self) -> dict[int, float]:
         """When each root was last scanned to the end; a root that never was is left out."""
         with self._database.reading() as connection:
             return dict(connection.execute("SELECT root_id, last_scan FROM roots WHERE last_scan IS NOT NULL"))
 
-    def held_since(self, root_id: int) -> float | None:
-        """Since when deletions of a root are held, in seconds since the epoch; None if they are not."""
+    def held_s(self, root_id: int) -> float | None:
+        """For how many seconds deletions of a root had been held when it was last scanned; None if they were not."""
         with self._database.reading() as connection:
-            row = connection.execute("SELECT held_since FROM roots WHERE root_id = ?", (root_id,)).fetchone()
+            row = connection.execute("SELECT held_s FROM roots WHERE root_id = ?", (root_id,)).fetchone()
             return None if row is None else row[0]
+
+    def spread(self, root_id: int, count: int) -> list[bytes]:
+        """The paths of at most `count` files of a root that were decided on, evenly spread over all of them."""
+        with self._database.reading() as connection:
+            return queries.spread(connection, root_id, count)
 
     def moved(self, root_id: int, paths: Iterable[bytes]) -> int:
         """Of these files of a root, how many hold an image that is also in a file which is none of them."""
@@ -245,12 +264,11 @@ class Catalogue:
         with self._database.reading() as connection:
             return queries.facts_of(connection, image_ids)
 
-    def image_at(self, absolute: bytes) -> ImageId | None:
-        """The image that a file is, by the file's absolute path."""
+    def known_at(self, absolute: bytes) -> Known | None:
+        """What was decided about a file, by its absolute path; None if nothing was."""
         with self._database.reading() as connection:
             key = queries.locate(queries.roots(connection), os.path.normpath(absolute))
-            found = queries.known(connection, key) if key else None
-        return found.image_id if found else None
+            return queries.known(connection, key) if key else None
 
     def has_size(self, size: int) -> bool:
         """Whether an indexed file has so many bytes."""
@@ -300,6 +318,16 @@ class Catalogue:
         """How much there is, in the same short time whatever that is."""
         with self._database.reading() as connection:
             return queries.counts(connection)
+
+    def last_counts(self) -> Counts:
+        """As `counts`; where they cannot be read now, those that were read last."""
+        try:
+            self._counts = self.counts()
+        except StoreError as error:
+            if self._counts.current:
+                log.error("%s", error)
+            self._counts = replace(self._counts, current=False)
+        return self._counts
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

@@ -7,10 +7,11 @@ import sqlite3
 from collections.abc import Collection
 
 from simd.catalogue import queries
+from simd.catalogue.queries import STAMP
 from simd.catalogue.rows import IndexedFile, RejectedFile
 from simd.catalogue.schema import signed
 from simd.errors import StoreError
-from simd.types import FileKey, ImageId
+from simd.types import FileKey, ImageId, Stamp
 
 
 def erase(connection: sqlite3.Connection, key: FileKey) -> set[ImageId]:
@@ -45,8 +46,8 @@ def write_file(connection: sqlite3.Connection, file: IndexedFile) -> None:
     """Put a file that was erased among the indexed ones."""
     stamp = file.stamp
     connection.execute(
-        "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)",
-        (file.key.root_id, file.key.path, stamp.size, signed(stamp.mtime_ns), signed(stamp.inode), file.image_id),
+        f"INSERT INTO files (root_id, path, {STAMP}, image_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (file.key.root_id, file.key.path, *_columns(stamp), file.image_id),
     )
 
 
@@ -54,18 +55,25 @@ def write_ledger(connection: sqlite3.Connection, line: RejectedFile, now: int) -
     """Put a file that was erased into the ledger."""
     stamp, why = line.stamp, line.rejection
     connection.execute(
-        "INSERT INTO rejected VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            line.key.root_id,
-            line.key.path,
-            stamp.size,
-            signed(stamp.mtime_ns),
-            signed(stamp.inode),
-            why.reason.value,
-            why.detail,
-            now,
-        ),
+        f"INSERT INTO rejected (root_id, path, {STAMP}, reason, detail, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (line.key.root_id, line.key.path, *_columns(stamp), why.reason.value, why.detail, now),
     )
+
+
+def complete_stamp(connection: sqlite3.Connection, key: FileKey, stamp: Stamp) -> None:
+    """Add the ctime to the stamp of a file that was recorded without one, if that is still so."""
+    size, mtime_ns, inode, ctime_ns = _columns(stamp)
+    for table in ("files", "rejected"):
+        connection.execute(
+            f"UPDATE {table} SET ctime_ns = ? WHERE root_id = ? AND path = ? "
+            "AND (size, mtime_ns, inode, ctime_ns) = (?, ?, ?, 0)",
+            (ctime_ns, key.root_id, key.path, size, mtime_ns, inode),
+        )
+
+
+def _columns(stamp: Stamp) -> tuple[int, int, int, int]:
+    """What the columns `STAMP` hold."""
+    return (stamp.size, signed(stamp.mtime_ns), signed(stamp.inode), signed(stamp.ctime_ns))
 
 
 def orphaned(connection: sqlite3.Connection, touched: Collection[ImageId], now: int) -> list[ImageId]:

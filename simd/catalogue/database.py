@@ -17,6 +17,7 @@ from simd.catalogue.schema import prepare
 from simd.errors import CorruptStore, StoreError, StoreFull, StoreLocked
 
 _WAL_LIMIT = 64 << 20
+_REMEDY = "stop the daemon and delete it: the next start makes it anew and embeds nothing again"
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -27,6 +28,9 @@ class Database:
     Args:
         path: the file; it and its tables are made if missing, its directory must exist.
 
+    Attributes:
+        damage: what was found to be damaged since it was opened.
+
     Raises:
         StoreVersion: another version or program wrote the file.
         CorruptStore: the file is damaged.
@@ -34,6 +38,7 @@ class Database:
     """
 
     def __init__(self, path: Path) -> None:
+        self.damage: CorruptStore | None = None
         self._path = path
         self._write_lock = threading.Lock()
         self._pool_lock = threading.Lock()
@@ -110,7 +115,8 @@ class Database:
         connection.close()
 
     def _damaged(self, what: object) -> CorruptStore:
-        return CorruptStore(self._path, 0, f"{what}; or delete it: the next scan rebuilds it without embedding anew")
+        self.damage = CorruptStore(self._path, 0, str(what), remedy=_REMEDY)
+        return self.damage.again()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -17,16 +17,19 @@ from typing import Any
 from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile, Shown
 from simd.catalogue.schema import unsigned
 from simd.errors import Reason
-from simd.types import FileKey, ImageFacts, ImageId, KnownFile, Rejection, Root, Stamp
+from simd.types import ID_BYTES, FileKey, Identity, ImageFacts, ImageId, KnownFile, Rejection, Root, Stamp
 
 WITHIN = "(root_id, path) >= (?, ?) AND (root_id, path) < (?, ?)"
+_FEW = 5000
+"""Of so many files all may be looked at."""
 _IMAGES_AT_ONCE = 500
 """Any SQLite takes so many parameters."""
 
 _ROOT_OF = "(SELECT path FROM roots WHERE root_id = {}.root_id)"
 """The path of a file's root, in the statement that finds the file: roots come and go between two statements."""
 
-_RETRIED = (Reason.UNREADABLE,)
+STAMP = "size, mtime_ns, inode, ctime_ns"
+"""The columns of a file's stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,11 @@ def scopes_under(roots: Iterable[Root], prefix: bytes) -> list[Scope]:
 
 def roots(connection: sqlite3.Connection) -> list[Root]:
     """All roots, oldest first."""
-    rows = connection.execute("SELECT root_id, path, device, inode FROM roots ORDER BY root_id")
-    return [Root(root_id, path, unsigned(device), unsigned(inode)) for root_id, path, device, inode in rows]
+    rows = connection.execute("SELECT root_id, path, device, inode, volume FROM roots ORDER BY root_id")
+    return [
+        Root(root_id, path, Identity(unsigned(device), unsigned(inode), volume) if inode else None)
+        for root_id, path, device, inode, volume in rows
+    ]
 
 
 def known(connection: sqlite3.Connection, key: FileKey) -> Known | None:
@@ -96,8 +102,8 @@ def known(connection: sqlite3.Connection, key: FileKey) -> Known | None:
     here = "WHERE root_id = ? AND path = ?"
     # In one statement, because each begins and ends a transaction: it is asked for every file.
     row = connection.execute(
-        f"SELECT size, mtime_ns, inode, image_id, NULL, NULL FROM files {here} UNION ALL "
-        f"SELECT size, mtime_ns, inode, NULL, reason, detail FROM rejected {here}",
+        f"SELECT {STAMP}, image_id, NULL, NULL FROM files {here} UNION ALL "
+        f"SELECT {STAMP}, NULL, reason, detail FROM rejected {here}",
         (key.root_id, key.path, key.root_id, key.path),
     ).fetchone()
     if row is None:
@@ -111,11 +117,30 @@ def known(connection: sqlite3.Connection, key: FileKey) -> Known | None:
 def known_files(connection: sqlite3.Connection, scope: Scope, limit: int) -> list[KnownFile]:
     """The first `limit` files of a scope that were decided on, indexed or refused, in order of their paths."""
     rows = connection.execute(
-        f"SELECT root_id, path, size, mtime_ns, inode, NULL FROM files WHERE {WITHIN} UNION ALL "
-        f"SELECT root_id, path, size, mtime_ns, inode, reason FROM rejected WHERE {WITHIN} ORDER BY 1, 2 LIMIT ?",
+        f"SELECT root_id, path, {STAMP}, NULL FROM files WHERE {WITHIN} UNION ALL "
+        f"SELECT root_id, path, {STAMP}, reason FROM rejected WHERE {WITHIN} ORDER BY 1, 2 LIMIT ?",
         (*scope.bounds, *scope.bounds, limit),
     )
-    return [KnownFile(path, _stamp(*stamp), reason in _RETRIED) for _, path, *stamp, reason in rows]
+    return [
+        KnownFile(path, _stamp(*stamp), reason is not None and Reason(reason).is_passing)
+        for _, path, *stamp, reason in rows
+    ]
+
+
+def spread(connection: sqlite3.Connection, root_id: int, count: int) -> list[bytes]:
+    """The paths of at most `count` files of a root that were decided on, spread over all of them."""
+    of_root = (
+        "SELECT path FROM files WHERE root_id = ?1 UNION ALL SELECT path FROM rejected WHERE root_id = ?1 LIMIT ?2"
+    )
+    first = [path for (path,) in connection.execute(of_root, (root_id, _FEW))]
+    if len(first) < _FEW:
+        step = max(1, -(-len(first) // count))
+        return sorted(first)[::step]
+    # Ids are hashes: the files at even steps through them are as good as chosen at random, and each is found at once.
+    at = "SELECT path FROM files INDEXED BY files_image WHERE image_id >= ? AND root_id = ? ORDER BY image_id LIMIT 1"
+    steps = [(number << 8 * ID_BYTES) // count for number in range(count)]
+    rows = [connection.execute(at, (step.to_bytes(ID_BYTES, "big"), root_id)).fetchone() for step in steps]
+    return sorted({row[0] for row in rows if row is not None})
 
 
 def moved(connection: sqlite3.Connection, root_id: int, paths: Iterable[bytes]) -> int:
@@ -196,7 +221,7 @@ def orphans(connection: sqlite3.Connection) -> list[ImageId]:
 
 def files(connection: sqlite3.Connection, scopes: Iterable[Scope], limit: int) -> list[ListedFile]:
     """The first `limit` indexed files of the scopes, in key order."""
-    columns = f"root_id, path, {_ROOT_OF.format('files')}, size, mtime_ns, inode, image_id FROM files"
+    columns = f"root_id, path, {_ROOT_OF.format('files')}, {STAMP}, image_id FROM files"
     return [
         ListedFile(FileKey(root_id, path), os.path.join(root, path), _stamp(*stamp), ImageId(image_id))
         for root_id, path, root, *stamp, image_id in _page(connection, columns, scopes, limit)
@@ -206,7 +231,7 @@ def files(connection: sqlite3.Connection, scopes: Iterable[Scope], limit: int) -
 def ledger(connection: sqlite3.Connection, scopes: Iterable[Scope], limit: int) -> list[LedgerLine]:
     """The first `limit` refused files of the scopes, in key order."""
     root_of = _ROOT_OF.format("rejected")
-    columns = f"root_id, path, {root_of}, size, mtime_ns, inode, reason, detail, at_ms FROM rejected"
+    columns = f"root_id, path, {root_of}, {STAMP}, reason, detail, at_ms FROM rejected"
     return [
         LedgerLine(
             FileKey(root_id, path), os.path.join(root, path), _stamp(*stamp), Rejection(Reason(reason), detail), at_ms
@@ -253,5 +278,5 @@ def _page(connection: sqlite3.Connection, columns: str, scopes: Iterable[Scope],
             yield row
 
 
-def _stamp(size: int, mtime_ns: int, inode: int) -> Stamp:
-    return Stamp(size, mtime_ns, unsigned(inode))
+def _stamp(size: int, mtime_ns: int, inode: int, ctime_ns: int) -> Stamp:
+    return Stamp(size, mtime_ns, unsigned(inode), ctime_ns)

@@ -68,9 +68,13 @@ class LedgerLine:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much the catalogue holds: images that have a file, files in all and by root, refused files by reason."""
+    """How much the catalogue holds: images that have a file, files in all and by root, refused files by reason.
+
+    `current` is False of what was counted before, where nothing can be read now.
+    """
 
     images: int
     files: int
     files_by_root: Mapping[int, int]
     failed_by_reason: Mapping[str, int]
+    current: bool = True

@@ -11,14 +11,21 @@ from pathlib import Path
 
 from simd.errors import StoreVersion
 
-VERSION = 3
+VERSION = 4
 APPLICATION_ID = 0x73696D64
 """The bytes `simd`, which name the kind of file to `file` and to us."""
 
 _BY_SIZE = "CREATE INDEX files_size ON files (size);"
 
-_UPGRADES = {1: f"ALTER TABLE roots ADD COLUMN held_since REAL; {_BY_SIZE}", 2: _BY_SIZE}
-"""What makes a file of an older version one of this."""
+_STEPS = {
+    1: "ALTER TABLE roots ADD COLUMN held_since REAL;",
+    2: _BY_SIZE,
+    3: "ALTER TABLE roots RENAME COLUMN held_since TO held_s; UPDATE roots SET held_s = 0 WHERE held_s IS NOT NULL; "
+    "ALTER TABLE roots ADD COLUMN volume TEXT NOT NULL DEFAULT ''; "
+    "ALTER TABLE files ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0; "
+    "ALTER TABLE rejected ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0;",
+}
+"""What makes a file of each older version one of the next."""
 
 _TABLES = f"""
 CREATE TABLE roots (
@@ -28,7 +35,8 @@ CREATE TABLE roots (
   inode INTEGER NOT NULL DEFAULT 0,
   origin TEXT NOT NULL CHECK (origin IN ('config', 'added')),
   last_scan REAL,
-  held_since REAL
+  held_s REAL,
+  volume TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE TABLE images (
@@ -48,6 +56,7 @@ CREATE TABLE files (
   mtime_ns INTEGER NOT NULL,
   inode INTEGER NOT NULL,
   image_id BLOB NOT NULL,
+  ctime_ns INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (root_id, path)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX files_image ON files (image_id);
@@ -62,6 +71,7 @@ CREATE TABLE rejected (
   reason TEXT NOT NULL,
   detail TEXT NOT NULL,
   at_ms INTEGER NOT NULL,
+  ctime_ns INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (root_id, path)
 ) STRICT, WITHOUT ROWID;
 
@@ -125,8 +135,9 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {statements} {marks} COMMIT;")
     elif kind != APPLICATION_ID:
         raise StoreVersion(f"{path} is not a catalogue of simd", remedy="choose another state directory")
-    elif version in _UPGRADES:
-        connection.executescript(f"BEGIN IMMEDIATE; {_UPGRADES[version]} PRAGMA user_version = {VERSION}; COMMIT;")
+    elif version in _STEPS:
+        steps = " ".join(_STEPS[older] for older in range(version, VERSION))
+        connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
     elif version != VERSION:
         raise StoreVersion(
             f"the catalogue {path} has version {version}, this simd reads version {VERSION}",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from simd.errors import ImageRejected, Reason
+from simd.errors import FileChanged, ImageRejected, Reason
 from simd.featurize.channel import Message
 from simd.types import ID_BYTES, ImageFacts, ImageId, Pixels, Size, Stamp
 
@@ -21,11 +21,8 @@ NONSENSE = (ValueError, TypeError, KeyError, OverflowError)
 _MAX_TEXT = 2000
 _MAX_NAME = 20
 _INT64 = range(-(1 << 63), 1 << 63)
+_INODE = range(1 << 64)
 _SIDE = range(1, 1 << 31)
-
-
-class FileChanged(Exception):
-    """A file was written to while it was read: what was read is nobody's picture. Try again when it has settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +52,16 @@ class Needs:
     memory: int
 
 
+def unconfined(message: Message) -> tuple[str, ...]:
+    """The answer to how it is set up: what the kernel does not keep it from."""
+    return tuple(_text(what, _MAX_TEXT) for what in message.header["left"])
+
+
 def identity(message: Message) -> Identity:
     """The answer to `file`.
 
     Raises:
-        ImageRejected, FileNotFoundError, FileChanged: as the worker says.
+        ImageRejected, FileChanged: as the worker says.
     """
     _raise_refusal(message)
     return _identity(message.header)
@@ -74,7 +76,7 @@ def pictures(message: Message, sizes: Sequence[Size], *, identified: bool = Fals
         identified: whether it must say of what file they are.
 
     Raises:
-        ImageRejected, FileNotFoundError, FileChanged: as the worker says.
+        ImageRejected, FileChanged: as the worker says.
     """
     _raise_refusal(message)
     if "needs" in message.header:
@@ -100,8 +102,9 @@ def _identity(header: Mapping[str, Any]) -> Identity:
     image_id = bytes.fromhex(header["image_id"])
     if len(image_id) != ID_BYTES:
         raise ValueError("an image id of the wrong length")
-    size, mtime_ns, inode = (_number(value, _INT64) for value in header["stamp"])
-    return Identity(ImageId(image_id), Stamp(size, mtime_ns, inode))
+    size, mtime_ns, inode, ctime_ns = header["stamp"]
+    stamp = Stamp(_number(size, _INT64), _number(mtime_ns, _INT64), _number(inode, _INODE), _number(ctime_ns, _INT64))
+    return Identity(ImageId(image_id), stamp)
 
 
 def _raise_refusal(message: Message) -> None:
@@ -109,8 +112,6 @@ def _raise_refusal(message: Message) -> None:
     if "rejected" in header:
         reason, detail = header["rejected"]
         raise ImageRejected(Reason(reason), _text(detail, _MAX_TEXT))
-    if "gone" in header:
-        raise FileNotFoundError("the file is gone")
     if "changed" in header:
         raise FileChanged("the file was written to while it was read")
 

@@ -18,6 +18,7 @@ from typing import Any
 _FRAME = struct.Struct("<IQ")
 _BLOCK = 128
 _MAX_HEADER = 1 << 16
+_DESCRIPTOR = struct.Struct("=i")
 _TIMEVAL = struct.Struct("@ll")
 _SEND_BUFFER = 208 << 10
 """The kernel wakes the receiver for each half of twice as much: a picture of 224 x 224 arrives at once."""
@@ -33,10 +34,11 @@ class ChannelGarbled(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A header of plain JSON values, and bytes."""
+    """A header of plain JSON values, bytes, and maybe an open file, which is whoever receives it to close."""
 
     header: dict[str, Any]
     body: bytes
+    file: int | None = None
 
 
 class Channel:
@@ -44,16 +46,27 @@ class Channel:
 
     The kernel keeps the time limits (SO_RCVTIMEO, SO_SNDTIMEO of socket(7)) and gathers a message before it wakes who
     waits for it: with Python's own limits each part of it would cost two system calls and two changes of threads.
+
+    Args:
+        connected: the socket.
+        takes_files: whether files that the other end sends are taken; the kernel closes them otherwise.
     """
 
-    def __init__(self, connected: socket.socket) -> None:
+    def __init__(self, connected: socket.socket, *, takes_files: bool = False) -> None:
         self._socket = connected
+        self._takes_files = takes_files
         self._limits: dict[int, float | None] = {}
         connected.setblocking(True)
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
-    def send(self, header: Mapping[str, Any], body: bytes | memoryview = b"", timeout: float | None = None) -> None:
-        """Send one message.
+    def send(
+        self,
+        header: Mapping[str, Any],
+        body: bytes | memoryview = b"",
+        timeout: float | None = None,
+        file: int | None = None,
+    ) -> None:
+        """Send one message, with an open file if one is given; it stays open here.
 
         Raises:
             ChannelClosed: the other end is gone.
@@ -64,14 +77,16 @@ class Channel:
         view = memoryview(body).cast("B")
         left = _countdown(timeout)
         parts = [memoryview(_FRAME.pack(len(text), len(view)) + text), view]
+        with_it = [] if file is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, _DESCRIPTOR.pack(file))]
         while parts:
             self._limit(socket.SO_SNDTIMEO, left())
             try:
-                sent = self._socket.sendmsg(parts)
+                sent = self._socket.sendmsg(parts, with_it)
             except BlockingIOError:
                 continue
             except OSError as error:
                 raise ChannelClosed(str(error)) from error
+            with_it = []
             while parts and sent >= len(parts[0]):
                 sent -= len(parts.pop(0))
             if parts:
@@ -93,7 +108,7 @@ class Channel:
             TimeoutError: the message was not complete within `timeout` seconds.
         """
         left = _countdown(timeout, excused)
-        block = self._read(_BLOCK, left)
+        block, file = self._first_block(left)
         header_length, body_length = _FRAME.unpack_from(block)
         more = _FRAME.size + header_length - _BLOCK
         if more < 0 or header_length > _MAX_HEADER or body_length > max_body:
@@ -106,11 +121,24 @@ class Channel:
             raise ChannelGarbled("the header is not JSON") from error
         if not isinstance(header, dict):
             raise ChannelGarbled("the header is not a JSON object")
-        return Message(header, body)
+        return Message(header, body, file)
 
     def close(self) -> None:
         """Close this end; the other end sees the end of the stream."""
         self._socket.close()
+
+    def _first_block(self, left: Callable[[], float | None]) -> tuple[bytes, int | None]:
+        """It brings the file, if one comes."""
+        if not self._takes_files:
+            return self._read(_BLOCK, left), None
+        self._limit(socket.SO_RCVTIMEO, left())
+        try:
+            part, files, _, _ = socket.recv_fds(self._socket, _BLOCK, 1, socket.MSG_WAITALL | socket.MSG_CMSG_CLOEXEC)
+        except OSError as error:
+            raise ChannelClosed(str(error)) from error
+        if len(part) < _BLOCK:
+            raise ChannelClosed("end of stream")
+        return part, files[0] if files else None
 
     def _read(self, count: int, left: Callable[[], float | None]) -> bytes:
         parts: list[bytes] = []

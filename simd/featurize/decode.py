@@ -22,7 +22,7 @@ from typing import TypeVar
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize.formats import Format, sniff
+from simd.featurize.formats import SNIFF_BYTES, Format, Reader, sniff
 from simd.featurize.headers import ends_early
 from simd.featurize.opening import DecodeLimits, Importer, Opened, Opener
 from simd.featurize.pixels import SIDEWAYS, model_input
@@ -30,7 +30,7 @@ from simd.types import ImageFacts, Pixels
 
 T = TypeVar("T")
 
-__all__ = ["DECODER_VERSION", "DecodeLimits", "Picture", "check_bytes", "decode"]
+__all__ = ["DECODER_VERSION", "SNIFF_BYTES", "DecodeLimits", "Picture", "check_bytes", "check_start", "decode"]
 
 DECODER_VERSION = "2: stretch, boxes 2x, bicubic, jpeg draft 1.5x, exif turn, ground 240, 16-bit >> 8, float by range"
 """What decides the pixels. It is part of the model fingerprint: change it whenever they change."""
@@ -42,6 +42,9 @@ _ENOUGH = 1.5
 _MAX_TEXT_BYTES = 16 << 20
 """How large one compressed text or colour profile of a PNG may be. Pillow refuses the picture beyond 1 MiB, which
 descriptions by other programs exceed; 64 MiB are its limit for all of them."""
+
+_SMALL_BYTES = 1 << 20
+"""A file of no more than that is read whole before it is looked at."""
 
 _MEMORY_WORDS = ("out of memory", "insufficient memory", "not enough memory", "cannot allocate", "unsufficient memory")
 
@@ -75,9 +78,7 @@ def decode(
         ImageRejected: it cannot be indexed; the reason and a sentence say why.
     """
     check_bytes(len(data), limits)
-    found = sniff(data)
-    if found is None:
-        raise ImageRejected(Reason.NOT_AN_IMAGE, f"the content ({len(data):,} bytes) is no image format that is known")
+    found = _format_of(data, len(data))
     with _pillow_with_our_limits():
         opened = _told(found, data, lambda: Opener(limits, int(_ENOUGH * max(size)), load_module).open(found, data))
         admit(opened.memory)
@@ -91,6 +92,34 @@ def _loaded(opened: Opened, size: tuple[int, int]) -> tuple[Pixels, int]:
     image = opened.load()
     turn = _orientation(image)
     return model_input(image, size, turn), turn
+
+
+def check_start(size: int, start: bytes, limits: DecodeLimits) -> None:
+    """Refuse what can be told to be no picture before all of it is read: that is, what is large.
+
+    Args:
+        size: of the file, in bytes.
+        start: its first `SNIFF_BYTES`.
+        limits: as `decode` has them.
+
+    Raises:
+        ImageRejected: it is empty, too large, or no picture that is read.
+    """
+    check_bytes(size, limits)
+    if size > _SMALL_BYTES:
+        _format_of(start, size)
+
+
+def _format_of(start: bytes, size: int) -> Format:
+    """What a file of `size` bytes that starts so is, if it is read."""
+    found = sniff(start)
+    if found is None:
+        raise ImageRejected(Reason.NOT_AN_IMAGE, f"the content ({size:,} bytes) is no image format that is known")
+    if found.reader is Reader.NONE:
+        raise ImageRejected(
+            Reason.UNSUPPORTED, f"it is {found.described}, which simd does not read; convert it to JPEG, PNG or WebP"
+        )
+    return found
 
 
 def check_bytes(size: int, limits: DecodeLimits) -> None:

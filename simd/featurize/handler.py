@@ -7,6 +7,8 @@ slow or said something that makes no sense. What an image does to its worker end
 from __future__ import annotations
 
 import dataclasses
+import logging
+import signal
 import subprocess
 import threading
 import time
@@ -15,13 +17,15 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from simd.errors import ImageRejected, Reason, SimdError
+from simd.errors import DecoderUnavailable, ImageRejected, Reason
 from simd.featurize import answers
 from simd.featurize.answers import Needs, Pictures
 from simd.featurize.channel import ChannelClosed, ChannelGarbled, Message
 from simd.featurize.decode import DecodeLimits, Picture, check_bytes
 from simd.featurize.process import Child, spawn, status_text
 from simd.types import ImageFacts, ImageId, Pixels, Size, Stamp
+
+log = logging.getLogger(__name__)
 
 Decoder = Callable[[bytes, Size, DecodeLimits, Callable[[int], None]], Picture]
 """`decode.decode`, or what a test puts in its place."""
@@ -89,6 +93,7 @@ class WorkerSettings:
         memory_bytes: what decoding one image may take, and what the large images in work at once may take together.
         background: whether workers step back for everything else that wants the CPU.
         idle_s: how long a worker without work is kept; one always is.
+        confined: whether the kernel keeps workers from all but their job (`confinement.py`).
     """
 
     limits: DecodeLimits
@@ -96,6 +101,7 @@ class WorkerSettings:
     memory_bytes: int = 2 << 30
     background: bool = False
     idle_s: float = 60.0
+    confined: bool = True
 
 
 class Handler:
@@ -113,13 +119,14 @@ class Handler:
         self._closed = False
         self._looked = 0.0
         self._starved = 0.0
+        self._unconfined: tuple[str, ...] = ()
         self.lost = 0
 
-    def file(self, path: bytes, wanted: Wanted, admit: Admit, guess: Sequence[Size] = ()) -> DecodedFile:
+    def file(self, fd: int, wanted: Wanted, admit: Admit, guess: Sequence[Size] = ()) -> DecodedFile:
         """See `DecodePool.submit_file`.
 
         Args:
-            path: absolute.
+            fd: the file, open; it stays so.
             wanted: the sizes in which to decode this content; gives the same answer when it is asked again.
             admit: whether so many bytes of memory may be taken now.
             guess: the sizes to decode it to before that is known.
@@ -127,9 +134,9 @@ class Handler:
         Raises:
             Postponed: they may not.
         """
-        if guess and (decoded := self._at_once(path, wanted, admit, guess)) is not None:
+        if guess and (decoded := self._at_once(fd, wanted, admit, guess)) is not None:
             return decoded
-        found = self._ask({"do": "file"}, path, answers.identity)
+        found = self._ask({"do": "file"}, b"", answers.identity, file=fd)
         try:
             sizes = list(wanted(found.image_id))
         except BaseException:
@@ -141,9 +148,9 @@ class Handler:
         pictures = self._pictures({"do": "decode", "sizes": sizes}, b"", sizes, admit)
         return DecodedFile(found.image_id, found.stamp, pictures.by_size, pictures.facts)
 
-    def _at_once(self, path: bytes, wanted: Wanted, admit: Admit, guess: Sequence[Size]) -> DecodedFile | None:
+    def _at_once(self, fd: int, wanted: Wanted, admit: Admit, guess: Sequence[Size]) -> DecodedFile | None:
         """Read and decode a file with one message each way; None when it is wanted in another size than was guessed."""
-        pictures = self._pictures({"do": "file", "sizes": list(guess)}, path, guess, admit, identified=True)
+        pictures = self._pictures({"do": "file", "sizes": list(guess)}, b"", guess, admit, file=fd)
         found = pictures.identity
         assert found is not None
         sizes = wanted(found.image_id)
@@ -162,11 +169,14 @@ class Handler:
         return Decoded(pictures.by_size, pictures.facts)
 
     def warm_up(self) -> None:
-        """Start the worker before the first image comes. A failure is reported by that image."""
+        """Start the worker before the first image comes, and log what it is not kept from. A failure is reported by
+        that image."""
         try:
             self._ready()
-        except (SimdError, CancelledError):
+        except (DecoderUnavailable, CancelledError):
             self.kill()
+        for what in self._unconfined:
+            log.warning("decode workers are not kept from %s", what)
 
     def kill(self) -> None:
         """End the worker; the next image gets a new one."""
@@ -182,14 +192,14 @@ class Handler:
                 self._child.process.kill()
 
     def _pictures(
-        self, header: dict[str, Any], data: bytes, sizes: Sequence[Size], admit: Admit, *, identified: bool = False
+        self, header: dict[str, Any], data: bytes, sizes: Sequence[Size], admit: Admit, file: int | None = None
     ) -> Pictures:
         max_body = sum(map(answers.bytes_of, sizes))
 
         def parse(message: Message) -> Pictures | Needs:
-            return answers.pictures(message, sizes, identified=identified)
+            return answers.pictures(message, sizes, identified=file is not None)
 
-        answer = self._ask(header, data, parse, max_body)
+        answer = self._ask(header, data, parse, max_body, file)
         if isinstance(answer, Needs):
             if not admit(answer.memory):
                 self._tell({"do": "skip"})
@@ -199,14 +209,21 @@ class Handler:
                 raise self._senseless("it asked for memory twice")
         return answer
 
-    def _ask(self, header: dict[str, Any], body: bytes, parse: Callable[[Message], T], max_body: int = 0) -> T:
+    def _ask(
+        self,
+        header: dict[str, Any],
+        body: bytes,
+        parse: Callable[[Message], T],
+        max_body: int = 0,
+        file: int | None = None,
+    ) -> T:
         """Send, and wait for the answer within the time limit; a worker that does not answer well is replaced."""
         child = self._child if header["do"] == "decode" else self._ready()
         if child is None:
             raise CancelledError
         deadline, starved = time.monotonic() + self._settings.timeout_s, self._starving(child)
         try:
-            child.channel.send(header, body, self._settings.timeout_s)
+            child.channel.send(header, body, self._settings.timeout_s, file)
             seconds = max(0.0, deadline - time.monotonic())
             return parse(child.channel.receive(seconds, max_body, starved))
         except TimeoutError as error:
@@ -251,7 +268,11 @@ class Handler:
             self.kill()
             return CancelledError()
         self.lost += 1
-        return ImageRejected(Reason.CRASHED, f"the decoder crashed on this file ({status_text(self._wait())})")
+        status = self._wait()
+        if status == -signal.SIGKILL:
+            # A decoder that fails ends by another signal: this one comes from the kernel, short of memory, or a person.
+            return ImageRejected(Reason.KILLED, "its decoder was killed again and again: is there too little memory?")
+        return ImageRejected(Reason.CRASHED, f"the decoder crashed on this file ({status_text(status)})")
 
     def _wait(self) -> int:
         """The exit status of a worker that closed its channel."""
@@ -279,7 +300,8 @@ class Handler:
                 self.kill()
                 if self._closed:
                     raise CancelledError from error
-        raise SimdError("no decode worker starts; what they said is on the daemon's standard error") from failure
+        what = "no decode worker starts; what they said is on the daemon's standard error"
+        raise DecoderUnavailable(what) from failure
 
     def _start(self) -> Child:
         self.kill()
@@ -289,7 +311,7 @@ class Handler:
             try:
                 self._child = child = spawn("simd.featurize.worker", extra=_ENVIRONMENT)
             except OSError as error:
-                raise SimdError(f"no decode worker can be started: {error.strerror}") from error
+                raise DecoderUnavailable(f"no decode worker can be started: {error.strerror}") from error
         settings = self._settings
         self._looked = self._starved = 0.0
         child.channel.send(
@@ -298,7 +320,8 @@ class Handler:
                 "limits": dataclasses.asdict(settings.limits),
                 "memory_bytes": settings.memory_bytes,
                 "background": settings.background,
+                "confined": settings.confined,
             }
         )
-        child.channel.receive(_START_TIMEOUT_S, 0)
+        self._unconfined = answers.unconfined(child.channel.receive(_START_TIMEOUT_S, 0))
         return child

@@ -105,7 +105,7 @@ class Opener:
         """Read the header.
 
         Args:
-            found: what the content is.
+            found: what the content is; something that is read.
             data: the whole file.
 
         Raises:
@@ -121,11 +121,8 @@ class Opener:
                 return self._heif(found, data)
             case Reader.JPEG_XL:
                 return self._jpeg_xl(found, data, declared)
-            case Reader.RAW:
+            case _:
                 return self._raw(found, data)
-        raise ImageRejected(
-            Reason.UNSUPPORTED, f"it is {found.described}, which simd does not read; convert it to JPEG, PNG or WebP"
-        )
 
     def _admit(self, width: int, height: int) -> None:
         if width < 1 or height < 1:

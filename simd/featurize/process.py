@@ -106,7 +106,7 @@ def inherited() -> Channel:
     """In a child: its end of the channel. Stop signals are the parent's business, which closes the channel."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    return Channel(socket.socket(fileno=int(sys.argv[1])))
+    return Channel(socket.socket(fileno=int(sys.argv[1])), takes_files=True)
 
 
 def status_text(status: int) -> str:

@@ -1,35 +1,34 @@
 """The decode worker's side: `python -m simd.featurize.worker`, started by `workers.DecodePool` and by nothing else.
 
-Opens, reads, hashes and decodes one image at a time, within limits that the kernel enforces, and says what it found.
-It holds nothing that its death would lose: it may crash, hang or be killed at any instruction.
+Reads, hashes and decodes one image at a time, within limits that the kernel enforces, and says what it found. It holds
+nothing that its death would lose: it may crash, hang or be killed at any instruction.
 
-A file, message by message: `{"do": "file"}` + path; `{"image_id", "stamp"}` back; `{"do": "decode", "sizes"}` or
-`{"do": "skip"}`; the picture in each of the sizes back. With `sizes` in the first message it is decoded at once, and
+A file, message by message: `{"do": "file"}` + the open file; `{"image_id", "stamp"}` back; `{"do": "decode", "sizes"}`
+or `{"do": "skip"}`; the picture in each of the sizes back. With `sizes` in the first message it is decoded at once, and
 both answers are one. Bytes: `{"do": "bytes", "sizes"}` + the bytes; the picture in each of the sizes back.
 Before a large image is decoded: `{"needs": bytes of memory}`; `{"do": "decode"}` or `{"do": "skip"}` back. In place of
-any answer: `{"rejected": [reason, detail]}`, `{"gone": true}`, `{"changed": true}`.
+any answer: `{"rejected": [reason, detail]}`, `{"changed": true}`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
-import resource
-import stat
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 from PIL import AvifImagePlugin
 
 from simd.errors import ImageRejected, Reason
 from simd.featurize.channel import Channel, ChannelClosed
-from simd.featurize.decode import DecodeLimits, Picture, check_bytes
+from simd.featurize.confinement import confine, limit
+from simd.featurize.decode import SNIFF_BYTES, DecodeLimits, Picture, check_start
+from simd.featurize.files import FileInFlux, read_file
 from simd.featurize.priority import step_back
 from simd.featurize.process import die_with_parent, inherited
-from simd.types import Stamp, image_id_of
+from simd.types import image_id_of
 
-_OPEN_FILES = 64
 _SMALL_BYTES = 32 << 20
 """An image that takes no more memory than this is decoded without asking."""
 
@@ -37,68 +36,8 @@ _Sizes = list[list[int]]
 """Height and width of each picture that is wanted."""
 
 
-class FileGone(Exception):
-    """The path names nothing any more."""
-
-
-class FileInFlux(Exception):
-    """The file was written to while it was read."""
-
-
 class Skipped(Exception):
     """There is no memory for a large image now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A file as it was read: its bytes, and what it looked like before and after."""
-
-    data: bytes
-    stamp: Stamp
-
-
-def read_file(path: bytes, limits: DecodeLimits) -> Content:
-    """Read a regular file whole.
-
-    Raises:
-        ImageRejected: it cannot be read, is no regular file, is empty or too large.
-        FileGone: the path names nothing.
-        FileInFlux: it changed meanwhile.
-    """
-    try:
-        # Non-blocking, because opening a fifo would otherwise wait for a writer.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise FileGone from error
-    except OSError as error:
-        raise _unreadable(error) from error
-    try:
-        return _read(fd, limits)
-    except OSError as error:
-        raise _unreadable(error) from error
-    finally:
-        os.close(fd)
-
-
-def _read(fd: int, limits: DecodeLimits) -> Content:
-    before = os.fstat(fd)
-    if not stat.S_ISREG(before.st_mode):
-        raise ImageRejected(Reason.UNREADABLE, "the path is not a regular file")
-    check_bytes(before.st_size, limits)
-    chunks = []
-    remaining = before.st_size
-    while remaining and (chunk := os.read(fd, remaining)):
-        chunks.append(chunk)
-        remaining -= len(chunk)
-    after = os.fstat(fd)
-    if remaining or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise FileInFlux
-    data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    return Content(data, Stamp(before.st_size, before.st_mtime_ns, before.st_ino))
-
-
-def _unreadable(error: OSError) -> ImageRejected:
-    return ImageRejected(Reason.UNREADABLE, f"the file cannot be read: {error.strerror or error}")
 
 
 class Worker:
@@ -121,13 +60,11 @@ class Worker:
             job = self._channel.receive()
             try:
                 if job.header["do"] == "file":
-                    self._file(job.body, job.header.get("sizes"))
+                    self._file(job.file, job.header.get("sizes"))
                 else:
                     self._pictures(job.body, job.header["sizes"], {})
             except ImageRejected as rejected:
                 self._channel.send({"rejected": [rejected.reason, rejected.detail]})
-            except FileGone:
-                self._channel.send({"gone": True})
             except FileInFlux:
                 self._channel.send({"changed": True})
             except Skipped:
@@ -135,10 +72,14 @@ class Worker:
             except MemoryError:
                 self._channel.send({"rejected": [Reason.OUT_OF_MEMORY, "the file does not fit in memory"]})
 
-    def _file(self, path: bytes, sizes: _Sizes | None) -> None:
-        content = read_file(path, self._limits)
-        stamp = content.stamp
-        identity = {"image_id": image_id_of(content.data).hex(), "stamp": [stamp.size, stamp.mtime_ns, stamp.inode]}
+    def _file(self, fd: int | None, sizes: _Sizes | None) -> None:
+        if fd is None:
+            raise ImageRejected(Reason.FAILED, "the file did not come with the message")
+        try:
+            content = read_file(fd, lambda size, start: check_start(size, start, self._limits), SNIFF_BYTES)
+        finally:
+            os.close(fd)
+        identity = {"image_id": image_id_of(content.data).hex(), "stamp": dataclasses.astuple(content.stamp)}
         if sizes:
             self._pictures(content.data, sizes, identity)
             return
@@ -176,22 +117,6 @@ class _Leave:
             self._granted = 1 << 62
 
 
-def confine(memory_bytes: int) -> None:
-    """Let this process take `memory_bytes` more than it has now, write no file and dump no core."""
-    with open("/proc/self/statm") as statm:
-        in_use = int(statm.read().split()[0]) * resource.getpagesize()
-    for limit, value in (
-        (resource.RLIMIT_AS, in_use + memory_bytes),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES),
-    ):
-        hard = resource.getrlimit(limit)[1]
-        if hard != resource.RLIM_INFINITY:
-            value = min(value, hard)
-        resource.setrlimit(limit, (value, value))
-
-
 def main() -> None:
     """Set up as the parent says, say that it is ready, and serve."""
     channel = inherited()
@@ -202,14 +127,15 @@ def main() -> None:
         decode = getattr(importlib.import_module(module), name)
         # The pool has a worker for each core already.
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-        confine(setup["memory_bytes"])
+        limit(setup["memory_bytes"])
         if setup["background"]:
             step_back()
-        worker = Worker(channel, decode, DecodeLimits(**setup["limits"]))
-        channel.send({"ready": True})
-        # From here on, what the C libraries say about hostile files is noise that anybody could write into the log.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        worker.run()
+        # What the C libraries say about hostile files is noise that anybody could write into the log.
+        silence = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        left = confine() if setup["confined"] else ()
+        channel.send({"ready": True, "left": left})
+        os.dup2(silence, 2)
+        Worker(channel, decode, DecodeLimits(**setup["limits"])).run()
     except ChannelClosed:
         sys.exit(0)
 

@@ -6,27 +6,35 @@ by SIGKILL, is killed by the kernel.
 
 * Work goes to the worker that was busy last. The others end after a while; that one stays for the next image.
 * A large image waits while others of its kind take the memory, or all workers but one: small images go on meanwhile.
+* What is cancelled leaves the queue at once. What a worker has in hand by then is done for nobody.
 """
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
+from simd.errors import FileChanged, ImageRejected, Reason
 from simd.featurize import decode as real
-from simd.featurize.answers import FileChanged
 from simd.featurize.budget import MemoryBudget
+from simd.featurize.files import Opening, open_file
 from simd.featurize.handler import Admit, Decoded, DecodedFile, Decoder, Handler, Postponed, Wanted, WorkerSettings
+from simd.supervision import Threads
 from simd.types import ImageId, Size
 
 T = TypeVar("T")
 
-__all__ = ["DecodePool", "Decoded", "DecodedFile", "FileChanged", "WorkerSettings"]
+_KILLS = 2
+"""A picture whose worker is killed more often than that by somebody else may be the reason."""
+
+__all__ = ["DecodePool", "Decoded", "DecodedFile", "WorkerSettings"]
 
 
 class DecodePool:
@@ -38,30 +46,35 @@ class DecodePool:
         count: how many workers.
         settings: how they are set up.
         decode: a module-level function that workers run; a test's way to crash and hang them.
+        threads: runs the pool's threads.
     """
 
-    def __init__(self, count: int, settings: WorkerSettings, decode: Decoder = real.decode) -> None:
+    def __init__(
+        self, count: int, settings: WorkerSettings, decode: Decoder = real.decode, threads: Threads | None = None
+    ) -> None:
         self._idle_s = settings.idle_s
         self._lock = threading.Lock()
-        self._closed = False
+        self._closed = threading.Event()
+        self._unfinished: dict[Future[Any], _Job] = {}
         self._jobs: deque[_Job] = deque()
         self._postponed: deque[_Job] = deque()
         self._idle: list[_Inbox] = []
         self._budget = MemoryBudget(settings.memory_bytes, max(1, count - 1))
         self._handlers = [Handler(settings, decode) for _ in range(count)]
+        threads = threads or Threads()
         self._threads = [
-            threading.Thread(target=self._run, args=(handler,), name=f"decode-{number}", daemon=True)
+            threads.start(f"decode-{number}", partial(self._run, handler, queue.SimpleQueue()), self._closed)
             for number, handler in enumerate(self._handlers)
         ]
-        for thread in self._threads:
-            thread.start()
 
     @property
     def lost(self) -> int:
         """Workers that crashed or were killed for a limit, since the start; another one took the place of each."""
         return sum(handler.lost for handler in self._handlers)
 
-    def submit_file(self, path: bytes, wanted: Wanted, guess: Sequence[Size] = ()) -> Future[DecodedFile]:
+    def submit_file(
+        self, path: bytes, wanted: Wanted, guess: Sequence[Size] = (), opening: Opening = open_file
+    ) -> Future[DecodedFile]:
         """Read, identify and, if wanted, decode a file.
 
         Args:
@@ -70,43 +83,69 @@ class DecodePool:
                 decoding.
             guess: the sizes it is likely to be wanted in. It is decoded to them at once, which spares a message each
                 way, and in vain when it is wanted in none or in others.
+            opening: called on a thread of the pool with the path.
 
-        The future ends with `ImageRejected`, `FileNotFoundError` (nothing is there), `FileChanged` (written to
-        meanwhile), whatever `wanted` raised, or `SimdError` when no worker can be started.
+        The future ends with `ImageRejected`, `FileChanged` (written to meanwhile), whatever `opening` (by default
+        FileNotFoundError) or `wanted` raised, or `DecoderUnavailable` when no worker can be started.
         """
         once = _AskedOnce(wanted)
-        return self._submit(lambda handler, admit: handler.file(path, once, admit, guess))
+
+        def decode(handler: Handler, admit: Admit) -> DecodedFile:
+            fd = opening(path)
+            try:
+                return handler.file(fd, once, admit, guess)
+            finally:
+                os.close(fd)
+
+        return self._submit(decode)
 
     def submit_bytes(self, data: bytes, size: Size) -> Future[Decoded]:
         """Decode bytes to one size. The future ends like one of `submit_file`."""
         return self._submit(lambda handler, admit: handler.blob(data, size, admit))
 
     def close(self) -> None:
-        """End the workers now. Futures that are not done are cancelled, or end with `CancelledError`."""
+        """End the workers now. Futures that are not done are cancelled."""
         with self._lock:
-            self._closed = True
-            left = [*self._jobs, *self._postponed]
-            self._jobs.clear()
-            self._postponed.clear()
+            self._closed.set()
+            left = list(self._unfinished)
             for inbox in self._idle:
                 inbox.put(None)
             self._idle.clear()
-        for job in left:
-            job.cancel()
+        for future in left:
+            future.cancel()
         for handler in self._handlers:
             handler.close()
         for thread in self._threads:
             thread.join()
 
     def _submit(self, task: _Task) -> Future[Any]:
-        job = _Job(_Promise(), task)
+        job = _Job(_Promise(self._forget), task)
         with self._lock:
-            closed = self._closed
+            self._unfinished[job.future] = job
+            closed = self._closed.is_set()
             if not closed:
                 self._hand_over(job)
         if closed:
-            job.cancel()
+            job.future.cancel()
         return job.future
+
+    def _forget(self, future: Future[Any]) -> bool:
+        """Nobody waits for it any more; false if it is done, or was forgotten before."""
+        with self._lock:
+            job = self._unfinished.pop(future, None)
+            if job is None:
+                return False
+            for waiting in (self._jobs, self._postponed):
+                if job in waiting:
+                    waiting.remove(job)
+                    self._return_memory(job)
+            return True
+
+    def _finished(self, job: _Job) -> bool:
+        """Whether somebody waits for it; its memory is free."""
+        with self._lock:
+            self._return_memory(job)
+            return self._unfinished.pop(job.future, None) is not None
 
     def _hand_over(self, job: _Job) -> None:
         """To the worker that became idle last, or to the one that is done first. With the lock."""
@@ -117,13 +156,12 @@ class DecodePool:
         else:
             self._jobs.append(job)
 
-    def _run(self, handler: Handler) -> None:
-        """A worker's thread."""
-        inbox: _Inbox = queue.SimpleQueue()
+    def _run(self, handler: Handler, inbox: _Inbox) -> None:
+        """A worker's thread. The inbox outlasts an error, as a job may be on its way to it."""
         if handler is self._handlers[0]:
             handler.warm_up()
         while (job := self._next(handler, inbox)) is not None:
-            if job.begin():
+            if job.future in self._unfinished:
                 self._work(handler, job)
             # Not to be held until the next one comes.
             del job
@@ -132,11 +170,12 @@ class DecodePool:
     def _next(self, handler: Handler, inbox: _Inbox) -> _Job | None:
         """The next job, or None at the end."""
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 return None
-            if self._jobs:
-                return self._jobs.popleft()
-            self._idle.append(inbox)
+            if inbox not in self._idle:
+                if self._jobs:
+                    return self._jobs.popleft()
+                self._idle.append(inbox)
         while True:
             try:
                 return inbox.get(timeout=self._idle_s)
@@ -148,22 +187,38 @@ class DecodePool:
 
     def _work(self, handler: Handler, job: _Job) -> None:
         try:
-            result = job.task(handler, lambda memory: self._admit(job, memory))  # noqa: F821 - deleted at the end
+            result = self._result(handler, job)
         except Postponed:
             self._postpone(job)
         except BaseException as error:  # noqa: BLE001 - the future carries it to whoever waits
-            self._give_back(job)
-            job.future.set_exception(error)
+            if self._finished(job):
+                job.future.set_exception(error)
         else:
-            self._give_back(job)
-            job.future.set_result(result)
+            if self._finished(job):
+                job.future.set_result(result)
         finally:
             # The error holds this frame, and would be held by it: with the picture, until the garbage collector comes.
+            del job
+
+    def _result(self, handler: Handler, job: _Job) -> Decoded | DecodedFile:
+        """What a worker makes of a job; one whose worker was killed by somebody else gets another worker."""
+        try:
+            while True:
+                try:
+                    return job.task(handler, lambda memory: self._admit(job, memory))  # noqa: F821 - deleted at the end
+                except ImageRejected as error:
+                    job.kills += error.reason is Reason.KILLED
+                    if error.reason is not Reason.KILLED or job.kills > _KILLS:
+                        raise
+        finally:
+            # As below.
             del job
 
     def _admit(self, job: _Job, memory: int) -> bool:
         """Whether a job may take so much memory now; it keeps what it is granted until it is done."""
         with self._lock:
+            if job.future not in self._unfinished:
+                return False
             if memory <= job.granted:
                 return True
             if job.granted:
@@ -173,19 +228,18 @@ class DecodePool:
 
     def _postpone(self, job: _Job) -> None:
         with self._lock:
-            closed = self._closed
-            if not closed:
+            if job.future in self._unfinished:
                 self._postponed.append(job)
                 self._resume()
-        if closed:
-            job.cancel()
+            else:
+                self._return_memory(job)
 
-    def _give_back(self, job: _Job) -> None:
-        with self._lock:
-            if job.granted:
-                self._budget.give_back(job.granted)
-                job.granted = 0
-                self._resume()
+    def _return_memory(self, job: _Job) -> None:
+        """With the lock."""
+        if job.granted:
+            self._budget.give_back(job.granted)
+            job.granted = 0
+            self._resume()
 
     def _resume(self) -> None:
         """Hand over what was postponed and fits now, in its order. With the lock."""
@@ -196,8 +250,25 @@ class DecodePool:
 
 
 class _Promise(Future[T]):
-    """A future that forgets its callbacks once it has called them: they mostly hold what holds the future, which would
-    leave its picture to the garbage collector."""
+    """A future that can be cancelled until it is done.
+
+    It forgets its callbacks once it has called them: they mostly hold what holds the future, which would leave its
+    picture to the garbage collector.
+
+    Args:
+        forget: tells the pool that nobody waits; whether the future was not done.
+    """
+
+    def __init__(self, forget: Callable[[Future[Any]], bool]) -> None:
+        super().__init__()
+        self._forget = forget
+
+    def cancel(self) -> bool:
+        """As `Future.cancel`, which alone does not end a `concurrent.futures.wait`."""
+        if self._forget(self):
+            super().cancel()
+            self.set_running_or_notify_cancel()
+        return self.cancelled()
 
     def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
         """As `Future.add_done_callback`."""
@@ -207,25 +278,13 @@ class _Promise(Future[T]):
 
 @dataclass(eq=False, slots=True)
 class _Job:
-    """One image on its way; `needs` and `granted` are bytes of memory, if it is large."""
+    """One image on its way; `needs` and `granted` are bytes of memory, if it is large; `kills` are workers it cost."""
 
     future: Future[Any]
     task: _Task
     needs: int = 0
     granted: int = 0
-    begun: bool = False
-
-    def begin(self) -> bool:
-        """Whether to work on it: false if it was cancelled. It may begin again, after it was postponed."""
-        self.begun = self.begun or self.future.set_running_or_notify_cancel()
-        return self.begun
-
-    def cancel(self) -> None:
-        """Cancel, and tell those who wait for it: `Future.cancel` alone does not end a `concurrent.futures.wait`."""
-        if self.begun:
-            self.future.set_exception(CancelledError())
-        elif self.future.cancel():
-            self.future.set_running_or_notify_cancel()
+    kills: int = 0
 
 
 class _AskedOnce:

@@ -8,6 +8,8 @@ The contract every implementation is tested against (`tests/contract`):
 * A vector is `(dimension,)` float32, finite and L2-normalised; anything else is refused and changes nothing.
 * A deleted image is out of the answers at once. Its vector can be had back with `vector(..., deleted=True)` until
   the grace period is over and compaction drops it.
+* Once damage is found in the data, `search`, `vector`, `embeddings` and `compact` are refused with `CorruptStore`.
+  Changes are taken, and what only tells which images there are and how many goes on.
 * Every method may be called from any thread.
 """
 
@@ -17,6 +19,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from simd.errors import CorruptStore
 from simd.types import Embedding, Hit, ImageId, Vector
 
 
@@ -47,6 +50,11 @@ class Index(Protocol):
     @property
     def dimension(self) -> int:
         """Length of every vector."""
+        ...
+
+    @property
+    def damage(self) -> CorruptStore | None:
+        """What was found to be damaged since the index was opened."""
         ...
 
     def put(self, embeddings: Sequence[Embedding]) -> None:
@@ -114,6 +122,9 @@ class Index(Protocol):
         """Do all pending maintenance now: flush, merge segments, purge what is past its grace period.
 
         `pause` is called between the steps; what it raises ends the work, and what is done by then stays done.
+
+        Raises:
+            CorruptStore: something is damaged; nothing is merged or purged.
         """
         ...
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 
-from simd.errors import InvalidRequest
+from simd.errors import CorruptStore, InvalidRequest
 from simd.index.base import Answer, IndexStats
 from simd.types import ID_BYTES, Embedding, Hit, ImageId, Vector
 from simd.vectors.metric import check_vectors, distances, half
@@ -29,6 +29,11 @@ class BruteIndex:
     def dimension(self) -> int:
         """Length of every vector."""
         return self._dimension
+
+    @property
+    def damage(self) -> CorruptStore | None:
+        """Nothing: there are no files."""
+        return None
 
     def put(self, embeddings: Sequence[Embedding]) -> None:
         """Add or replace."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
 
-from simd.durable import DirectoryLock, Disk
+from simd.durable import Disk
+from simd.errors import CorruptStore
 from simd.index.base import Answer, IndexStats
+from simd.index.repair import finish_repair
 from simd.search.searcher import search, shortlist_size
 from simd.search.shortlist import Scan, Shortlist, load_kernel
-from simd.storage.salvage import Salvaged, salvage
 from simd.storage.snapshot import Snapshot
 from simd.storage.store import Store, StoreOptions, wall_clock
+from simd.supervision import Threads
 from simd.types import Embedding, ImageId, Vector
 
 _WORTH_SHARING = 1_000_000
@@ -55,41 +56,16 @@ class LocalIndex:
         disk: Disk | None = None,
         options: StoreOptions | None = None,
         clock: Callable[[], int] = wall_clock,
+        threads: Threads | None = None,
         cores: int = 1,
     ) -> LocalIndex:
-        """Open the index in `directory`, made if missing. Arguments and errors as `Store`."""
-        return cls(Store(directory, dimension, fingerprint, disk=disk, options=options, clock=clock), cores)
+        """Open the index in `directory`, made if missing; a repair of it that a crash cut short is completed.
 
-    @classmethod
-    def repair(
-        cls, directory: Path, dimension: int, fingerprint: bytes, *, options: StoreOptions | None = None
-    ) -> Salvaged:
-        """Put a store of everything that is sound in the place of a damaged one, which is kept beside it.
-
-        Nobody may have it open. Until the end nothing is changed, so a failure or a crash costs nothing but time.
-
-        Raises:
-            StoreLocked: it is open.
-            StoreFull: no room for the new store.
+        Arguments and errors as `Store`.
         """
-        disk = Disk()
-        fresh = directory.with_name(directory.name + ".repaired")
-        if fresh.exists():
-            disk.remove(fresh)
-        lock = DirectoryLock(directory)
-        try:
-            store = Store(fresh, dimension, fingerprint, options=options)
-            try:
-                salvaged = salvage(directory, store)
-            finally:
-                store.close()
-            asides = (directory.with_name(f"{directory.name}.damaged-{n}") for n in count(1))
-            kept = next(path for path in asides if not path.exists())
-            disk.rename(directory, kept)
-            disk.rename(fresh, directory)
-        finally:
-            lock.release()
-        return salvaged
+        finish_repair(directory, disk)
+        store = Store(directory, dimension, fingerprint, disk=disk, options=options, clock=clock, threads=threads)
+        return cls(store, cores)
 
     @property
     def recovery_notes(self) -> tuple[str, ...]:
@@ -100,6 +76,11 @@ class LocalIndex:
     def dimension(self) -> int:
         """Length of every vector."""
         return self._store.dimension
+
+    @property
+    def damage(self) -> CorruptStore | None:
+        """What was found to be damaged since the index was opened."""
+        return self._store.damage
 
     def put(self, embeddings: Sequence[Embedding]) -> None:
         """Add or replace; durable and searchable on return."""
@@ -134,7 +115,7 @@ class LocalIndex:
         return self._store.ids()
 
     def __len__(self) -> int:
-        return len(self._store.snapshot)
+        return len(self._store.inventory)
 
     def flush(self) -> None:
         """Turn what is in memory into a segment now."""
@@ -154,7 +135,7 @@ class LocalIndex:
 
     def stats(self) -> IndexStats:
         """Counts and sizes."""
-        snapshot = self._store.snapshot
+        snapshot = self._store.inventory
         details = {
             "segments": self._store.segment_count(),
             "unflushed": snapshot.parts[-1].alive,

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simd.catalogue.catalogue import Catalogue
+from simd.catalogue.rows import Counts
 from simd.index.base import Index
 from simd.indexing.look import Look
 from simd.indexing.roots import Roots
@@ -85,12 +86,11 @@ class Backfill:
     @property
     def pending(self) -> int:
         """Images to come in this pass; at least 1 until its end was judged, 0 between two of them."""
-        return max(1, self.missing() - self.unreachable) if self._running else 0
+        return max(1, self._lacking(self._catalogue.last_counts()) - self.unreachable) if self._running else 0
 
     def missing(self) -> int:
         """How many images the index that lacks the most of them lacks."""
-        images = self._catalogue.counts().images
-        return max(0, *(images - len(target.index) for target in self._targets))
+        return self._lacking(self._catalogue.counts())
 
     def start(self) -> None:
         """Mend what a crash left, and begin the first pass; called once, before `next`."""
@@ -99,6 +99,10 @@ class Backfill:
                 log.info("mended after a crash: %d vectors without a file are out of the answers", homeless)
         finally:
             self.again()
+
+    def mend(self) -> None:
+        """Take images without a file out of the answers: a store that failed may have kept that from being done."""
+        self._targets.delete(self._catalogue.orphans())
 
     def again(self) -> None:
         """Begin a pass, unless one is under way."""
@@ -149,6 +153,9 @@ class Backfill:
         else:
             self._retry_at = self._clock() + self._wait_s
             self._wait_s = min(2 * self._wait_s, _RETRY_S[1])
+
+    def _lacking(self, counts: Counts) -> int:
+        return max(0, *(counts.images - len(target.index) for target in self._targets))
 
     def _go(self, look: Look) -> Iterator[Change | None]:
         images = self._catalogue.image_ids()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import heapq
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from simd.types import Change, ChangeKind, FileKey
@@ -98,6 +98,8 @@ class Backlog:
             if self._closed:
                 return False
             before = self._remove(change.key)
+            if before is not None and change.heard is None:
+                change = replace(change, heard=before.change.heard)
             entry = _Entry(self._counter, change, min(urgency, before.urgency) if before else urgency)
             self._counter += 1
             if self._is_full(entry.urgency):
@@ -106,10 +108,15 @@ class Backlog:
                 self._put(entry)
             return True
 
-    def pop(self) -> Change | None:
-        """The next change, or None."""
+    def pop(self, *, all_may_come: bool = True) -> Change | None:
+        """The next change, or None.
+
+        Args:
+            all_may_come: otherwise only what comes out during a pause does.
+        """
         with self._room:
-            heads = [head for head in (self._head(True), None if self._paused else self._head(False)) if head]
+            rest = self._head(False) if all_may_come and not self._paused else None
+            heads = [head for head in (self._head(True), rest) if head]
             if not heads:
                 return None
             entry = self._remove(min(heads)[-1])

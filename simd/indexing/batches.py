@@ -1,30 +1,52 @@
 """From decoded files to durable ones: batches are gathered, embedded, committed and reported.
 
-A batch is due when it is full, when nothing else is being decoded, or when its first file has waited long enough. One
-that the store refuses, because the disk is full, is kept and tried again: nothing is embedded twice for it.
+A batch is due when it is full, when nothing else is being decoded, or when its first file has waited long enough. What
+goes wrong with it holds up as little as can be, and nothing of it is forgotten; each time the wait before the next
+attempt is longer, and `trouble` says why:
+
+* what the store refuses, because the disk is full, is kept and tried again: nothing is embedded twice for it;
+* what the backbone fails on stays decoded and waits, while deletions, copies and moves go on;
+* what no worker can be started for is looked at again later.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from simd.errors import StoreError
+from simd.errors import Reason, SimdError, StoreError, for_callers
 from simd.indexing.backlog import Backlog
 from simd.indexing.look import Look, is_gone
 from simd.indexing.outcomes import Outcome, Outcomes
 from simd.indexing.pipeline import Batch, Job, Pipeline
 from simd.indexing.rate import Rate
-from simd.types import FileKey, Stamp
+from simd.supervision import Backoff
+from simd.types import Change, FileKey, Rejection, Stamp
 from simd.watch.settle import Settler
 
 log = logging.getLogger(__name__)
 
 LINGER_S = 0.2
 """How long a batch that is not full waits for files still in decoding."""
+
+_READINGS = 20_000
+"""Of so many files is remembered when they were last read: one of which is heard later than that is read once more."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """A batch on its way: the files it is made of, and once they are sorted what is to be recorded."""
+
+    jobs: list[Job] = field(default_factory=list)
+    deleted: list[FileKey] = field(default_factory=list)
+    batch: Batch | None = None
+
+    def __len__(self) -> int:
+        return len(self.jobs) + len(self.deleted)
 
 
 class Batches:
@@ -38,17 +60,15 @@ class Batches:
         look: the file as it is now.
         batch_size: files to embed and commit at once.
         young_s: a file modified so recently may still be growing: a failure to decode it is not final.
-        full_disk_retry_s: how long to wait before a refused batch is tried again.
+        retry_s: the first and the longest wait before what failed is tried again.
         refill: called when a batch is nearly embedded, and once more when it is: decoding, which ran ahead of that,
             needs more files to go on with.
-        waiting: called each time before that wait.
-        stopping: ends that wait.
         clock: wall clock in seconds, for the age of files.
 
     Attributes:
         rate: how fast files are decided.
         decided: how many were, since the start.
-        trouble: why the store refuses the batch under way; empty while it does not.
+        trouble: why something has to be tried again, for callers; empty while nothing has.
     """
 
     def __init__(
@@ -61,10 +81,8 @@ class Batches:
         look: Look,
         batch_size: int,
         young_s: float,
-        full_disk_retry_s: float,
+        retry_s: tuple[float, float],
         refill: Callable[[], None],
-        waiting: Callable[[], None],
-        stopping: threading.Event,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._pipeline = pipeline
@@ -74,23 +92,23 @@ class Batches:
         self._look = look
         self._size = batch_size
         self._young_s = young_s
-        self._retry_s = full_disk_retry_s
+        self._retry = Backoff(*retry_s)
         self._refill = refill
-        self._waiting = waiting
-        self._stopping = stopping
         self._clock = clock
         self._ready: list[Job] = []
         self._ready_since = 0.0
         self._deleted: list[FileKey] = []
-        self._held: dict[FileKey, Stamp] = {}
-        self._committing = 0
+        self._work = _Work()
+        self._held: dict[FileKey, Job] = {}
+        self._read_at: OrderedDict[FileKey, float] = OrderedDict()
         self.rate = Rate()
         self.decided = 0
         self.trouble = ""
+        self._logged = ""
 
     def __len__(self) -> int:
         """Files that were taken and are not decided."""
-        return len(self._ready) + len(self._deleted) + self._committing
+        return len(self._ready) + len(self._deleted) + len(self._work)
 
     @property
     def room(self) -> bool:
@@ -98,23 +116,48 @@ class Batches:
         return len(self._deleted) < self._size
 
     @property
+    def resting(self) -> bool:
+        """Whether something failed, and is not to be tried again yet."""
+        return self._retry.left_s > 0
+
+    @property
     def due(self) -> bool:
         """Whether it is time to `finish`."""
-        if not self._ready and not self._deleted:
-            return False
-        if len(self._ready) >= self._size or not self.room or len(self._pipeline) == 0:
+        if self._work:
+            return not self.resting
+        if self._deleted and (not self.room or len(self._pipeline) == 0):
             return True
-        return bool(self._ready) and time.monotonic() - self._ready_since >= LINGER_S
+        if not self._ready or not self._may_embed():
+            return False
+        is_whole = len(self._ready) >= self._size or len(self._pipeline) == 0
+        return is_whole or time.monotonic() - self._ready_since >= LINGER_S
 
-    def holds(self, key: FileKey, stamp: Stamp) -> bool:
+    @property
+    def wait_s(self) -> float:
+        """Seconds after which `due` may have changed by itself."""
+        return self._retry.left_s if self.resting else LINGER_S
+
+    def deleting(self, root_id: int) -> int:
+        """How many files of a root are taken for gone and still recorded."""
+        return sum(key.root_id == root_id for key in (*self._deleted, *self._work.deleted))
+
+    def holds(self, change: Change, stamp: Stamp) -> bool:
         """Whether a file as it stands was decoded and is on its way into the index."""
-        return self._held.get(key) == stamp
+        job = self._held.get(change.key)
+        return job is not None and job.covers(change, stamp)
+
+    def was_read_since(self, key: FileKey, moment: float) -> bool:
+        """Whether a file was recorded as it was read after a moment, in monotonic seconds."""
+        return self._read_at.get(key, float("-inf")) > moment
 
     def drop(self, key: FileKey) -> None:
         """Forget a file that was collected."""
         dropped = [job for job in self._ready if job.change.key == key]
         self._ready = [job for job in self._ready if job.change.key != key]
         self._let_go(dropped)
+        self._held.pop(key, None)
+        if self._work.batch is not None:
+            self._work.batch.drop([key])
 
     def delete(self, key: FileKey) -> None:
         """Take a file that is gone."""
@@ -126,36 +169,71 @@ class Batches:
         if jobs and not self._ready:
             self._ready_since = time.monotonic()
         self._ready += jobs
-        self._held.update((job.change.key, job.stamp) for job in jobs)
+        self._held.update((job.change.key, job) for job in jobs)
+
+    def recovered(self) -> None:
+        """Nothing has to be tried again."""
+        self._retry.succeeded()
+        self.trouble = self._logged = ""
 
     def finish(self) -> None:
-        """Embed and commit what is ready.
-
-        Raises:
-            ModelError: the model that answers searches failed; the next scan offers the files again.
-            StoreError: the daemon stops while the store refuses.
-        """
-        jobs, deleted = self._ready, self._deleted
-        self._committing = len(jobs) + len(deleted)
-        self._ready, self._deleted = [], []
+        """Embed and commit what is ready, or try that again; what fails is kept, or given back, and never forgotten."""
+        if not self._work:
+            jobs = self._ready if self._may_embed() else []
+            self._ready = [] if jobs else self._ready
+            self._work, self._deleted = _Work(jobs, self._deleted), []
+        work = self._work
         try:
-            # The scan that could tell that a file is gone may be over: recorded now, it would stay until the next one.
-            gone = {job.change.key for job in jobs if is_gone(self._look, job.change.key)}
-            here = [job for job in jobs if job.change.key not in gone]
-            batch = self._pipeline.prepare(here, deleted, self._go_on)
-            batch.unsettled += gone
-            self._forgive_the_young(batch)
+            batch = self._sorted(work)
+            self._pipeline.embed(batch, self._go_on)
             self._go_on()
-            self._commit(batch)
-            self._report(batch)
-        except Exception:
-            # Whoever waits for one of these files must not wait for ever; the next scan offers them again.
-            for key in [job.change.key for job in jobs] + deleted:
-                self._outcomes.tell(key, Outcome(None, None))
+            self._pipeline.commit(batch)
+        except StoreError as error:
+            self._is_in_trouble(error)
+            return
+        except Exception as error:
+            self._work = _Work()
+            self._is_in_trouble(error)
+            self._let_go(work.jobs)
+            self._postpone([job.change.key for job in work.jobs] + work.deleted)
             raise
-        finally:
-            self._let_go(jobs)
-            self._committing = 0
+        self._work = _Work()
+        self._report(work, batch)
+
+    def _may_embed(self) -> bool:
+        """Whether to try: not soon after a failure, unless somebody waits for it."""
+        return not self.resting or any(job.change.key in self._outcomes for job in self._ready)
+
+    def _sorted(self, work: _Work) -> Batch:
+        """What decoding brought of the work's files, without those that are gone by now.
+
+        The scan that could tell that a file is gone may be over: recorded now, it would stay until the next one.
+        """
+        if work.batch is None:
+            work.batch = self._pipeline.sort(work.jobs, work.deleted)
+            self._forgive(work.batch)
+        gone = {job.change.key for job in work.jobs if is_gone(self._look, job.change.key)}
+        if gone:
+            work.batch.unsettled += work.batch.drop(gone)
+        return work.batch
+
+    def _is_in_trouble(self, error: Exception) -> None:
+        """Wait before the next attempt; an error that nobody thought of is logged by whoever it is raised to."""
+        wait_s = self._retry.failed()
+        if str(error) != self._logged and isinstance(error, SimdError):
+            log.error("indexing waits for %g s and is tried again: %s", wait_s, error)
+            self._logged = str(error)
+        self.trouble = for_callers(error)
+
+    def _postpone(self, keys: list[FileKey]) -> None:
+        for key in keys:
+            self._settler.postpone(key, self._retry.left_s)
+            self._outcomes.tell(key, self._postponed())
+
+    def _postponed(self) -> Outcome:
+        return Outcome(
+            None, Rejection(Reason.POSTPONED, f"it cannot be indexed now and is tried again: {self.trouble}")
+        )
 
     def _go_on(self) -> None:
         """Decoding goes on with the next files. What goes wrong with them costs none of the batch under way."""
@@ -169,35 +247,30 @@ class Batches:
         self._pipeline.release(jobs)
         for job in jobs:
             # It may have been collected again since, as it was rewritten.
-            if self.holds(job.change.key, job.stamp):
+            if self._held.get(job.change.key) is job:
                 del self._held[job.change.key]
 
-    def _commit(self, batch: Batch) -> None:
-        """Make it durable; while the store refuses (a full disk), keep the batch and try again."""
-        while True:
-            try:
-                self._pipeline.commit(batch)
-                self.trouble = ""
-                return
-            except StoreError as error:
-                if str(error) != self.trouble:
-                    log.error("indexing waits: %s", error)
-                self.trouble = str(error)
-                self._waiting()
-                if self._stopping.wait(self._retry_s):
-                    raise
-
-    def _forgive_the_young(self, batch: Batch) -> None:
-        """A file that is perhaps still being written is looked at again before it is called broken."""
+    def _forgive(self, batch: Batch) -> None:
+        """A file that is perhaps still being written is looked at again before it is called broken, and so is one whose
+        worker was killed by somebody else, or with which something went wrong that nobody thought of."""
         final = []
         for item in batch.rejected:
-            if self._clock() - item.stamp.mtime_ns / 1e9 < self._young_s and self._settler.retry(item.key):
+            # One that is dated in the future was not written to just now.
+            is_young = abs(self._clock() - item.stamp.mtime_ns / 1e9) < self._young_s
+            if (is_young or item.rejection.reason in _TRIED_AGAIN) and self._settler.retry(item.key):
                 continue
             self._settler.done(item.key)
             final.append(item)
         batch.rejected = final
 
-    def _report(self, batch: Batch) -> None:
+    def _report(self, work: _Work, batch: Batch) -> None:
+        if batch.trouble is not None:
+            self._is_in_trouble(batch.trouble)
+        elif work.jobs or not self._ready:
+            self.recovered()
+        self._let_go([job for job in work.jobs if job not in batch.waiting])
+        self._wait(batch.waiting)
+        self._postpone(batch.postponed)
         for key in batch.unsettled:
             self._settler.note(key)
         for change in batch.again:
@@ -208,9 +281,30 @@ class Batches:
             name, why = os.fsdecode(item.key.path), item.rejection
             log.info("not indexed: %r: %s: %s", name, why.reason, why.detail)
             self._outcomes.tell(item.key, Outcome(None, item.rejection))
-        for key in batch.deleted + batch.failed:
+        for key in batch.deleted:
             self._outcomes.tell(key, Outcome(None, None))
         if batch.indexed:
             log.info("indexed %d files: %d embedded", len(batch.indexed), batch.embedded)
+        self._remember(work, batch)
         self.rate.count(len(batch.indexed) + len(batch.rejected))
         self.decided += len(batch.indexed) + len(batch.rejected) + len(batch.deleted)
+
+    def _wait(self, jobs: list[Job]) -> None:
+        """What the backbone failed on stays decoded, first in line; nobody waits for it."""
+        self._ready = [*jobs, *self._ready]
+        for job in jobs:
+            self._outcomes.tell(job.change.key, self._postponed())
+
+    def _remember(self, work: _Work, batch: Batch) -> None:
+        """When the files that were recorded were read."""
+        recorded = {file.key for file in batch.indexed} | {item.key for item in batch.rejected}
+        for job in work.jobs:
+            if job.change.key in recorded:
+                self._read_at[job.change.key] = job.began
+                self._read_at.move_to_end(job.change.key)
+        while len(self._read_at) > _READINGS:
+            self._read_at.popitem(last=False)
+
+
+_TRIED_AGAIN = {Reason.KILLED, Reason.FAILED}
+"""Reasons that are not the file's own."""

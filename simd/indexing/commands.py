@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from simd.errors import NotReady
+from simd.indexing.waiting import Alive, results_of
 
 T = TypeVar("T")
 
@@ -18,19 +19,22 @@ class Commands:
 
     Args:
         wake: called when there is one.
+        failed: is told the error of a command that nobody waits for.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], None], failed: Callable[[Exception], None]) -> None:
         self._wake = wake
+        self._failed = failed
         self._queue: deque[Callable[[], None]] = deque()
         self._closed = False
         self._lock = threading.Lock()
 
-    def run(self, command: Callable[[], T]) -> Future[T]:
-        """Run something, and have what it returns or raises.
+    def run(self, command: Callable[[], T], alive: Alive) -> T:
+        """Run something and wait for it; what it returns or raises.
 
         Raises:
             NotReady: the daemon is stopping.
+            Abandoned: `alive` said no before its turn came; then it is never run.
         """
         future: Future[T] = Future()
 
@@ -46,11 +50,18 @@ class Commands:
                 raise NotReady("the daemon is stopping")
             self._queue.append(step)
         self._wake()
-        return future
+        return results_of([future], alive)[0]
 
     def post(self, command: Callable[[], None]) -> None:
         """Run something; nobody waits for it."""
-        self._queue.append(command)
+
+        def step() -> None:
+            try:
+                command()
+            except Exception as error:  # noqa: BLE001 - it is told, and must not end what else is to be done
+                self._failed(error)
+
+        self._queue.append(step)
         self._wake()
 
     def drain(self) -> None:

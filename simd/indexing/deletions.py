@@ -1,7 +1,9 @@
 """Deletions that are told one by one, as `rm -r` does it: too many of them look like an accident, as in a scan.
 
-They are counted by root since it was last scanned whole. Once they are a mass deletion no further one is believed; the
-root is scanned, and the scan holds what is left. The count is kept in memory: a restart begins with a scan.
+What counts is how much of a root is gone now: how many files fewer it has than at its height since it was last scanned
+whole. So a folder through which files pass loses nothing, however many they are. Once it is a mass deletion no further
+one is believed; the root is scanned, and the scan holds what is left. The height is kept in memory: a restart begins
+with a scan.
 """
 
 from __future__ import annotations
@@ -14,11 +16,11 @@ from simd.watch.scanner import is_mass
 
 
 class Deletions:
-    """The count, by root. Every method may be called from any thread.
+    """The height of each root. Every method may be called from any thread.
 
     Args:
         known: what the catalogue says of a file.
-        files: how many files of a root are indexed now.
+        files: how many files of a root are indexed now, without those whose deletion is under way.
         scan: asks for a scan of a root.
     """
 
@@ -29,7 +31,7 @@ class Deletions:
         self._files = files
         self._scan = scan
         self._lock = threading.Lock()
-        self._lost: dict[int, int] = {}
+        self._height: dict[int, int] = {}
         self._doubted: set[int] = set()
 
     def believe(self, change: Change) -> bool:
@@ -38,13 +40,16 @@ class Deletions:
         What a scan has judged and what is not known need no judgement.
         """
         root_id = change.key.root_id
-        if change.judged or self._known(change.key) is None:
+        if self._known(change.key) is None:
             return True
+        if change.judged:
+            self.agreed(root_id)
+            return True
+        files = self._files(root_id)
         with self._lock:
-            count = self._lost.get(root_id, 0) + 1
-            # Most of the time the count alone tells, and the catalogue need not be asked.
-            if not is_mass(count, 0) or not is_mass(count, self._files(root_id) + count - 1):
-                self._lost[root_id] = count
+            height = max(self._height.get(root_id, 0), files)
+            if not is_mass(height - files + 1, height):
+                self._height[root_id] = height
                 return True
             first = root_id not in self._doubted
             self._doubted.add(root_id)
@@ -52,13 +57,20 @@ class Deletions:
             self._scan(root_id)
         return False
 
-    def lost(self, root_id: int) -> int:
-        """How many files a root has lost one by one since it was last weighed."""
+    def agreed(self, root_id: int, count: int = 1) -> None:
+        """Files of a root leave the answers because somebody, or a scan, says so: they are not missed."""
         with self._lock:
-            return self._lost.get(root_id, 0)
+            if root_id in self._height:
+                self._height[root_id] -= count
+
+    def lost(self, root_id: int) -> int:
+        """How many files a root has lost since it was last weighed."""
+        with self._lock:
+            height = self._height.get(root_id)
+        return 0 if height is None else max(0, height - self._files(root_id))
 
     def weighed(self, root_id: int) -> None:
         """A scan of the whole root has found nothing to hold: count anew."""
         with self._lock:
-            self._lost.pop(root_id, None)
+            self._height.pop(root_id, None)
             self._doubted.discard(root_id)

@@ -8,15 +8,16 @@ what is recorded.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, Full, Queue
 
 from simd.catalogue.rows import Known
-from simd.errors import Reason
+from simd.errors import Reason, StoreError, for_callers
 from simd.indexing.backfill import Backfill
 from simd.indexing.backlog import Backlog, Urgency
 from simd.indexing.batches import LINGER_S, Batches
@@ -28,7 +29,9 @@ from simd.indexing.pause import Pause
 from simd.indexing.pipeline import Pipeline
 from simd.indexing.purge import Purge
 from simd.indexing.roots import Roots
-from simd.types import Change, ChangeKind, FileKey, Stamp
+from simd.indexing.targets import Targets
+from simd.supervision import Backoff, Threads
+from simd.types import Change, ChangeKind, FileKey, ImageId, Stamp
 from simd.watch.roots import RootOffline
 from simd.watch.rules import RulesUnread
 from simd.watch.settle import Settler
@@ -37,6 +40,10 @@ log = logging.getLogger(__name__)
 
 _SETTLING = 1000
 """So many files that scans found just written wait for the loop to look at them; then the scan waits."""
+_POSTPONED_S = 1.0
+"""After so long a file that could not be begun is looked at again."""
+_LONGEST_PAUSE_S = 1.0
+"""So long the loop pauses at most after an error: commands wait for it."""
 
 
 class Indexer:
@@ -47,14 +54,17 @@ class Indexer:
         pause: while it says so, only requests and deletions are worked on.
         purge: forgets what has had no file for long; used by the loop's thread alone.
         make_pipeline: builds the pipeline, given what it must call when a decoding ends.
+        targets: the indexes.
         backfill: gives files to index when nothing else waits; used by the loop's thread alone.
         known: what the catalogue says of a file.
         look: the file as it is now.
-        scan: asks for a scan of a root whose files cannot be judged one by one.
+        scan: asks for a scan of a folder of a root, b"" for all of it: files in it cannot be judged one by one.
+        owe: says that something was put off until the next scan of a root.
         deletions: which files may be taken for gone without a scan.
         batch_size: files to embed and commit at once.
+        threads: runs the thread.
         young_s: a file modified so recently may still be growing: a failure to decode it is not final.
-        full_disk_retry_s: how long to wait before a refused batch is tried again.
+        retry_s: the first and the longest wait before what failed is tried again.
         clock: wall clock in seconds, for the age of files.
     """
 
@@ -66,15 +76,18 @@ class Indexer:
         pause: Pause,
         purge: Purge,
         make_pipeline: Callable[[Callable[[], None]], Pipeline],
+        targets: Targets,
         backfill: Backfill,
         roots: Roots,
         known: Callable[[FileKey], Known | None],
         look: Look,
-        scan: Callable[[int], None],
+        scan: Callable[[int, bytes], None],
+        owe: Callable[[int], None],
         deletions: Deletions,
         batch_size: int,
+        threads: Threads | None = None,
         young_s: float = 3.0,
-        full_disk_retry_s: float = 5.0,
+        retry_s: tuple[float, float] = (1.0, 60.0),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._backlog = backlog
@@ -82,21 +95,27 @@ class Indexer:
         self._pause = pause
         self._purge = purge
         self._paused = False
+        self._targets = targets
         self._backfill = backfill
         self._roots = roots
         self._known = known
         self._look = look
         self._scan = scan
+        self._owe = owe
         self._deletions = deletions
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._pipeline = make_pipeline(self._wake.set)
-        self.commands = Commands(self._wake.set)
+        self._threads = threads or Threads()
+        self.commands = Commands(self._wake.set, self._is_in_trouble)
         self._unsettled: Queue[FileKey] = Queue(_SETTLING)
         self._busy = False
         self._turns = 0
         self._turns_seen = 0
-        self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
+        self._trouble = self._logged = ""
+        self._unmended = False
+        self._failures = Backoff(0.1, _LONGEST_PAUSE_S)
+        self._thread: threading.Thread | None = None
         self.outcomes = Outcomes()
         self.batches = Batches(
             pipeline=self._pipeline,
@@ -106,40 +125,46 @@ class Indexer:
             look=look,
             batch_size=batch_size,
             young_s=young_s,
-            full_disk_retry_s=full_disk_retry_s,
+            retry_s=retry_s,
             refill=self._fill,
-            waiting=self._turn_over,
-            stopping=self._stopping,
             clock=clock,
         )
 
     def start(self) -> None:
         """Begin."""
         self.commands.post(self._backfill.start)
-        self._thread.start()
+        self._thread = self._threads.start("indexer", self._run, self._stopping)
 
-    def stop(self) -> None:
+    def end(self) -> None:
         """End after the batch under way; what is not done is found again by the next scan."""
         self.commands.close()
         self._stopping.set()
         self._backlog.close()
         self._wake.set()
-        if self._thread.is_alive():
+
+    def stop(self) -> None:
+        """End, and wait for it."""
+        self.end()
+        if self._thread is not None:
             self._thread.join()
+        # What was accepted is done, as somebody waits for it.
+        self.commands.drain()
 
     def wake(self) -> None:
         """Say that there is news in the backlog or the settler."""
         self._wake.set()
 
     def turned(self) -> bool:
-        """Whether the loop moved since this was last asked, which wakes it: an idle loop has moved the next time.
-
-        A loop that waits for room on the disk moves.
-        """
+        """Whether the loop moved since this was last asked, which wakes it: an idle loop has moved the next time."""
         moved = self._turns != self._turns_seen
         self._turns_seen = self._turns
         self._wake.set()
         return moved
+
+    @property
+    def trouble(self) -> str:
+        """Why indexing waits, and is tried again, for callers; empty while it does not."""
+        return "; ".join(text for text in (self._trouble, self.batches.trouble) if text)
 
     @property
     def pending(self) -> int:
@@ -154,6 +179,7 @@ class Indexer:
         turns = self._turns
         waiting = len(self._backlog) + len(self._settler) + len(self.commands) + self._unsettled.qsize()
         # What is missing in an index is so until it is committed, so most of what is under way is counted there too.
+        waiting += int(self._unmended)
         waiting += max(len(self._pipeline) + len(self.batches), self._backfill.pending if vectors else 0)
         # A file on its way from one of these to another may be in none of them for a moment, or was missed by counting
         # them one by one: both only while the loop turns.
@@ -181,14 +207,25 @@ class Indexer:
                 continue
 
     def request(self, key: FileKey) -> Future[Outcome]:
-        """Index a file before all others, and even if it is paused; called from a command."""
+        """Read a file and index it before all others, and even if it is paused; called from a command."""
         future = self.outcomes.expect(key)
-        self._backlog.push(Change(ChangeKind.UPSERT, key), Urgency.REQUEST)
+        self._backlog.push(Change(ChangeKind.UPSERT, key, heard=time.monotonic()), Urgency.REQUEST)
         return future
 
     def scanned(self) -> None:
         """A root was scanned to its end: images that were out of reach may be there again; from any thread."""
         self.commands.post(self._backfill.again)
+
+    def take_out(self, image_ids: Sequence[ImageId]) -> None:
+        """Take images that have lost their last file out of every index; called from a command.
+
+        They are in no answer already, as answers show files: where the store refuses it now, it is done later.
+        """
+        try:
+            self._targets.delete(image_ids)
+        except StoreError as error:
+            log.error("%d images without a file stay in the index for now: %s", len(image_ids), error)
+            self._unmended = True
 
     def forget(self, key: FileKey) -> None:
         """Drop whatever is under way for a file; called from a command."""
@@ -201,16 +238,22 @@ class Indexer:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._busy = True
-            self._turn_over()
+            self._turns += 1
             try:
                 self._turn()
-            except Exception:
-                log.exception("the indexing loop failed; it goes on")
-                self._stopping.wait(1.0)
-        self.commands.drain()
+                self._trouble = self._logged = ""
+                self._failures.succeeded()
+            except Exception as error:  # noqa: BLE001 - it is logged where its kind is known
+                self._is_in_trouble(error)
+                self._stopping.wait(self._failures.failed())
 
-    def _turn_over(self) -> None:
-        self._turns += 1
+    def _is_in_trouble(self, error: Exception) -> None:
+        if not isinstance(error, StoreError):
+            self._threads.failed("indexer", error)
+        elif str(error) != self._logged:
+            log.error("indexing failed and goes on: %s", error)
+            self._logged = str(error)
+        self._trouble = for_callers(error)
 
     def _turn(self) -> None:
         self._wake.clear()
@@ -220,10 +263,13 @@ class Indexer:
         # First room is made, so that decoding has a full window to go on with while a batch is embedded and committed.
         self.batches.collect()
         self._fill()
+        if self._unmended:
+            self._backfill.mend()
+            self._unmended = False
         if self.batches.due:
             self.batches.finish()
         elif len(self.batches):
-            self._wait(LINGER_S)
+            self._wait(_soonest(self.batches.wait_s, self._settler.next_due(), self._pause.seconds_left))
         else:
             self._rest()
 
@@ -236,8 +282,10 @@ class Indexer:
                 self._settler.note(self._unsettled.get_nowait())
         for change in self._settler.due(self._look):
             self._backlog.push(change, self.outcomes.urgency(change.key))
-        for root_id in self._settler.take_scans() + self._backlog.take_scans():
-            self._scan(root_id)
+        for where in self._settler.take_scans():
+            self._scan(where.root_id, where.path)
+        for root_id in self._backlog.take_scans():
+            self._scan(root_id, b"")
 
     def _rest(self) -> None:
         """Nothing is ready: wait for decoding, for what is due next, or for news."""
@@ -246,15 +294,17 @@ class Indexer:
             self._backfill.decided()
             self.batches.rate.end()
             if len(self._settler) == 0:
+                self.batches.recovered()
                 # What is asked for and is nowhere any more, because its root is offline, will not be decided.
                 self.outcomes.tell_rest(Outcome(None, None))
-        if not self._paused:
+        if not self._paused and not self.batches.resting:
             if self._backfill.offering and self._pipeline.room:
                 return
             backfill_due = self._backfill.next_due()
         decoded_due = LINGER_S if self._pipeline.decoding else None
+        rested = self.batches.wait_s if self.batches.resting else None
         settled_due, purge_due = self._settler.next_due(), self._purge.next_due()
-        self._wait(_soonest(decoded_due, settled_due, backfill_due, self._pause.seconds_left, purge_due))
+        self._wait(_soonest(decoded_due, rested, settled_due, backfill_due, self._pause.seconds_left, purge_due))
 
     def _wait(self, seconds: float | None) -> None:
         self._busy = False
@@ -262,12 +312,20 @@ class Indexer:
             self._wake.wait(seconds)
 
     def _fill(self) -> None:
-        """Start as many files as the window holds."""
+        """Start as many files as the window holds; while something that failed is not to be tried again yet, only those
+        that somebody waits for, and deletions."""
         while self._pipeline.room and self.batches.room:
-            change = self._backlog.pop() or (None if self._paused else self._backfill.next(self._look))
+            resting = self.batches.resting
+            change = self._backlog.pop(all_may_come=not resting)
+            if change is None and not self._paused and not resting:
+                change = self._backfill.next(self._look)
             if change is None:
                 return
-            self._start(change)
+            try:
+                self._start(change)
+            except BaseException:
+                self._settler.postpone(change.key, _POSTPONED_S)
+                raise
 
     def _start(self, change: Change) -> None:
         key = change.key
@@ -280,11 +338,12 @@ class Indexer:
         except RootOffline as offline:
             log.warning("%s; nothing is deleted", offline)
             self.outcomes.tell(key, Outcome(None, None))
-            self._scan(key.root_id)
+            self._owe(key.root_id)
             return
         except RulesUnread as unread:
             log.warning("%s; nothing in its directory is indexed or deleted", unread)
             self.outcomes.tell(key, Outcome(None, None))
+            self._scan(key.root_id, os.path.dirname(key.path))
             return
         except OSError:
             # It is there and cannot be looked at: opening it will say why, and that goes into the ledger.
@@ -295,14 +354,17 @@ class Indexer:
                 self.batches.delete(key)
             else:
                 self.outcomes.tell(key, Outcome(None, None))
-        elif not self.batches.holds(key, stamp) and not self._is_settled(key, stamp):
+        elif not self.batches.holds(change, stamp) and not self._is_settled(change, stamp):
             self.batches.rate.begin()
             self._pipeline.start(change, stamp, path)
 
-    def _is_settled(self, key: FileKey, stamp: Stamp) -> bool:
+    def _is_settled(self, change: Change, stamp: Stamp) -> bool:
         """Whether the file as it stands is in every index, or was taken out on request."""
+        key = change.key
         known = self._known(key)
         if known is None or known.stamp != stamp:
+            return False
+        if change.heard is not None and not self.batches.was_read_since(key, change.heard):
             return False
         if known.image_id is not None and not self._pipeline.complete(known.image_id):
             return False

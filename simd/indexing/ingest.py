@@ -1,8 +1,4 @@
-"""The door to indexing: what requests and filesystem hints ask of it.
-
-A removed file stays on disk, so it is remembered in the ledger (reason `removed`) with the stamp it had: scans leave it
-alone until it changes or somebody adds it again.
-"""
+"""The door to indexing: what requests and filesystem hints ask of it."""
 
 from __future__ import annotations
 
@@ -12,19 +8,20 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 
 from simd.catalogue.catalogue import Catalogue
-from simd.catalogue.rows import RejectedFile
 from simd.errors import InvalidRequest, NotReady, Reason
+from simd.indexing.deletions import Deletions
 from simd.indexing.explain import Explainer
 from simd.indexing.inbox import Inbox
 from simd.indexing.indexer import Indexer
-from simd.indexing.look import looking, stamp_of
+from simd.indexing.look import looking
 from simd.indexing.membership import Membership
 from simd.indexing.outcomes import Outcome
 from simd.indexing.pause import Pause
+from simd.indexing.removal import Removal
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
-from simd.indexing.targets import Targets
 from simd.indexing.waiting import Alive, always, results_of
+from simd.supervision import Threads
 from simd.types import (
     AddReport,
     Explanation,
@@ -46,8 +43,6 @@ from simd.watch.watcher import Watcher
 
 log = logging.getLogger(__name__)
 
-_REMOVED = Rejection(Reason.REMOVED, "taken out on request; add it again to have it back")
-
 
 class Ingest:
     """Ties the loop, the scans and the watcher together. Every method may be called from any thread.
@@ -62,19 +57,19 @@ class Ingest:
         self,
         *,
         catalogue: Catalogue,
-        targets: Targets,
         roots: Roots,
         indexer: Indexer,
         scans: Scans,
         settler: Settler,
         ignore: Ignore,
         pause: Pause,
+        deletions: Deletions,
+        threads: Threads | None = None,
         configured: Collection[bytes] = (),
         polled: Collection[bytes] = (),
         poll_s: float = 30.0,
     ) -> None:
         self._catalogue = catalogue
-        self._targets = targets
         self._roots = roots
         self._indexer = indexer
         self._scans = scans
@@ -82,8 +77,7 @@ class Ingest:
         self._ignore = ignore
         self._pause = pause
         self._inbox = Inbox(self._hear, indexer.commands.post)
-        self._watcher = Watcher(self._inbox.offer, ignore, polled=polled, poll_s=poll_s)
-        self._look = looking(roots, ignore)
+        self._watcher = Watcher(self._inbox.offer, ignore, polled=polled, poll_s=poll_s, threads=threads)
         self._explainer = Explainer(
             known=catalogue.known,
             roots=roots,
@@ -93,11 +87,20 @@ class Ingest:
         )
         self._membership = Membership(
             catalogue=catalogue,
-            targets=targets,
+            take_out=indexer.take_out,
             roots=roots,
             watcher=self._watcher,
             scan=scans.hint,
             configured=configured,
+        )
+        self._removal = Removal(
+            catalogue=catalogue,
+            roots=roots,
+            membership=self._membership,
+            indexer=indexer,
+            settler=settler,
+            deletions=deletions,
+            look=looking(roots, ignore),
         )
 
     def start(self) -> None:
@@ -109,7 +112,9 @@ class Ingest:
             self._scans.hint(root.root_id)
 
     def stop(self) -> None:
-        """End within the batch under way."""
+        """End within the batch under way. All are told before any is waited for, as one may wait for another."""
+        self._scans.end()
+        self._indexer.end()
         self._watcher.close()
         self._scans.stop()
         self._indexer.stop()
@@ -135,28 +140,35 @@ class Ingest:
                 queued += self._add_folder(path, alive)
             else:
                 keys.append(self._key_of_file(path))
-        unchanged = {key for key in keys if self._is_current(key)}
-        wanted = [key for key in dict.fromkeys(keys) if key not in unchanged]
-        added, rejected = 0, []
-        requests = self._indexer.commands.run(lambda: self._request(wanted)).result()
+        # Who names a file has a reason to: it is read, however little it seems to have changed.
+        before = {key: self._image_of(key) for key in keys}
+        wanted = list(before)
+        added, unchanged, rejected = 0, 0, []
+        requests = self._indexer.commands.run(lambda: self._request(wanted), alive)
         outcomes = results_of([future for _, future in requests], alive)
         for (key, _), outcome in zip(requests, outcomes, strict=True):
             if outcome.image_id is not None:
-                added += 1
+                unchanged += outcome.image_id == before[key]
+                added += outcome.image_id != before[key]
             else:
                 why = outcome.rejection or Rejection(
-                    Reason.UNREADABLE, "it is gone or could not be indexed now; the log says which"
+                    Reason.UNREADABLE, "it is gone, or its root cannot be read now; the log says which"
                 )
                 rejected.append((self._roots.where(key) or key.path, why))
-        return AddReport(added, len(unchanged), tuple(rejected), queued)
+        return AddReport(added, unchanged, tuple(rejected), queued)
 
-    def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId]) -> RemoveReport:
+    def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId], *, alive: Alive = always) -> RemoveReport:
         """Take files, folders and images out of the answers; a root that was added is no longer watched.
+
+        Args:
+            paths: absolute ones.
+            alive: whether somebody still waits; otherwise what has not begun is not done.
 
         Raises:
             InvalidRequest: a path is a root that the configuration names.
+            Abandoned: `alive` said no.
         """
-        return self._indexer.commands.run(lambda: self._remove(paths, image_ids)).result()
+        return self._indexer.commands.run(lambda: self._removal.remove(paths, image_ids), alive)
 
     def scan(
         self,
@@ -179,7 +191,7 @@ class Ingest:
         """
         keys = [self._key(path) for path in paths] or [FileKey(r.root_id, b"") for r in self._roots.all()]
         if retry_rejected:
-            self._indexer.commands.run(lambda: self._forget_rejected(keys, removed=False)).result()
+            self._indexer.commands.run(lambda: self._forget_rejected(keys, removed=False), alive)
         futures = [self._scans.request(key.root_id, key.path, confirm_deletes=confirm_deletes) for key in keys]
         reports = results_of(futures, alive)
         return ScanReport(
@@ -188,6 +200,11 @@ class Ingest:
             sum(r.deleted for r in reports),
             tuple(path for r in reports for path in r.offline),
         )
+
+    def scanned(self, root_id: int) -> None:
+        """A root was scanned to its end; from any thread."""
+        self._indexer.scanned()
+        self._watcher.compare(root_id)
 
     def turned(self) -> bool:
         """Whether the loop moved since this was last asked."""
@@ -209,6 +226,7 @@ class Ingest:
             images_per_s=speed,
             eta_s=files / speed if speed else 0.0,
             decided=self._indexer.batches.decided,
+            trouble=self._indexer.trouble,
         )
 
     def queues(self) -> dict[str, int]:
@@ -233,9 +251,13 @@ class Ingest:
         self._indexer.wake()
         return paused
 
-    def configure(self, roots: Sequence[bytes]) -> None:
-        """The configuration names these roots now: watch what is new in it, forget what no longer is."""
-        self._indexer.commands.run(lambda: self._membership.configure(roots)).result()
+    def configure(self, roots: Sequence[bytes], *, alive: Alive = always) -> None:
+        """The configuration names these roots now: watch what is new in it, forget what no longer is.
+
+        Raises:
+            Abandoned: `alive` said no before it was done.
+        """
+        self._indexer.commands.run(lambda: self._membership.configure(roots), alive)
 
     def ignore(self, patterns: Sequence[str]) -> None:
         """The settings name these patterns now: what they ignore leaves the answers, what they no longer do comes back.
@@ -258,35 +280,45 @@ class Ingest:
 
     def roots(self) -> list[RootStatus]:
         """The watched directories."""
-        files = self._catalogue.counts().files_by_root
+        files = self._catalogue.last_counts().files_by_root
         found = []
         for root in self._roots.all():
             state = self._scans.state(root.root_id)
             watching = self._watcher.watching(root.root_id)
             mode, why = (watching.mode, watching.detail) if watching else ("polling", "")
-            detail = "; ".join(text for text in (state.detail, why, self._indexer.batches.trouble) if text)
+            # What the watcher and the scans say of a root that is away is the same.
+            detail = "; ".join(text for text in dict.fromkeys((state.detail, why)) if text)
             count = files.get(root.root_id, 0)
             found.append(RootStatus(root, state.online, mode, count, state.last_scan, detail))
         return found
 
     def _hear(self, hint: Hint) -> None:
         """News from the watcher; in the loop's thread."""
+        if not self._scans.state(hint.root_id).online:
+            # Whatever it is, the root is not what it was when it was last looked at.
+            self._scans.hint(hint.root_id)
         if hint.kind is HintKind.OVERFLOW:
             self._scans.hint(hint.root_id)
         elif hint.kind is HintKind.DIRECTORY:
-            if hint.moved_from:
-                self._targets.delete(self._catalogue.rename_under(hint.root_id, hint.moved_from, hint.path))
-            self._scans.hint(hint.root_id, hint.path)
+            try:
+                if hint.moved_from:
+                    self._indexer.take_out(self._catalogue.rename_under(hint.root_id, hint.moved_from, hint.path))
+            finally:
+                # Not before: what was deleted just before the move has a new name now, and only the scan tells that it
+                # is gone. If the rename failed, it finds the files at their new place all the same.
+                self._scans.hint(hint.root_id, hint.path)
         else:
-            self._settler.note(FileKey(hint.root_id, hint.path), ready=hint.kind is not HintKind.APPEARED)
+            heard = hint.heard if hint.kind is HintKind.WRITTEN else None
+            key = FileKey(hint.root_id, hint.path)
+            self._settler.note(key, ready=hint.kind is not HintKind.APPEARED, heard=heard)
 
     def _add_folder(self, path: bytes, alive: Alive) -> int:
         """Watch a folder, or scan it when it is watched already. Returns how many files were queued."""
         path = os.path.abspath(path)
         if self._roots.locate(path) is None:
-            self._indexer.commands.run(lambda: self._membership.add(path)).result()
+            self._indexer.commands.run(lambda: self._membership.add(path), alive)
         key = self._key(path)
-        self._indexer.commands.run(lambda: self._forget_rejected([key], removed=True)).result()
+        self._indexer.commands.run(lambda: self._forget_rejected([key], removed=True), alive)
         return results_of([self._scans.request(key.root_id, key.path)], alive)[0].changed
 
     def _request(self, keys: Sequence[FileKey]) -> list[tuple[FileKey, Future[Outcome]]]:
@@ -294,58 +326,13 @@ class Ingest:
         self._forget_rejected(keys, removed=True)
         return [(key, self._indexer.request(key)) for key in keys]
 
-    def _remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId]) -> RemoveReport:
-        """In the loop's thread."""
-        files, orphans, missing = 0, [], []
-        named: dict[FileKey, None] = {}
-        for path in paths:
-            key = self._roots.locate(os.path.abspath(path))
-            if key is not None and not key.path:
-                count, gone = self._membership.drop(key.root_id)
-                files += count
-                orphans += gone
-                continue
-            found = self._files_at(path) if key is not None else []
-            named.update(dict.fromkeys(found))
-            if not found:
-                missing.append(path)
-        keys = dict(named)
-        for image_id in image_ids:
-            places = self._catalogue.files_of([image_id]).get(image_id, [])
-            found = [key for place in places if (key := self._roots.locate(place)) is not None]
-            keys.update(dict.fromkeys(found))
-            if not found:
-                missing.append(image_id)
-        rejected = []
-        for key in keys:
-            self._indexer.forget(key)
-            if key not in named:
-                # It may be another image by now, and that one may have been on its way.
-                self._settler.note(key)
-            known = self._catalogue.known(key)
-            if known is not None:
-                # Who names a file means it as it is now, indexed so or not; who names an image, only what was indexed.
-                stamp = stamp_of(self._look, key, known.stamp) if key in named else known.stamp
-                rejected.append(RejectedFile(key, stamp, _REMOVED))
-        orphans += self._catalogue.record([], rejected, [])
-        if orphans:
-            self._targets.delete(orphans)
-        return RemoveReport(files + len(rejected), len(orphans), tuple(missing))
-
-    def _files_at(self, path: bytes) -> list[FileKey]:
-        """The indexed file at a path, or those in the folder."""
-        found: list[FileKey] = []
-        while page := self._catalogue.files(after=found[-1] if found else None, under=path):
-            found += [file.key for file in page]
-        return found
-
     def _forget_rejected(self, keys: Sequence[FileKey], *, removed: bool) -> None:
         for key in keys:
             self._catalogue.forget_rejected(key.root_id, key.path, removed=removed)
 
-    def _is_current(self, key: FileKey) -> bool:
+    def _image_of(self, key: FileKey) -> ImageId | None:
         known = self._catalogue.known(key)
-        return known is not None and known.image_id is not None and known.stamp == self._look(key)
+        return known.image_id if known is not None else None
 
     def _key(self, path: bytes) -> FileKey:
         key = self._roots.locate(os.path.abspath(path))

@@ -8,13 +8,12 @@ inference to have it back.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import InvalidRequest
 from simd.indexing.roots import Roots
-from simd.indexing.targets import Targets
-from simd.types import ImageId, Root
+from simd.types import ImageId
 from simd.watch.watcher import Watcher
 
 
@@ -22,6 +21,7 @@ class Membership:
     """Changes the roots; every method that does is called in the loop's thread.
 
     Args:
+        take_out: takes images without a file out of the answers.
         scan: asks for a scan of a root.
         configured: absolute paths of the roots that the configuration names.
     """
@@ -30,14 +30,14 @@ class Membership:
         self,
         *,
         catalogue: Catalogue,
-        targets: Targets,
+        take_out: Callable[[Sequence[ImageId]], None],
         roots: Roots,
         watcher: Watcher,
         scan: Callable[[int], None],
         configured: Collection[bytes] = (),
     ) -> None:
         self._catalogue = catalogue
-        self._targets = targets
+        self._take_out = take_out
         self._roots = roots
         self._watcher = watcher
         self._scan = scan
@@ -45,10 +45,10 @@ class Membership:
 
     def configure(self, paths: Iterable[bytes]) -> None:
         """Watch these roots of the configuration, and no other ones of it; those added by hand stay."""
-        self._configured = _normal(paths)
-        self._catalogue.sync_roots(sorted(self._configured))
-        for root in self._take_over():
-            self._scan(root.root_id)
+        configured = _normal(paths)
+        self._catalogue.sync_roots(sorted(configured))
+        self._configured = configured
+        self._take_over()
 
     def add(self, path: bytes) -> None:
         """Watch a folder from now on. It takes the place of roots inside it, whose files a scan of it finds again."""
@@ -57,6 +57,8 @@ class Membership:
 
     def drop(self, root_id: int) -> tuple[int, list[ImageId]]:
         """Stop watching a root that was added. Returns how many files it had, and the images left without a file.
+
+        Roots of the configuration whose place it took are watched again.
 
         Raises:
             InvalidRequest: the configuration names it.
@@ -71,22 +73,23 @@ class Membership:
             )
         count = self._catalogue.counts().files_by_root.get(root_id, 0)
         orphans = self._catalogue.drop_root(root_id)
+        self._catalogue.sync_roots(sorted(self._configured))
         self._take_over()
         return count, orphans
 
-    def _take_over(self) -> list[Root]:
-        """Watch what the catalogue says, and forget what was in roots that went. Returns those that came."""
+    def _take_over(self) -> None:
+        """Watch and scan what the catalogue says, and forget what was in roots that went."""
         before = {root.root_id: root for root in self._roots.all()}
         after = self._catalogue.roots()
         self._roots.replace(after)
         for root in before.values():
             if self._roots.get(root.root_id) is None:
                 self._watcher.unwatch(root)
-        self._targets.delete(self._catalogue.orphans())
-        come = [root for root in after if root.root_id not in before]
-        for root in come:
-            self._watcher.watch(root)
-        return come
+        for root in after:
+            if root.root_id not in before:
+                self._watcher.watch(root)
+                self._scan(root.root_id)
+        self._take_out(self._catalogue.orphans())
 
 
 def _normal(paths: Iterable[bytes]) -> frozenset[bytes]:

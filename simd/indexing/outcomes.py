@@ -32,6 +32,11 @@ class Outcomes:
             self._waiting.setdefault(key, []).append(future)
         return future
 
+    def __contains__(self, key: FileKey) -> bool:
+        """Whether somebody waits for this file."""
+        with self._lock:
+            return key in self._waiting
+
     def tell(self, key: FileKey, outcome: Outcome) -> None:
         """Answer everybody who waits for this file."""
         with self._lock:
@@ -42,8 +47,7 @@ class Outcomes:
 
     def urgency(self, key: FileKey) -> Urgency:
         """How urgent news of this file is: what somebody waits for is a request, however often it has to be tried."""
-        with self._lock:
-            return Urgency.REQUEST if key in self._waiting else Urgency.EVENT
+        return Urgency.REQUEST if key in self else Urgency.EVENT
 
     def tell_rest(self, outcome: Outcome) -> None:
         """Answer everybody who still waits."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -20,8 +21,8 @@ from typing import Protocol
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile, RejectedFile
-from simd.errors import ImageRejected, ModelError
-from simd.featurize.workers import DecodedFile, FileChanged
+from simd.errors import DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, SimdError, for_callers
+from simd.featurize.workers import DecodedFile
 from simd.indexing.targets import Target, Targets
 from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Rejection, Size, Stamp, Vector
 
@@ -46,31 +47,61 @@ class FileDecoder(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """One file on its way: what is known of it, and the decoding under way."""
+    """One file on its way: what is known of it, the decoding under way, and what that `found`.
+
+    `began` is when its decoding was asked for, in monotonic seconds: it is read after that.
+    """
 
     change: Change
     stamp: Stamp
+    began: float
     future: Future[DecodedFile] | None = None
+    found: DecodedFile | None = None
     claim: ImageId | None = None
     dropped: bool = False
+
+    def covers(self, change: Change, stamp: Stamp) -> bool:
+        """Whether it is the file as it stands, read after what was heard of it."""
+        return self.stamp == stamp and (change.heard is None or self.began > change.heard)
 
 
 @dataclass(slots=True)
 class Batch:
     """What one commit makes durable, and what has to be tried again.
 
-    `vectors` has a key for each index it is for; `refused` is the content of those rejected that were decoded.
+    Attributes:
+        decoded: the jobs whose content is known, and with them what is to be embedded.
+        vectors: by index, those that it lacks.
+        rejected: what is no picture; `refused` is the content of those that were decoded.
+        unsettled: files that changed, or went, while they were read.
+        again: files that wait for another one with the same content.
+        postponed: files that cannot be decoded now, `waiting` those that cannot be embedded now, and `trouble` why.
+        orphans: once the files are recorded, the images that have lost their last one.
+        embedded: how many pictures went through the backbone.
     """
 
+    decoded: list[Job] = field(default_factory=list)
     vectors: dict[Target, dict[ImageId, Vector]] = field(default_factory=dict)
     indexed: list[IndexedFile] = field(default_factory=list)
     rejected: list[RejectedFile] = field(default_factory=list)
     deleted: list[FileKey] = field(default_factory=list)
     unsettled: list[FileKey] = field(default_factory=list)
     again: list[Change] = field(default_factory=list)
-    failed: list[FileKey] = field(default_factory=list)
+    postponed: list[FileKey] = field(default_factory=list)
+    waiting: list[Job] = field(default_factory=list)
     refused: dict[ImageId, Rejection] = field(default_factory=dict)
+    trouble: SimdError | None = None
+    orphans: list[ImageId] | None = None
     embedded: int = 0
+
+    def drop(self, keys: Collection[FileKey]) -> list[FileKey]:
+        """Record nothing of these files; those of them that it would have recorded."""
+        recorded = {job.change.key for job in self.decoded} | {file.key for file in self.indexed}
+        recorded |= {item.key for item in self.rejected}
+        self.decoded = [job for job in self.decoded if job.change.key not in keys]
+        self.indexed = [file for file in self.indexed if file.key not in keys]
+        self.rejected = [file for file in self.rejected if file.key not in keys]
+        return sorted(recorded.intersection(keys))
 
 
 class Pipeline:
@@ -128,10 +159,10 @@ class Pipeline:
     def start(self, change: Change, stamp: Stamp, path: bytes) -> None:
         """Begin with a file. A decoding of it that is under way goes on if the file is the same, or is dropped."""
         before = self._jobs.get(change.key)
-        if before is not None and before.stamp == stamp:
+        if before is not None and before.covers(change, stamp):
             return
         self.drop(change.key)
-        job = Job(change, stamp)
+        job = Job(change, stamp, time.monotonic())
         job.future = self._pool.submit_file(path, lambda image_id: self._wanted(job, image_id), self._guess())
         self._jobs[change.key] = job
         self._under_way += 1
@@ -159,25 +190,31 @@ class Pipeline:
                 jobs.append(job)
         return jobs
 
-    def prepare(self, jobs: list[Job], deleted: list[FileKey], meanwhile: Callable[[], None]) -> Batch:
-        """Embed what is new and sort out the rest; nothing is durable yet.
+    def sort(self, jobs: Sequence[Job], deleted: Sequence[FileKey]) -> Batch:
+        """What decoding brought, each file to where it belongs; files that are gone go with them."""
+        batch = Batch(deleted=list(deleted))
+        for job in jobs:
+            self._sort(job, batch)
+        return batch
+
+    def embed(self, batch: Batch, meanwhile: Callable[[], None]) -> None:
+        """Embed what is new, and decide what is recorded; nothing is durable yet. May be repeated after an error.
 
         Args:
-            jobs: what was collected.
-            deleted: files that are gone.
+            batch: what `sort` gave. If the model that answers searches fails, what needs it is `waiting`, and nothing
+                else is held up.
             meanwhile: called, any number of times, while cores have nothing more to do for these; raises nothing.
 
         Raises:
-            ModelError: the model that answers searches failed.
+            StoreError: the index or the catalogue cannot be read.
         """
-        batch = Batch(deleted=list(deleted))
-        decoded = [(job, found) for job in jobs if (found := self._outcome(job, batch)) is not None]
         for target in self._targets:
-            self._embed(target, [found for _, found in decoded], batch, meanwhile)
+            if target not in batch.vectors:
+                self._embed(target, batch, meanwhile)
         # A copy says nothing of the picture: it comes after the file that was decoded for both, whichever ended first.
-        for job, found in sorted(decoded, key=lambda pair: pair[1].facts is None):
-            self._place(job, found, batch)
-        return batch
+        for job in sorted(batch.decoded, key=lambda job: job.found is None or job.found.facts is None):
+            self._place(job, batch)
+            batch.decoded.remove(job)
 
     def commit(self, batch: Batch) -> None:
         """Make a batch durable and visible; may be repeated after a `StoreError`.
@@ -185,11 +222,14 @@ class Pipeline:
         Raises:
             StoreFull: no room; nothing is lost, call again later.
         """
+        # Files may have been dropped since they were embedded, and a vector without a file is not to be answered.
+        recorded = {file.image_id for file in batch.indexed}
         for target, vectors in batch.vectors.items():
-            target.index.put([Embedding(image_id, vector) for image_id, vector in vectors.items()])
-        orphans = self._catalogue.record(batch.indexed, batch.rejected, batch.deleted)
-        if orphans:
-            self._targets.delete(orphans)
+            target.index.put([Embedding(image_id, v) for image_id, v in vectors.items() if image_id in recorded])
+        if batch.orphans is None:
+            batch.orphans = self._catalogue.record(batch.indexed, batch.rejected, batch.deleted)
+        if batch.orphans:
+            self._targets.delete(batch.orphans)
 
     def release(self, jobs: list[Job]) -> None:
         """Let other files with the same content go on; called when their batch is durable."""
@@ -238,64 +278,74 @@ class Pipeline:
                 self._claimed.discard(job.claim)
             job.claim = None
 
-    def _outcome(self, job: Job, batch: Batch) -> DecodedFile | None:
+    def _sort(self, job: Job, batch: Batch) -> None:
         """What decoding brought; failures go into the batch, each to where it belongs."""
         future, job.future = job.future, None
-        assert future is not None
         key = job.change.key
         try:
-            return future.result()
+            if future is not None:
+                job.found = future.result()
+            batch.decoded.append(job)
         except ImageRejected as error:
             rejection = Rejection(error.reason, error.detail)
             batch.rejected.append(RejectedFile(key, job.stamp, rejection))
-            if job.claim is not None:
+            if job.claim is not None and not error.reason.is_passing:
                 batch.refused[job.claim] = rejection
-        except FileNotFoundError:
-            batch.deleted.append(key)
-        except FileChanged:
+        except (FileNotFoundError, FileChanged):
+            # Whether a file is gone is judged with its root: a disk may have been unmounted since.
             batch.unsettled.append(key)
+        except DecoderUnavailable as error:
+            batch.postponed.append(key)
+            batch.trouble = error.with_traceback(None)
         except Exception:
-            log.exception("indexing %r failed; it is tried again at the next scan", key.path)
-            batch.failed.append(key)
+            log.exception("indexing %r failed; it is tried again", key.path)
+            rejection = Rejection(
+                Reason.FAILED, "it failed in a way that nobody thought of; the daemon's log tells how"
+            )
+            batch.rejected.append(RejectedFile(key, job.stamp, rejection))
         finally:
             # The error holds this frame, which must not hold it as well.
             del future
-        return None
 
-    def _embed(
-        self, target: Target, decoded: Sequence[DecodedFile], batch: Batch, meanwhile: Callable[[], None]
-    ) -> None:
+    def _embed(self, target: Target, batch: Batch, meanwhile: Callable[[], None]) -> None:
         """Compute the vectors that a target lacks. A successor that fails holds nobody up: the batch goes without."""
         fresh = {
             found.image_id: found.pictures[target.size]
-            for found in decoded
-            if target.size in found.pictures and not _has_vector(target, found.image_id)
+            for job in batch.decoded
+            if (found := job.found) and target.size in found.pictures and not _has_vector(target, found.image_id)
         }
         try:
             vectors = target.featurizer.embed(list(fresh.values()), meanwhile) if fresh else ()
         except ModelError as error:
             if target is self._targets.serving:
-                raise
+                batch.trouble = error.with_traceback(None)
+                batch.vectors[target] = {}
+                return
             log.error("the new model %s: %s", target.name, error)
-            self._targets.trouble = str(error)
+            self._targets.trouble = for_callers(error)
             return
         batch.vectors[target] = dict(zip(fresh, vectors, strict=True))
         batch.embedded += len(fresh)
 
-    def _place(self, job: Job, found: DecodedFile, batch: Batch) -> None:
+    def _place(self, job: Job, batch: Batch) -> None:
         """Record a file whose image has facts, and a vector for each target; a copy of what was refused is refused."""
-        supplied = [_supply(target, found.image_id, vectors) for target, vectors in batch.vectors.items()]
-        if all(supplied) and (found.facts is not None or self._are_facts_known(found.image_id, batch)):
-            batch.indexed.append(IndexedFile(job.change.key, found.stamp, found.image_id, found.facts))
+        key, found = job.change.key, job.found
+        assert found is not None
+        supplied = all([_supply(target, found.image_id, vectors) for target, vectors in batch.vectors.items()])
+        if supplied and (found.facts is not None or self._are_facts_known(found.image_id, batch)):
+            batch.indexed.append(IndexedFile(key, found.stamp, found.image_id, found.facts))
         elif (refused := batch.refused.get(found.image_id)) is not None:
-            batch.rejected.append(RejectedFile(job.change.key, found.stamp, refused))
+            batch.rejected.append(RejectedFile(key, found.stamp, refused))
+        elif not supplied and self._targets.serving.size in found.pictures:
+            batch.waiting.append(job)
         else:
-            batch.again.append(Change(ChangeKind.UPSERT, job.change.key, job.stamp))
+            batch.again.append(Change(ChangeKind.UPSERT, key, job.stamp))
 
 
 def _has_vector(target: Target, image_id: ImageId) -> bool:
-    """Whether nothing has to be computed: it is in the index, or kept there from before its deletion."""
-    return target.index.vector(image_id, deleted=True) is not None
+    """Whether nothing has to be computed: it is in the index, or kept there from before its deletion and can be had."""
+    index = target.index
+    return index.contains(image_id) or (index.damage is None and index.vector(image_id, deleted=True) is not None)
 
 
 def _supply(target: Target, image_id: ImageId, vectors: dict[ImageId, Vector]) -> bool:

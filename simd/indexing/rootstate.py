@@ -14,20 +14,22 @@ _PROBLEMS_KEPT = 100
 @dataclass(frozen=True, slots=True)
 class RootState:
     """Whether a root could be read when it was last looked at (`reason`: why not), when it was last scanned whole,
-    which deletions are held, and what could not be read or understood."""
+    which deletions are held, what could not be read or understood, and why the last scan `failed`, if it did."""
 
     online: bool = True
     last_scan: float | None = None
     reason: str = ""
     held: MassDeletion | None = None
     problems: tuple[Unread | Flaw, ...] = ()
+    failed: str = ""
 
     @property
     def detail(self) -> str:
         """What a person should know; empty when all is well."""
         unread = [problem for problem in self.problems if isinstance(problem, Unread)]
         flaws = [problem for problem in self.problems if isinstance(problem, Flaw)]
-        texts = [self.reason, _held(self.held) if self.held else ""]
+        failed = f"the last scan failed and is tried again: {self.failed}" if self.failed else ""
+        texts = [failed, self.reason, _held(self.held) if self.held else ""]
         if unread:
             path = os.fsdecode(unread[0].path)
             texts.append(f"{_count(unread)} folders or files could not be read, first {path}: {unread[0].why}")
@@ -38,7 +40,7 @@ class RootState:
 
     def offline(self, reason: str) -> RootState:
         """The root cannot be read now."""
-        return replace(self, online=False, reason=reason)
+        return replace(self, online=False, reason=reason, failed="")
 
     def scanned(self, scan: Scan, under: bytes, at: float) -> RootState:
         """A scan has come to its end.
@@ -52,7 +54,7 @@ class RootState:
             return RootState(True, at, "", scan.held, tuple(scan.problems[:_PROBLEMS_KEPT]))
         others = [problem for problem in self.problems if not _is_inside(problem.path, under)]
         problems = sorted([*others, *scan.problems], key=lambda problem: problem.path)
-        return replace(self, problems=tuple(problems[:_PROBLEMS_KEPT]))
+        return replace(self, problems=tuple(problems[:_PROBLEMS_KEPT]), failed="")
 
 
 def _held(held: MassDeletion) -> str:

@@ -1,27 +1,29 @@
 """Scans: what makes the index agree with the folders, whatever events were missed.
 
-One thread walks one root at a time: at start, when asked, when a watcher lost events, and on a timer (every root, with
-a quarter of the interval as jitter so that roots do not line up).
+One thread walks one root at a time: at start, when asked, when a watcher lost events, and on a timer (`agenda.py`).
+Whatever a scan comes to, the next one of its root is on the timer. A scan that fails, or finds the root offline, owes
+another one within seconds; a root that stays offline is looked at again every few seconds, which costs nothing.
 """
 
 from __future__ import annotations
 
-import heapq
 import logging
 import os
-import random
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from simd.catalogue.catalogue import Catalogue
+from simd.errors import StoreError, for_callers
+from simd.indexing.agenda import Agenda, Request
 from simd.indexing.backlog import Backlog, Urgency
 from simd.indexing.deletions import Deletions
 from simd.indexing.roots import Roots
 from simd.indexing.rootstate import RootState
-from simd.types import Change, FileKey, Root, ScanReport
+from simd.supervision import Threads
+from simd.types import Change, FileKey, Identity, Root, ScanReport
 from simd.watch.ignore import Ignore
 from simd.watch.roots import RootOffline
 from simd.watch.scanner import Scan
@@ -29,24 +31,7 @@ from simd.watch.scanner import Scan
 log = logging.getLogger(__name__)
 
 _LONGEST_LOOK = 60
-"""So many times as long as the first wait is the longest: scans that are asked for meanwhile lengthen it as well."""
-
-
-@dataclass(order=True, slots=True)
-class _Request:
-    due: float
-    root_id: int
-    under: bytes
-    future: Future[ScanReport] | None = field(compare=False, default=None)
-    confirm_deletes: bool = field(compare=False, default=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Doubt:
-    """What a scan holds may be files that were moved: so many were new or changed. After `look_s` it is seen again."""
-
-    changed: int
-    look_s: float
+"""So many times as long as the first wait is the longest."""
 
 
 class Scans:
@@ -54,16 +39,19 @@ class Scans:
 
     Args:
         roots: the watched roots.
-        interval_s: seconds between two scans of a root.
-        hold_s: a mass deletion that was held for so long is applied.
-        look_s: while what is held may be files that were moved, after how many seconds to see whether those that were
-            found are indexed; while none of them is the wait doubles, up to a minute if it began with a second.
         deletions: those that were told one by one, which count when a scan judges what is gone.
         settle: takes a file that was written to just now, and may not be complete.
         settle_s: how many seconds ago "just now" is.
         news: called when changes were put into the backlog.
         is_idle: whether nothing that scans found waits to be indexed.
-        scanned: called when a root was scanned to its end.
+        scanned: called with a root's id when the root was scanned to its end.
+        threads: runs the thread.
+        clock: seconds since the epoch, for the age of files and to say when a scan was.
+        interval_s: seconds between two scans of a root.
+        hold_s: a mass deletion that was held for so long, while the daemon ran, is applied.
+        offline_s: how often an offline root is looked at.
+        look_s: after how many seconds a scan that is owed comes; where nothing moves on the wait doubles, up to a
+            minute if it began with a second.
     """
 
     def __init__(
@@ -77,10 +65,13 @@ class Scans:
         settle: Callable[[FileKey], None],
         news: Callable[[], None],
         is_idle: Callable[[], bool],
-        scanned: Callable[[], None] = lambda: None,
+        scanned: Callable[[int], None] = lambda root_id: None,
+        threads: Threads | None = None,
+        clock: Callable[[], float] = time.time,
         settle_s: float = 1.0,
         interval_s: float,
         hold_s: float = 7 * 86400.0,
+        offline_s: float = 10.0,
         look_s: float = 1.0,
     ) -> None:
         self._catalogue = catalogue
@@ -93,33 +84,33 @@ class Scans:
         self._news = news
         self._is_idle = is_idle
         self._scanned = scanned
-        self._interval_s = interval_s
         self._hold_s = hold_s
-        self._look_s = look_s
-        self._doubtful: dict[int, _Doubt] = {}
-        self._requests: list[_Request] = []
-        self._running = False
-        self._stopping = False
+        self._offline_s = offline_s
+        self._clock = clock
+        self._agenda = Agenda(interval_s, (look_s, _LONGEST_LOOK * look_s))
         self._states = {root_id: RootState(last_scan=at) for root_id, at in catalogue.last_scans().items()}
-        self._changed = threading.Condition()
-        self._jitter = random.Random()
-        self._thread = threading.Thread(target=self._run, name="scans", daemon=True)
+        self._moving: dict[int, int] = {}
+        """How many files were new or changed when a root's deletions were held: those that are gone may be these."""
+        self._held_at: dict[int, float] = {}
+        self._threads = threads or Threads()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        self._thread = self._threads.start("scans", self._run, self._stopping)
+
+    def end(self) -> None:
+        """End soon, in the middle of a scan if need be."""
+        self._stopping.set()
+        self._agenda.close()
+        self._backlog.close()
 
     def stop(self) -> None:
-        """End, in the middle of a scan if need be."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-        self._backlog.close()
-        if self._thread.is_alive():
+        """End, and wait for it."""
+        self.end()
+        if self._thread is not None:
             self._thread.join()
-        for request in self._requests:
-            if request.future is not None:
-                request.future.cancel()
 
     def request(self, root_id: int, under: bytes = b"", *, confirm_deletes: bool = False) -> Future[ScanReport]:
         """Scan a root, or a folder in it, as soon as possible. The report says what was put into the backlog.
@@ -128,110 +119,117 @@ class Scans:
             confirm_deletes: a person has said that what is gone is gone, however much it is.
         """
         future: Future[ScanReport] = Future()
-        self._schedule(_Request(0.0, root_id, under, future, confirm_deletes))
+        self._agenda.ask(Request(root_id, under, future, confirm_deletes))
         return future
 
     def hint(self, root_id: int, under: bytes = b"") -> None:
         """Scan soon; several hints for the same folder are one scan."""
-        with self._changed:
-            if any(r.root_id == root_id and r.under in (b"", under) and r.due == 0.0 for r in self._requests):
-                return
-        self._schedule(_Request(0.0, root_id, under))
+        self._agenda.hint(root_id, under)
+
+    def owe(self, root_id: int) -> None:
+        """Something was put off until the root's next scan: have it within seconds. It is pending until then."""
+        self._agenda.owe(root_id)
 
     def every(self, interval_s: float) -> None:
         """From now on scan each root after so many seconds; those that wait for longer do so no more."""
-        with self._changed:
-            self._interval_s = interval_s
-            for request in self._requests:
-                request.due = min(request.due, self._next_due())
-            heapq.heapify(self._requests)
-            self._changed.notify_all()
+        self._agenda.every(interval_s)
 
     @property
     def pending(self) -> int:
-        """Scans asked for, or needed to judge what is held, not yet ended; those of the timer not before they run."""
-        with self._changed:
-            return int(self._running) + len(self._doubtful) + sum(1 for r in self._requests if r.due == 0.0)
+        """Scans that are wanted and not ended; those of the timer not before they run."""
+        return self._agenda.pending
 
     def state(self, root_id: int) -> RootState:
         """What the last scan found out about a root."""
         return self._states.get(root_id, RootState())
 
-    def _schedule(self, request: _Request) -> None:
-        with self._changed:
-            heapq.heappush(self._requests, request)
-            self._changed.notify_all()
-
-    def _next(self) -> _Request | None:
-        """The next request that is due; None at the end."""
-        with self._changed:
-            while not self._stopping:
-                if self._requests and self._requests[0].due <= time.monotonic():
-                    self._running = True
-                    return heapq.heappop(self._requests)
-                wait = self._requests[0].due - time.monotonic() if self._requests else None
-                self._changed.wait(wait)
-        return None
-
     def _run(self) -> None:
-        while (request := self._next()) is not None:
-            if request.future is not None and not request.future.set_running_or_notify_cancel():
-                continue
+        while (request := self._agenda.next()) is not None:
             try:
-                report = self._scan(request)
-                if request.future is not None:
-                    request.future.set_result(report)
-            except Exception as error:
-                log.exception("scanning root %d failed", request.root_id)
-                if request.future is not None:
-                    request.future.set_exception(error)
+                self._serve(request)
             finally:
-                self._running = False
+                self._agenda.ended(request)
                 self._news()
 
-    def _scan(self, request: _Request) -> ScanReport:
+    def _serve(self, request: Request) -> None:
+        """Answer a request; what goes wrong with it is its answer, and is tried again."""
+        future = request.future
+        if future is not None and not future.set_running_or_notify_cancel():
+            return
+        try:
+            report = self._scan(request)
+        except Exception as error:  # noqa: BLE001 - it is logged where its kind is known
+            self._failed(request, error)
+            if future is not None:
+                future.set_exception(error)
+        else:
+            if future is not None:
+                future.set_result(report)
+
+    def _failed(self, request: Request, error: Exception) -> None:
+        if isinstance(error, StoreError):
+            log.error("a scan of root %d failed and is tried again: %s", request.root_id, error)
+        else:
+            self._threads.failed("scans", error)
+        self._states[request.root_id] = replace(self.state(request.root_id), failed=for_callers(error))
+        self._agenda.owe(request.root_id)
+
+    def _scan(self, request: Request) -> ScanReport:
         root = self._roots.get(request.root_id)
         if root is None:
-            self._doubtful.pop(request.root_id, None)
+            self._forget(request.root_id)
             return ScanReport(0, 0, 0)
-        if root.root_id in self._doubtful and request.due and len(self._backlog):
-            self._again_at(root.root_id, time.monotonic() + self._look_s)
+        if root.root_id in self._moving and request.timed and len(self._backlog):
+            self._agenda.owe(root.root_id, afresh=True)
             return ScanReport(0, 0, 0)
         # Asked before it finds something itself.
         idle = self._is_idle()
         began = time.monotonic()
-        scan = Scan(
+        scan = self._begun(root, request)
+        before = self.state(root.root_id)
+        try:
+            for change in scan:
+                if not self._offer(change):
+                    break
+        except RootOffline as offline:
+            self._tell(root, before, before.offline(offline.reason))
+            self._look_again(root, before)
+            return ScanReport(scan.seen, scan.changed, scan.deleted, (root.path,))
+        if scan.identity is None:
+            return ScanReport(scan.seen, scan.changed, scan.deleted)
+        self._adopt(root, scan.identity)
+        self._tell(root, before, before.scanned(scan, request.under, self._clock()))
+        if request.under:
+            self._ended_part(root, scan)
+        else:
+            self._ended(root, scan, idle)
+        log.info(
+            "scanned %s in %.2f s: %d files, %d new or changed, %d gone, %d ignored now",
+            os.fsdecode(os.path.join(root.path, request.under).rstrip(b"/")), time.monotonic() - began,
+            scan.seen, scan.changed, scan.deleted - scan.ignored, scan.ignored,
+        )  # fmt: skip
+        return ScanReport(scan.seen, scan.changed, scan.deleted)
+
+    def _begun(self, root: Root, request: Request) -> Scan:
+        return Scan(
             root,
             self._catalogue.walk(root.root_id, request.under),
             self._ignore,
             request.under,
             known_files=self._catalogue.counts().files_by_root.get(root.root_id, 0) if request.under else None,
             lost=self._deletions.lost(root.root_id),
+            sample=lambda count: self._catalogue.spread(root.root_id, count),
+            complete=lambda files: self._catalogue.complete_stamps(root.root_id, files),
             moved=lambda paths: self._catalogue.moved(root.root_id, paths),
             hold=not self._is_held_long_enough(root.root_id),
+            go_on=lambda: not self._stopping.is_set(),
             confirm_deletes=request.confirm_deletes,
         )
-        before = self.state(root.root_id)
-        try:
-            for change in scan:
-                if not self._offer(change):
-                    return ScanReport(scan.seen, scan.changed, scan.deleted)
-            state = before.scanned(scan, request.under, time.time())
-        except RootOffline as offline:
-            state = before.offline(offline.reason)
-        if state.detail and state.detail != before.detail:
-            log.warning("%s: %s", os.fsdecode(root.path), state.detail)
-        self._ended(request, root, scan, state, idle)
-        log.info(
-            "scanned %s in %.2f s: %d files, %d new or changed, %d gone, %d ignored now",
-            os.fsdecode(os.path.join(root.path, request.under).rstrip(b"/")), time.monotonic() - began,
-            scan.seen, scan.changed, scan.deleted - scan.ignored, scan.ignored,
-        )  # fmt: skip
-        return ScanReport(scan.seen, scan.changed, scan.deleted, () if state.online else (root.path,))
 
     def _offer(self, change: Change) -> bool:
         """Hand a change on; False at the end."""
-        if change.stamp is not None and time.time() - change.stamp.mtime_ns / 1e9 < self._settle_s:
+        # One that is dated in the future was not written to just now.
+        if change.stamp is not None and abs(self._clock() - change.stamp.mtime_ns / 1e9) < self._settle_s:
             self._settle(change.key)
             return True
         if not self._backlog.push(change, Urgency.SCAN):
@@ -239,52 +237,73 @@ class Scans:
         self._news()
         return True
 
-    def _ended(self, request: _Request, root: Root, scan: Scan, state: RootState, idle: bool) -> None:
-        identity = scan.identity
-        if identity is not None and (identity.device, identity.inode) != (root.device, root.inode):
-            self._catalogue.set_identity(root.root_id, identity.device, identity.inode)
-            self._roots.update(replace(root, device=identity.device, inode=identity.inode))
+    def _tell(self, root: Root, before: RootState, state: RootState) -> None:
         self._states[root.root_id] = state
-        if request.under:
-            if scan.held is not None:
-                # What is held in a part is to be shown, and only a scan of the whole can tell how much it is.
-                self.hint(root.root_id)
-            return
-        if state.online and state.last_scan is not None:
-            if scan.held is None:
-                self._deletions.weighed(root.root_id)
-            self._catalogue.scanned(root.root_id, state.last_scan, held=scan.held is not None)
-            self._scanned()
-        doubt = self._doubt(root.root_id, scan, idle)
-        if doubt is None:
-            self._doubtful.pop(root.root_id, None)
-            self._again_at(root.root_id, self._next_due())
-        else:
-            self._doubtful[root.root_id] = doubt
-            self._again_at(root.root_id, time.monotonic() + doubt.look_s)
+        if state.detail and state.detail != before.detail:
+            log.warning("%s: %s", os.fsdecode(root.path), state.detail)
 
-    def _doubt(self, root_id: int, scan: Scan, idle: bool) -> _Doubt | None:
+    def _adopt(self, root: Root, identity: Identity) -> None:
+        """Remember which directory the root is now."""
+        if identity != root.identity:
+            self._catalogue.set_identity(root.root_id, identity)
+            self._roots.update(replace(root, identity=identity))
+
+    def _ended_part(self, root: Root, scan: Scan) -> None:
+        """What is held in a part is to be shown, and only a scan of the whole can tell how much it is, or that the root
+        is back."""
+        if scan.held is not None or not self.state(root.root_id).online:
+            self._agenda.hint(root.root_id, b"")
+
+    def _ended(self, root: Root, scan: Scan, idle: bool) -> None:
+        root_id = root.root_id
+        if scan.held is None:
+            self._deletions.weighed(root_id)
+        self._catalogue.scanned(root_id, self.state(root_id).last_scan or 0.0, self._held_s(root_id, scan))
+        self._scanned(root_id)
+        self._judge_again(root_id, scan, idle)
+
+    def _judge_again(self, root_id: int, scan: Scan, idle: bool) -> None:
         """Files that are new may be those that are gone, moved; once they are known, it is judged again what is held.
 
         Some never will be, as they cannot be read: where nothing moves on, nothing more is waited for.
         """
+        before = self._moving.pop(root_id, None)
         if scan.held is None or not scan.changed:
-            return None
-        before = self._doubtful.get(root_id)
-        if before is None or scan.changed < before.changed:
-            return _Doubt(scan.changed, self._look_s)
-        return None if idle else _Doubt(scan.changed, min(2 * before.look_s, _LONGEST_LOOK * self._look_s))
+            return
+        moved_on = before is None or scan.changed < before
+        if moved_on or not idle:
+            self._moving[root_id] = scan.changed
+            self._agenda.owe(root_id, afresh=moved_on)
+
+    def _look_again(self, root: Root, before: RootState) -> None:
+        """A root that was away for a moment is back soon; one that stays away is no news."""
+        self._moving.pop(root.root_id, None)
+        if before.online:
+            self._agenda.owe(root.root_id)
+        else:
+            self._agenda.within(root.root_id, self._offline_s)
+
+    def _forget(self, root_id: int) -> None:
+        self._agenda.forget(root_id)
+        self._moving.pop(root_id, None)
+        self._held_at.pop(root_id, None)
+        self._states.pop(root_id, None)
 
     def _is_held_long_enough(self, root_id: int) -> bool:
-        since = self._catalogue.held_since(root_id)
-        return since is not None and time.time() - since >= self._hold_s
+        held_s = self._catalogue.held_s(root_id)
+        return held_s is not None and held_s + self._held_more_s(root_id) >= self._hold_s
 
-    def _next_due(self) -> float:
-        return time.monotonic() + self._interval_s * self._jitter.uniform(0.75, 1.25)
+    def _held_s(self, root_id: int, scan: Scan) -> float | None:
+        """For how long deletions have been held by the end of a scan."""
+        if scan.held is None:
+            self._held_at.pop(root_id, None)
+            return None
+        held_s = (self._catalogue.held_s(root_id) or 0.0) + self._held_more_s(root_id)
+        self._held_at[root_id] = time.monotonic()
+        return held_s
 
-    def _again_at(self, root_id: int, due: float) -> None:
-        """Put the root's next scan on the timer, in place of the one that is there."""
-        with self._changed:
-            self._requests = [r for r in self._requests if r.root_id != root_id or r.due == 0.0 or r.under]
-            heapq.heapify(self._requests)
-        self._schedule(_Request(due, root_id, b""))
+    def _held_more_s(self, root_id: int) -> float:
+        """Since the last scan that held them. Only the time counts in which the daemon runs: the clock on the wall may
+        be set, and a disk that is away comes back when somebody is there."""
+        now = time.monotonic()
+        return now - self._held_at.get(root_id, now)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from simd.catalogue.catalogue import Catalogue
-from simd.errors import StoreError
+from simd.errors import StoreError, for_callers
 from simd.indexing.targets import Targets
 from simd.types import SwitchStatus
 
@@ -65,7 +65,10 @@ class ModelSwitch:
         """
         self._unreachable, self._failed = unreachable, missing - unreachable
         late = self._clock() >= self._deadline
-        if not self._done and not self._targets.trouble and (missing == 0 or (late and missing <= unreachable)):
+        damage = self._successor.index.damage
+        self._trouble = damage.told if damage is not None else ""
+        held = bool(damage or self._targets.trouble)
+        if not self._done and not held and (missing == 0 or (late and missing <= unreachable)):
             self._switch()
         return self._done and missing == 0
 
@@ -77,7 +80,7 @@ class ModelSwitch:
             self._serving,
             self._successor.name,
             len(self._successor.index),
-            self._catalogue.counts().images,
+            self._catalogue.last_counts().images,
             self._unreachable,
             "; ".join(text for text in (self._detail, self._held()) if text),
         )
@@ -87,7 +90,7 @@ class ModelSwitch:
             self._install()
         except StoreError as error:
             log.error("the switch to the model %s waits: %s", self._successor.name, error)
-            self._trouble = str(error)
+            self._trouble = for_callers(error)
             return
         self._done = True
         self._targets.promote()

@@ -1,22 +1,23 @@
 """From what the caller names to its vector. No gRPC here.
 
     image bytes ------------------> known? -> its stored vector -----------------\\
-    path -> inside a root? -> known? -> ...or its bytes, as above                 > Embedded
+    path -> inside a root? -> known, unchanged? -> ...or read by a worker, as above > Embedded
     image_id ---------------------> its stored vector, or NotFound --------------/
     vector -----------------------> checked, normalised -------------------------/
 
 A picture that is already indexed costs no inference: its vector is looked up by the hash of its bytes, which are hashed
 only where a file of that many is indexed (a photograph's hash takes a tenth of the time that its decoding takes). All
-others are decoded by workers, each on its own, and embedded together.
+others are decoded by workers, each on its own, and embedded together. A file on this machine is read by its worker, so
+that no file, of whatever size, is held here.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from simd.serving.ports import Catalogue, Decoder, Decoding
 from simd.serving.rootfiles import RootFiles
 from simd.serving.served import Served
 from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
-from simd.types import ImageId, Pixels, Vector, image_id_of
+from simd.types import ImageId, Pixels, Size, Stamp, Vector, image_id_of
 from simd.vectors.metric import NORM_TOLERANCE, normalise
 
 _POLL_S = 0.2
@@ -53,14 +54,21 @@ class Embedded:
     took: Took = Took()
 
 
+@dataclass(slots=True)
+class Identity:
+    """Which image a picture is, once that is known, and its vector if it is indexed."""
+
+    image_id: ImageId | None = None
+    stored: Vector | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A picture that is being decoded. `at` is when that began, `before_ms` what was spent before, on reading it."""
+    """A picture that is being decoded; `at` is when that began."""
 
     decoding: Decoding
-    image_id: ImageId | None
+    identity: Identity
     at: float
-    before_ms: float = 0.0
 
 
 class Embedder:
@@ -103,7 +111,7 @@ class Embedder:
                     raise NotFound(f"no image {image_id.hex()} is indexed", field="image_id")
                 return Embedded(stored, image_id)
             case ServerPath(path):
-                return self._of_path(served, path, identified)
+                return self._of_path(served, path)
             case ImageBytes(data):
                 return self._of_bytes(served, data, identified)
 
@@ -165,17 +173,32 @@ class Embedder:
             with self._counting:
                 self._pictures -= pictures
 
-    def _of_path(self, served: Served, path: bytes, identified: bool) -> Embedded | Begun:
+    def _of_path(self, served: Served, path: bytes) -> Embedded | Begun:
         begun = self._clock()
         real = self._files.resolve(path)
-        known = self._catalogue.image_at(path) or self._catalogue.image_at(real)
+        now = self._files.stamp(real)
+        known = self._unchanged(path, real, now)
         stored = served.index.vector(known, deleted=True) if known else None
         if stored is not None:
             return Embedded(stored, known)
-        data = self._files.read(real)
-        reading_ms = (self._clock() - begun) * 1e3
-        start = self._of_bytes(served, data, identified)
-        return start if isinstance(start, Embedded) else replace(start, before_ms=reading_ms)
+        identity = Identity()
+
+        def wanted(image_id: ImageId) -> Collection[Size]:
+            identity.image_id = image_id
+            identity.stored = served.index.vector(image_id, deleted=True)
+            return () if identity.stored is not None else (served.size,)
+
+        guess = () if now is None or self._catalogue.has_size(now.size) else (served.size,)
+        return Begun(self._decoder.submit_file(real, wanted, guess, self._files.open), identity, begun)
+
+    def _unchanged(self, path: bytes, real: bytes, now: Stamp | None) -> ImageId | None:
+        """The image that a file is, if it is still the file that was indexed."""
+        # Under both names: its root may be watched under a path that goes through links, or under one without.
+        for name in (path, real):
+            known = self._catalogue.known_at(name)
+            if known is not None and known.image_id is not None and known.stamp == now:
+                return known.image_id
+        return None
 
     def _of_bytes(self, served: Served, data: bytes, identified: bool) -> Embedded | Begun:
         begun = self._clock()
@@ -183,9 +206,9 @@ class Embedder:
         stored = served.index.vector(image_id, deleted=True) if image_id else None
         if stored is not None:
             return Embedded(stored, image_id)
-        return Begun(self._decoder.submit_bytes(data, served.size), image_id, begun)
+        return Begun(self._decoder.submit_bytes(data, served.size), Identity(image_id), begun)
 
-    def _decoded(self, start: Begun, served: Served, alive: Alive) -> _Picture | BaseException:
+    def _decoded(self, start: Begun, served: Served, alive: Alive) -> Embedded | _Picture | BaseException:
         try:
             while not start.decoding.done():
                 try:
@@ -197,8 +220,10 @@ class Embedder:
             return NotReady("the daemon is stopping")
         if error is not None:
             return error
-        pixels = start.decoding.result().pictures[served.size]
-        return _Picture(pixels, start.image_id, start.before_ms + (self._clock() - start.at) * 1e3)
+        identity, decode_ms = start.identity, (self._clock() - start.at) * 1e3
+        if identity.stored is not None:
+            return Embedded(identity.stored, identity.image_id, Took(decode_ms=decode_ms))
+        return _Picture(start.decoding.result().pictures[served.size], identity.image_id, decode_ms)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

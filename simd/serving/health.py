@@ -1,14 +1,14 @@
 """`grpc.health.v1`: whether the daemon serves, for those who check and those who watch.
 
-All services have one status, as they are ready together. Who watches is told at once, then of every change, and the
-stream ends with the server. The servicer of `grpcio-health-checking` is not used: it sends while it holds the lock that
-gRPC's one polling thread needs when a watcher leaves, so one who comes as another leaves could stop the whole server.
+Who watches is told at once, then of every change, and the stream ends with the server. The servicer of
+`grpcio-health-checking` is not used: it sends while it holds the lock that gRPC's one polling thread needs when a
+watcher leaves, so one who comes as another leaves could stop the whole server.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -17,24 +17,25 @@ from simd.errors import NotFound
 
 _Response = health_pb2.HealthCheckResponse
 
+_LOOK_S = 1.0
+"""How often it is looked, for those who watch, whether a service still serves."""
+
 
 class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     """Every method may be called from any thread.
 
     Args:
-        services: the full names of those that are served; "" is the server as a whole.
+        serves: by the full name of each service whether it serves now, answered at once; "" is the server as a whole.
     """
 
-    def __init__(self, services: Collection[str]) -> None:
-        self._services = frozenset({"", *services})
+    def __init__(self, serves: Mapping[str, Callable[[], bool]]) -> None:
+        self._serves = serves
         self._changed = threading.Condition()
-        self._serves = False
         self._closed = False
 
-    def serve(self) -> None:
-        """From now on it serves."""
+    def changed(self) -> None:
+        """Have those who watch told now; without that they are told within a second."""
         with self._changed:
-            self._serves = True
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -51,29 +52,29 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         Raises:
             NotFound: it is not one of this server.
         """
-        if request.service not in self._services:
+        if request.service not in self._serves:
             raise NotFound(f"there is no service {request.service[:80]!r} here", field="service")
-        return _Response(status=self._status())
+        return _Response(status=self._status(request.service))
 
     def List(
         self, request: health_pb2.HealthListRequest, context: grpc.ServicerContext
     ) -> health_pb2.HealthListResponse:
         """The status of every service."""
-        status = _Response(status=self._status())
-        return health_pb2.HealthListResponse(statuses=dict.fromkeys(sorted(self._services), status))
+        statuses = {name: _Response(status=self._status(name)) for name in sorted(self._serves)}
+        return health_pb2.HealthListResponse(statuses=statuses)
 
     def Watch(
         self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
     ) -> Iterator[health_pb2.HealthCheckResponse]:
         """The status of a service now and after every change."""
-        context.add_callback(self._wake)
-        known = request.service in self._services
+        # In gRPC's polling thread, so nothing slow is ever done under the lock.
+        context.add_callback(self.changed)
         told: object = None
         while context.is_active():
             with self._changed:
-                status = self._status() if known else _Response.SERVICE_UNKNOWN
+                status = self._status(request.service)
                 if status == told and not self._closed and context.is_active():
-                    self._changed.wait()
+                    self._changed.wait(_LOOK_S)
                     continue
                 closed = self._closed
             if status != told:
@@ -82,11 +83,10 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             if closed:
                 return
 
-    def _status(self) -> int:
-        serves: int = _Response.SERVING if self._serves and not self._closed else _Response.NOT_SERVING
-        return serves
-
-    def _wake(self) -> None:
-        """Called by gRPC's polling thread when a watcher leaves: nothing slow is ever done under this lock."""
-        with self._changed:
-            self._changed.notify_all()
+    def _status(self, service: str) -> int:
+        serves = self._serves.get(service)
+        if serves is None:
+            unknown: int = _Response.SERVICE_UNKNOWN
+            return unknown
+        status: int = _Response.SERVING if not self._closed and serves() else _Response.NOT_SERVING
+        return status

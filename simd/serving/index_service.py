@@ -50,7 +50,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         convert.few(request.image_ids, field="image_ids")
         ids = [convert.image_id_of(text, field="image_ids") for text in request.image_ids]
         paths = convert.paths_of(request.paths, request.paths_bytes)
-        return convert.removed_to(ingest.remove(paths if ids else _some(paths), ids), ids)
+        return convert.removed_to(ingest.remove(paths if ids else _some(paths), ids, alive=context.is_active), ids)
 
     def Scan(
         self, request: index_service_pb2.ScanRequest, context: grpc.ServicerContext

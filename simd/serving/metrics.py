@@ -1,7 +1,7 @@
 """Metrics for Prometheus: calls and searches as they happen, everything else as it is when somebody asks.
 
 One registry, owned by `Metrics`; nothing is global. A scrape reads what `status` reads: it takes no lock that indexing
-holds for long, and what cannot be read now (the store is damaged) is left out. Labels have few values: methods that
+holds for long, and what cannot be read now is left out. Labels have few values: methods that
 exist, status codes, reasons, roots. Seconds, bytes and counts are the units. `prometheus_client` is imported here only,
 and this module only when metrics are asked for.
 """
@@ -115,16 +115,18 @@ class _Reading(Collector):
         services, _ = self._readiness.current
         yield InfoMetricFamily("simd_build", "The version that runs.", {"version": __version__})
         yield from _gauges(
-            ("ready", "Whether searches are answered.", float(services is not None)),
+            ("ready", "Whether searches are answered.", float(self._readiness.is_searchable())),
             ("uptime_seconds", "Since the start.", self._clock() - self._started),
         )
         if services is None:
             return
-        for read in (_progress, _files, _roots, _model, _switch, _decoders):
+        for read in (_progress, _files, _roots, _model, _switch, _decoders, _threads, _damage):
             try:
                 yield from list(read(services))
             except SimdError as error:
                 log.warning("metrics are incomplete: %s", error)
+            except Exception:
+                log.exception("metrics are incomplete")
 
 
 def _gauges(*values: Gauge) -> Iterator[Metric]:
@@ -153,7 +155,7 @@ def _progress(services: Services) -> Iterator[Metric]:
 
 
 def _files(services: Services) -> Iterator[Metric]:
-    counts = services.ledger.counts()
+    counts = services.ledger.last_counts()
     yield from _gauges(
         ("images", "Images that have a file.", counts.images), ("files", "Files whose image is indexed.", counts.files)
     )
@@ -201,10 +203,27 @@ def _switch(services: Services) -> Iterator[Metric]:
         )
 
 
+def _damage(services: Services) -> Iterator[Metric]:
+    damage = services.damage()
+    yield _by(
+        "damaged", "Whether what searches need is known to be damaged.", "what",
+        ((what, what in damage) for what in ("index", "catalogue")),
+    )  # fmt: skip
+
+
 def _decoders(services: Services) -> Iterator[Metric]:
     family = CounterMetricFamily(
         "simd_decode_workers_lost", "Decode workers that crashed or were killed for a limit.", labels=["pool"]
     )
     for pool, lost in services.workers_lost().items():
         family.add_metric([pool], lost)
+    yield family
+
+
+def _threads(services: Services) -> Iterator[Metric]:
+    family = CounterMetricFamily(
+        "simd_thread_failures", "How often a thread of the daemon failed and went on.", labels=["thread"]
+    )
+    for name, failures in services.thread_failures().items():
+        family.add_metric([name], failures)
     yield family

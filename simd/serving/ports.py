@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from simd.catalogue.rows import Counts, LedgerLine, ListedFile, Shown
+from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile, Shown
+from simd.errors import CorruptStore
 from simd.types import (
     AddReport,
     Explanation,
@@ -32,7 +33,7 @@ class Decoded(Protocol):
 
     @property
     def pictures(self) -> Mapping[Size, Pixels]:
-        """The picture at the size asked for; bytes that are an image always have one."""
+        """The picture at the size asked for; bytes that are an image always have one, a file if it was wanted."""
         ...
 
 
@@ -67,6 +68,17 @@ class Decoder(Protocol):
         """Begin to decode an image file's bytes."""
         ...
 
+    def submit_file(
+        self,
+        path: bytes,
+        wanted: Callable[[ImageId], Collection[Size]],
+        guess: Sequence[Size],
+        opening: Callable[[bytes], int],
+        /,
+    ) -> Decoding:
+        """Begin to read a file, and to decode it to the sizes that `wanted` answers; see `DecodePool.submit_file`."""
+        ...
+
 
 class Featurizer(Protocol):
     """Computes embeddings."""
@@ -80,8 +92,13 @@ class Featurizer(Protocol):
 class Catalogue(Protocol):
     """What is known of files and images."""
 
-    def image_at(self, path: bytes, /) -> ImageId | None:
-        """The image that an indexed file holds."""
+    @property
+    def damage(self) -> CorruptStore | None:
+        """What was found to be damaged since it was opened; what is sound is still read."""
+        ...
+
+    def known_at(self, path: bytes, /) -> Known | None:
+        """What was decided about a file, and with which stamp; None if nothing was."""
         ...
 
     def has_size(self, size: int, /) -> bool:
@@ -116,8 +133,8 @@ class Catalogue(Protocol):
 class Ledger(Protocol):
     """The error ledger, and the counts that go with it."""
 
-    def counts(self) -> Counts:
-        """How many files are searchable, and how many are not, by reason."""
+    def last_counts(self) -> Counts:
+        """How many files are searchable, and how many are not, by reason; of before, where that cannot be read now."""
         ...
 
     def rejections(self, *, after: FileKey | None, limit: int, under: bytes) -> Sequence[LedgerLine]:
@@ -137,7 +154,9 @@ class Ingest(Protocol):
         """Index files now."""
         ...
 
-    def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId], /) -> RemoveReport:
+    def remove(
+        self, paths: Sequence[bytes], image_ids: Sequence[ImageId], /, *, alive: Callable[[], bool]
+    ) -> RemoveReport:
         """Take files and images out of the answers."""
         ...
 

@@ -2,6 +2,9 @@
 
 The server is started before the index is open and the model loaded, so that `status` can say what is going on. Until
 the services are set, and again once it stops, every other RPC is refused with `NotReady`.
+
+Damage that is found while the daemon runs makes it one that answers no searches; everything else goes on as far as it
+can.
 """
 
 from __future__ import annotations
@@ -16,11 +19,22 @@ from simd.serving.queries import Queries
 from simd.serving.served import Serving
 from simd.types import SwitchStatus
 
+_INDEX = (
+    "the index is damaged: searches are refused. Stop the daemon and run `simd check --repair`; the next start embeds "
+    "again what is lost, and nothing else"
+)
+_CATALOGUE = (
+    "the catalogue is damaged: answers and indexing fail or are incomplete. Stop the daemon and delete "
+    "catalogue.sqlite in its state directory; the next start makes it anew and embeds nothing again, but folders that "
+    "were added with `simctl add` have to be added again"
+)
+"""For callers, so without the paths of the daemon's own files."""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """All that answers RPCs. `switch` tells of a model switch under way, `workers_lost` how many decode workers of each
-    pool crashed or were killed for a limit."""
+    pool crashed or were killed for a limit, `thread_failures` how often each of the daemon's threads failed."""
 
     queries: Queries
     serving: Serving
@@ -29,6 +43,13 @@ class Services:
     ingest: Ingest
     switch: Callable[[], SwitchStatus | None] = lambda: None
     workers_lost: Callable[[], Mapping[str, int]] = dict
+    thread_failures: Callable[[], Mapping[str, int]] = dict
+
+    def damage(self) -> dict[str, str]:
+        """What searches need and is known to be damaged, "index" or "catalogue": what that means, and what helps."""
+        with self.serving.use() as served:
+            index = {"index": _INDEX} if served.index.damage is not None else {}
+        return index | ({"catalogue": _CATALOGUE} if self.catalogue.damage is not None else {})
 
 
 class Readiness:
@@ -59,6 +80,15 @@ class Readiness:
         """The services, or None and what the daemon is doing."""
         with self._lock:
             return self._services, self._detail
+
+    def is_open(self) -> bool:
+        """Whether RPCs are answered."""
+        return self.current[0] is not None
+
+    def is_searchable(self) -> bool:
+        """Whether searches are answered as well: nothing that they need is known to be damaged."""
+        services, _ = self.current
+        return services is not None and not services.damage()
 
     def services(self) -> Services:
         """The services.

@@ -1,4 +1,4 @@
-"""Reading files for callers, and only those inside a root.
+"""Opening files for callers, and only those inside a root.
 
 A caller names a path on the daemon's machine, so the path is not to be trusted: links and `..` are resolved first, and
 after opening, the file that was really opened is checked once more, because a link may have been swapped in between.
@@ -12,21 +12,18 @@ import stat
 from collections.abc import Callable, Iterable
 
 from simd.errors import ImageRejected, InvalidRequest, NotFound, Reason
-
-_CHUNK = 1 << 20
+from simd.types import Stamp
 
 
 class RootFiles:
-    """Reads whole files inside the roots.
+    """Opens files inside the roots.
 
     Args:
         roots: the absolute paths of the watched directories, asked every time.
-        max_bytes: greater files are refused.
     """
 
-    def __init__(self, roots: Callable[[], Iterable[bytes]], max_bytes: int) -> None:
+    def __init__(self, roots: Callable[[], Iterable[bytes]]) -> None:
         self._roots = roots
-        self._max_bytes = max_bytes
 
     def resolve(self, path: bytes) -> bytes:
         """The path without links.
@@ -41,17 +38,24 @@ class RootFiles:
             raise _outside(path)
         return real
 
-    def read(self, path: bytes) -> bytes:
-        """The content of a regular file whose path was resolved.
+    def stamp(self, path: bytes) -> Stamp | None:
+        """What tells whether a file whose path was resolved has changed; None if it cannot be looked at."""
+        try:
+            return Stamp.of(os.stat(path))
+        except OSError:
+            return None
+
+    def open(self, path: bytes) -> int:
+        """A regular file whose path was resolved, opened for reading.
 
         Raises:
             InvalidRequest: it leads outside the roots by now.
             NotFound: there is no such file, or it is not a regular one.
-            ImageRejected: it is too big, or cannot be read.
+            ImageRejected: it cannot be read.
         """
         try:
             # Without O_NONBLOCK, opening a pipe would wait for somebody to write to it.
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"there is no file {_text(path)}", field="path") from error
         except OSError as error:
@@ -61,23 +65,10 @@ class RootFiles:
                 raise _outside(path)
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise NotFound(f"{_text(path)} is not a regular file", field="path")
-            return self._content(fd, path)
-        finally:
+        except BaseException:
             os.close(fd)
-
-    def _content(self, fd: int, path: bytes) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        try:
-            while chunk := os.read(fd, _CHUNK):
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > self._max_bytes:
-                    detail = f"{_text(path)} has more than {self._max_bytes} bytes; raise the setting max_image_bytes"
-                    raise ImageRejected(Reason.TOO_MANY_BYTES, detail)
-        except OSError as error:
-            raise ImageRejected(Reason.UNREADABLE, f"cannot read {_text(path)}: {error.strerror}") from error
-        return b"".join(chunks)
+            raise
+        return fd
 
     def _inside(self, real: bytes) -> bool:
         roots = (os.path.realpath(root).rstrip(b"/") + b"/" for root in self._roots())

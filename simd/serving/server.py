@@ -40,11 +40,8 @@ log = logging.getLogger(__name__)
 
 _NO_METHOD = "/simd.v1/NoMethod"
 
-_SERVICES = (
-    search_service_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name,
-    index_service_pb2.DESCRIPTOR.services_by_name["IndexService"].full_name,
-)
-
+_SEARCH = search_service_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
+_INDEX = index_service_pb2.DESCRIPTOR.services_by_name["IndexService"].full_name
 _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
@@ -85,7 +82,8 @@ class Server:
         self._bound = ExitStack()
         self._lanes = lanes(searches=max_concurrent, search_threads=threads)
         self._refusals = Lane("refused", threads=1, limit=1)
-        self._health = Health(_SERVICES)
+        searchable = readiness.is_searchable
+        self._health = Health({"": searchable, _SEARCH: searchable, _INDEX: readiness.is_open})
         self._server = grpc.server(
             self._refusals,
             interceptors=[Guard(self._admission, self._lanes, self._refusals, meter or NoMeter())],
@@ -107,7 +105,7 @@ class Server:
             IndexService(readiness, overview, self._watch), self._server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((*_SERVICES, _HEALTH, reflection.SERVICE_NAME), self._server)
+        reflection.enable_server_reflection((_SEARCH, _INDEX, _HEALTH, reflection.SERVICE_NAME), self._server)
 
     def start(self) -> str:
         """Bind and answer; `status` works at once, the rest after `open`. Returns the addresses in force.
@@ -150,7 +148,7 @@ class Server:
     def open(self, services: Services) -> None:
         """Answer everything."""
         self._readiness.open(services)
-        self._health.serve()
+        self._health.changed()
 
     def answers(self, timeout_s: float) -> bool:
         """Whether a call to the address in force is answered: the server turns, and the socket is still its own.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simd.errors import StoreError
+from simd.errors import CorruptStore, StoreError
 from simd.storage.live import Live
 from simd.storage.log_reader import read_logs
 from simd.storage.manifest import Manifest
@@ -41,8 +41,13 @@ def check_directory(directory: Path) -> list[str]:
     return check_segments(directory, manifest) + check_logs(directory, manifest)
 
 
-def check_segments(directory: Path, manifest: Manifest, pause: Pause = _go_on) -> list[str]:
-    """Of the segments that the manifest names, and of their order."""
+def check_segments(
+    directory: Path,
+    manifest: Manifest,
+    pause: Pause = _go_on,
+    damaged: Callable[[CorruptStore], None] = lambda error: None,
+) -> list[str]:
+    """Of the segments that the manifest names, and of their order. `damaged` is told of each that is damaged."""
     problems = []
     last_seq = 0
     for name in manifest.segments:
@@ -51,6 +56,8 @@ def check_segments(directory: Path, manifest: Manifest, pause: Pause = _go_on) -
                 directory / SEGMENTS / name, manifest.dimension, bytes.fromhex(manifest.fingerprint), _ALL, pause
             )
         except StoreError as error:
+            if isinstance(error, CorruptStore):
+                damaged(error)
             problems.append(str(error))
             continue
         problems += check_segment(segment, pause)

@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from simd.durable import Disk
@@ -24,6 +25,7 @@ from simd.storage.log_reader import log_paths
 from simd.storage.recovery import LOG, SEGMENTS
 from simd.storage.segment import Segment, verify_file
 from simd.storage.segment_writer import SegmentWriter
+from simd.supervision import Threads
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +48,10 @@ class Maintenance:
         policy: when to compact.
         clock: milliseconds since the epoch.
         flush_rows: a memtable of this size is full.
+        threads: runs its threads.
+
+    Attributes:
+        damage: what was found to be damaged since the store was opened.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class Maintenance:
         policy: Policy,
         clock: Callable[[], int],
         flush_rows: int,
+        threads: Threads,
     ) -> None:
         self._directory = directory
         self._disk = disk
@@ -70,19 +77,18 @@ class Maintenance:
         self._full = threading.Event()
         self._grown = threading.Event()
         self._stopping = threading.Event()
-        self._damage: CorruptStore | None = None
+        self.damage: CorruptStore | None = None
         self._verified: set[tuple[str, str]] = set()
+        self._supervisor = threads
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Go on in the background until `stop`."""
         for name, work, event in (
             ("simd-flush", self._flush_if_full, self._full),
-            ("simd-compact", self._compact_and_verify, self._grown),
+            ("simd-compact", self._verify_and_compact, self._grown),
         ):
-            thread = threading.Thread(target=self._run, args=(work, event), name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
+            self._threads.append(self._supervisor.start(name, partial(self._run, work, event), self._stopping))
         self._full.set()
         self._grown.set()
 
@@ -104,10 +110,16 @@ class Maintenance:
         if self._threads and self._live.unflushed >= _OVERFULL * self._flush_rows:
             self.flush()
 
+    def condemn(self, error: CorruptStore) -> None:
+        """Damage was found: from now on `raise_damage` raises, and nothing is copied into new segments."""
+        if self.damage is None:
+            _log.critical("damage found, searches are refused: %s", error)
+            self.damage = error.again()
+
     def raise_damage(self) -> None:
-        """Raise what the background verification found."""
-        if self._damage is not None:
-            raise self._damage
+        """Raise what was found to be damaged."""
+        if self.damage is not None:
+            raise self.damage.again()
 
     @contextmanager
     def keeping_segments(self, pause: Callable[[], None]) -> Iterator[None]:
@@ -143,8 +155,13 @@ class Maintenance:
         """Flush, merge all that may be merged, rewrite whatever a rewrite would free something of.
 
         `pause` is called between the steps; what it raises ends the work, and what is done by then stays done.
+
+        Raises:
+            CorruptStore: something is damaged. A copy would get new checksums, and nobody could tell any more.
         """
         self.flush()
+        self._verify_all(lambda _: pause())
+        self.raise_damage()
         with self.keeping_segments(pause):
             while run := compaction.pick_run(self._sizes(), self._policy, minimum=2):
                 self._compact(run, pause)
@@ -214,24 +231,28 @@ class Maintenance:
         if self._live.unflushed >= self._flush_rows:
             self.flush()
 
-    def _compact_and_verify(self) -> None:
-        self.compact()
+    def _verify_and_compact(self) -> None:
+        self._verify_all(self._pause)
+        if self.damage is None:
+            self.compact()
         # What searches touched is resident until then; while nobody asks, it need not be.
         for segment in self._live.segments:
             segment.let_go()
+
+    def _verify_all(self, pause: Callable[[int], None]) -> None:
+        """Verify what was too large to be verified when the store was opened, once."""
         for segment in self._live.segments:
             for name in segment.unverified:
-                self._verify(segment, name)
+                self._verify(segment, name, pause)
 
-    def _verify(self, segment: Segment, name: str) -> None:
-        with self._compacting:
+    def _verify(self, segment: Segment, name: str, pause: Callable[[int], None]) -> None:
+        with self.keeping_segments(lambda: pause(0)):
             if segment not in self._live.segments or (segment.name, name) in self._verified:
                 return
             try:
-                verify_file(segment.directory / name, segment.meta.files[name], pause=self._pause)
+                verify_file(segment.directory / name, segment.meta.files[name], pause=pause)
             except CorruptStore as error:
-                _log.critical("damage found, searches are refused: %s", error)
-                self._damage = error
+                self.condemn(error)
             self._verified.add((segment.name, name))
 
     def _run(self, work: Callable[[], None], event: threading.Event) -> None:
@@ -249,3 +270,7 @@ class Maintenance:
             except StoreError as error:
                 _log.error("maintenance failed, will be tried again: %s", error)
                 wait = RETRY_S
+            except Exception:
+                # Whoever runs the thread begins again after a while, and then without waiting for anything.
+                event.set()
+                raise

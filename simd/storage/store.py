@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from simd.durable import DirectoryLock, Disk
-from simd.errors import InvalidRequest
+from simd.errors import CorruptStore, InvalidRequest
 from simd.storage import check
 from simd.storage.compaction import Policy
 from simd.storage.maintenance import Maintenance
@@ -29,6 +29,7 @@ from simd.storage.recovery import SEGMENTS, recover
 from simd.storage.segment_writer import SegmentWriter
 from simd.storage.snapshot import Snapshot
 from simd.storage.writer import Writer
+from simd.supervision import Threads
 from simd.types import ID_BYTES, Embedding, ImageId, Vector
 from simd.vectors.metric import check_vectors
 
@@ -64,6 +65,8 @@ def wall_clock() -> int:
 class Store:
     """Vectors by image, durable.
 
+    Once damage is found in it, no vector is handed out any more; changes are taken and images are counted as before.
+
     Args:
         directory: the store's; made if missing.
         dimension: length of every vector.
@@ -71,6 +74,7 @@ class Store:
         disk: how files are written.
         options: how it keeps itself.
         clock: milliseconds since the epoch.
+        threads: runs those that keep it in shape.
 
     Raises:
         StoreLocked: another process has it open.
@@ -87,6 +91,7 @@ class Store:
         disk: Disk | None = None,
         options: StoreOptions | None = None,
         clock: Callable[[], int] = wall_clock,
+        threads: Threads | None = None,
     ) -> None:
         if len(fingerprint) != FINGERPRINT_BYTES:
             raise ValueError(f"a fingerprint has {FINGERPRINT_BYTES} bytes, not {len(fingerprint)}")
@@ -127,6 +132,7 @@ class Store:
             Policy(options.grace_ms, options.max_segment_rows),
             clock,
             options.flush_rows,
+            threads or Threads(),
         )
         if options.background:
             self._maintenance.start()
@@ -136,10 +142,20 @@ class Store:
         """What is stored now; never changes.
 
         Raises:
-            CorruptStore: the background verification has found damage.
+            CorruptStore: damage was found since the store was opened.
         """
         self._maintenance.raise_damage()
         return self._live.snapshot
+
+    @property
+    def inventory(self) -> Snapshot:
+        """The same, also of a store in which damage was found: for counting, and for telling which images there are."""
+        return self._live.snapshot
+
+    @property
+    def damage(self) -> CorruptStore | None:
+        """What was found to be damaged since the store was opened."""
+        return self._maintenance.damage
 
     def put(self, embeddings: Sequence[Embedding]) -> None:
         """Add or replace; durable and in the next snapshot on return.
@@ -177,13 +193,13 @@ class Store:
     def contains(self, image_id: ImageId) -> bool:
         """Whether the image is stored and not deleted."""
         _check_id(image_id)
-        return bool(self.snapshot.alive([image_id])[0])
+        return bool(self.inventory.alive([image_id])[0])
 
     def missing(self, image_ids: Sequence[ImageId]) -> list[ImageId]:
         """Those of the images that are not stored or are deleted, in their order."""
         for image_id in image_ids:
             _check_id(image_id)
-        alive = self.snapshot.alive(image_ids)
+        alive = self.inventory.alive(image_ids)
         return [image_id for image_id, there in zip(image_ids, alive, strict=True) if not there]
 
     def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
@@ -193,7 +209,7 @@ class Store:
 
     def ids(self) -> Iterator[ImageId]:
         """Every stored image."""
-        return self.snapshot.ids()
+        return self.inventory.ids()
 
     def flush(self) -> None:
         """Turn the memtable into a segment now."""
@@ -203,14 +219,17 @@ class Store:
         """Flush, merge what may be merged, and purge what is past its grace period.
 
         `pause` is called between the steps; what it raises ends the work, and what is done by then stays done.
+
+        Raises:
+            CorruptStore: something is damaged; nothing is merged or purged.
         """
         self._maintenance.compact_all(pause)
 
     def check(self, pause: Callable[[int], None] = lambda count: None) -> list[str]:
         """Every broken invariant found by reading all of the data, one sentence each; changes nothing.
 
-        Changes, searches and flushes go on meanwhile. `pause` is told how many bytes were read since the last time;
-        what it raises ends the check.
+        Changes, searches and flushes go on meanwhile; damage that is found in a segment ends the searches. `pause` is
+        told how many bytes were read since the last time; what it raises ends the check.
         """
         with self._maintenance.keeping_segments(lambda: pause(0)):
             with self._maintenance.keeping_logs():
@@ -218,7 +237,7 @@ class Store:
                 read = self._live.log_bytes
             # Out here, because a flush may be what is waited for.
             pause(read)
-            return problems + check.check_segments(self.directory, manifest, pause)
+            return problems + check.check_segments(self.directory, manifest, pause, self._maintenance.condemn)
 
     def let_go(self) -> None:
         """Give back the memory that reading vectors made resident."""

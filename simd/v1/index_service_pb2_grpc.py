@@ -126,7 +126,7 @@ class IndexServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Status(self, request, context):
-        """Status tells how the daemon is. It answers also while the daemon is not ready.
+        """Status tells how the daemon is. It answers also while the daemon is not ready, and whatever is damaged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from watchdog.events import (
     DirMovedEvent,
+    FileAttribEvent,
     FileClosedEvent,
     FileCreatedEvent,
     FileDeletedEvent,
@@ -49,6 +50,7 @@ class Heard:
             FileCreatedEvent: HintKind.APPEARED,
             FileDeletedEvent: HintKind.GONE,
             FileMovedEvent: HintKind.GONE,
+            FileAttribEvent: HintKind.TOUCHED,
         }
         kind = kinds.get(type(self.event))
         found = [Hint(kind, root_id, self.source)] if kind and self.source else []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -13,6 +14,8 @@ class HintKind(Enum):
     """A file was closed after writing, or renamed: it may be read now."""
     APPEARED = "appeared"
     """A file was created and may still be written to: let it settle first."""
+    TOUCHED = "touched"
+    """A file's attributes changed: its permissions, its times."""
     GONE = "gone"
     """A file was deleted or moved away."""
     DIRECTORY = "directory"
@@ -26,10 +29,12 @@ class Hint:
     """One hint. `path` is relative to the root; b"" is the root itself.
 
     `moved_from` is where a directory was before, if it was moved within the root: what is known of its files still
-    holds under the new name, so the catalogue can rename them before the scan and nothing is read again.
+    holds under the new name, so the catalogue can rename them before the scan and nothing is read again. `heard` is
+    when the hint came, in monotonic seconds.
     """
 
     kind: HintKind
     root_id: int
     path: bytes
     moved_from: bytes = b""
+    heard: float = field(default_factory=time.monotonic, compare=False)

@@ -7,10 +7,13 @@ never content: every other regular file is a candidate, and the decoder says wha
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from simd.errors import ConfigError
+from simd.watch.patterns import escaped, text_of
 from simd.watch.rules import RuleFiles, Rules, RulesUnread, Scope, compiled
 
 _DIRECTORIES = frozenset(
@@ -30,8 +33,31 @@ _DIRECTORIES = frozenset(
         b"system volume information",
     }
 )
-_FILES = frozenset({b"desktop.ini", b"thumbs.db"})
-_UNFINISHED = (b".part", b".partial", b".crdownload", b".download", b".filepart", b".tmp", b".temp", b".swp", b"~")
+_FILES = frozenset(
+    {b"desktop.ini", b"ehthumbs.db", b"ehthumbs_vista.db", b"picasa.ini", b"thumbs.db", b"zbthumbnail.info"}
+)
+_UNFINISHED = (
+    b".!qb",
+    b".!ut",
+    b".aria2",
+    b".bc!",
+    b".crdownload",
+    b".download",
+    b".filepart",
+    b".opdownload",
+    b".part",
+    b".partial",
+    b".swp",
+    b".temp",
+    b".tmp",
+    b".uploading",
+    b"~",
+)
+_THUMBNAILS = re.compile(rb"(thumbcache|iconcache)(_[0-9a-z_]+)?\.db")
+"""Of Windows' own caches."""
+
+
+_ROOTS_KEPT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +73,18 @@ class Ignore:
 
     Args:
         patterns: in the syntax of gitignore, relative to each root.
+        own: an absolute path, of the directory in which the daemon keeps its state: it is passed over in every root
+            that holds it.
 
     Raises:
         ConfigError: a pattern can match nothing.
     """
 
-    def __init__(self, patterns: Iterable[str] = ()) -> None:
+    def __init__(self, patterns: Iterable[str] = (), own: bytes | None = None) -> None:
         self._files = RuleFiles()
         self._settings = _settings(patterns)
+        self._own = os.path.realpath(own) if own is not None else None
+        self._own_in = lru_cache(_ROOTS_KEPT)(self._find_own)
 
     def configure(self, patterns: Iterable[str]) -> bool:
         """Put these patterns in the place of those of the settings; whether they are others.
@@ -70,7 +100,11 @@ class Ignore:
         if name.startswith(b"."):
             return True
         name = name.lower()
-        return name in _DIRECTORIES if is_dir else name in _FILES or name.endswith(_UNFINISHED)
+        if is_dir:
+            return name in _DIRECTORIES
+        # Emacs saves #like this# while a file is edited.
+        is_autosave = len(name) > 2 and name.startswith(b"#") and name.endswith(b"#")
+        return name in _FILES or name.endswith(_UNFINISHED) or is_autosave or bool(_THUMBNAILS.fullmatch(name))
 
     def entering(self, scope: Scope, top: bytes, directory: bytes) -> tuple[Scope, Rules | None]:
         """The rules in force in a directory, given those of the one above, and those of its own that are among them.
@@ -92,7 +126,7 @@ class Ignore:
         Raises:
             RulesUnread: one of the rule files on the way cannot be understood.
         """
-        scope = Scope().within(b"", self._settings)
+        scope = self._outermost(top)
         for parent in _parents(directory):
             scope, _ = self.entering(scope, top, parent)
         return scope
@@ -103,7 +137,7 @@ class Ignore:
         Raises:
             RulesUnread: one of the rule files on the way cannot be understood.
         """
-        scope = Scope().within(b"", self._settings)
+        scope = self._outermost(top)
         *steps, last = [*_parents(path), path + b"/" if is_dir else path]
         for directory, entry in zip(steps, [*steps[1:], last], strict=True):
             name = entry[len(directory) :]
@@ -120,6 +154,18 @@ class Ignore:
             return self.verdict(top, path, is_dir) is not None
         except RulesUnread:
             return True
+
+    def _outermost(self, top: bytes) -> Scope:
+        """The rules in force in the directory that holds a root."""
+        return Scope().within(b"", self._settings).within(b"", self._own_in(top))
+
+    def _find_own(self, top: bytes) -> Rules | None:
+        """A rule that passes the daemon's own directory over, in a root that holds it."""
+        inside = os.path.realpath(top).rstrip(b"/") + b"/"
+        if self._own is None or not self._own.startswith(inside):
+            return None
+        name = text_of(self._own[len(inside) :])
+        return compiled([f"/{escaped(name)}/"], "the daemon keeps its state there")
 
 
 def _parents(path: bytes) -> list[bytes]:

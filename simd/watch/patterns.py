@@ -62,6 +62,11 @@ def text_of(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape")
 
 
+def escaped(name: str) -> str:
+    """A pattern that matches this text and nothing else."""
+    return re.sub(r"[\\*?\[]", r"\\\g<0>", name)
+
+
 def parse(line: str) -> Pattern | None:
     """What a line says; None for a comment or an empty line.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 
-from simd.types import Root, Stamp
+from simd.types import Identity, Root, Stamp
+from simd.watch.filesystems import volume_of
 from simd.watch.ignore import Ignore
 
 
@@ -28,14 +28,6 @@ class RootOffline(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Which directory it is, whatever its name. The device number alone may change with a reboot."""
-
-    device: int
-    inode: int
-
-
 def identify(path: bytes) -> Identity:
     """The directory at `path`.
 
@@ -48,7 +40,7 @@ def identify(path: bytes) -> Identity:
         raise RootOffline(path, f"cannot be reached: {error.strerror}") from error
     if not stat.S_ISDIR(status.st_mode):
         raise RootOffline(path, "is not a directory")
-    return Identity(status.st_dev, status.st_ino)
+    return Identity(status.st_dev, status.st_ino, volume_of(path))
 
 
 def linked_directory(top: bytes, path: bytes) -> bytes | None:
@@ -81,7 +73,7 @@ def look(root: Root, path: bytes, ignore: Ignore) -> Stamp | None:
     """
     # What is in another directory than the root was is not for a single file to judge: it may be of another disk.
     found = identify(root.path)
-    if root.inode and found != Identity(root.device, root.inode):
+    if root.identity is not None and not root.identity.is_same(found):
         raise RootOffline(root.path, "is another directory than before")
     try:
         status = os.stat(os.path.join(root.path, path))

@@ -10,18 +10,19 @@ Known files that are passed over now are deletions too, but never a mass deletio
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
-from simd.types import Change, ChangeKind, FileKey, KnownFile, Root
+from simd.types import Change, ChangeKind, FileKey, Identity, KnownFile, Root
 from simd.watch.ignore import Ignore
-from simd.watch.roots import Identity, RootOffline, identify
+from simd.watch.roots import RootOffline, identify
 from simd.watch.rules import RulesUnread
 from simd.watch.walk import Flaw, Seen, Unread, walk
 
 _MASS = 100
 _SAMPLE = 1000
+_PAGE = 1000
 _FAMILIAR = 0.05
 _PROBLEMS_KEPT = 100
 
@@ -53,14 +54,18 @@ class Scan:
         under: the file or directory to look at, relative to the root; b"" is all.
         known_files: how many files the root is known to have, to judge a mass deletion by; None counts `known`.
         lost: how many more it had, which are gone since it was last scanned whole.
+        sample: the paths of so many of the root's known files, spread over all of it, wherever `under` is; asked when
+            the root looks like another directory. None takes the first of `known`.
+        complete: is given files whose stamps were known without a ctime and are the same otherwise.
         moved: of files that are gone, how many are known elsewhere; asked only when they look like a mass deletion.
         hold: whether a mass deletion is held back.
+        go_on: asked for every file; once it says no the scan ends, and nothing is deleted.
         confirm_deletes: a person has said that what is gone is gone: an empty or another directory is taken for the
             root, and a mass deletion is believed. A root that cannot be read stays offline.
 
     While it is iterated over and after, `seen`, `changed` and `deleted` count files, and `ignored` those of the deleted
     that are passed over now; `held` is a mass deletion that was not believed; `problems` are the first paths that could
-    not be read and rules that match nothing, and `identity` is the directory that was scanned, once the scan ended.
+    not be read and rules that match nothing, and `identity` is the directory that was scanned, once all of it was.
     """
 
     def __init__(
@@ -72,8 +77,11 @@ class Scan:
         *,
         known_files: int | None = None,
         lost: int = 0,
+        sample: Callable[[int], Sequence[bytes]] | None = None,
+        complete: Callable[[list[KnownFile]], None] = lambda _: None,
         moved: Callable[[list[bytes]], int] = lambda _: 0,
         hold: bool = True,
+        go_on: Callable[[], bool] = lambda: True,
         confirm_deletes: bool = False,
     ) -> None:
         self._root = root
@@ -82,12 +90,16 @@ class Scan:
         self._under = under
         self._known_files = known_files
         self._lost = lost
+        self._sample = sample or self._first_known
+        self._complete = complete
         self._moved = moved
+        self._go_on = go_on
         self._hold = hold and not confirm_deletes
         self._confirmed = confirm_deletes
         self._next: KnownFile | None = None
         self._known_seen = 0
         self._gone: list[bytes] = []
+        self._completed: list[KnownFile] = []
         self.seen = 0
         self.changed = 0
         self.deleted = 0
@@ -106,6 +118,8 @@ class Scan:
         self._check_online(identity)
         self._advance()
         for found in walk(self._root.path, self._under, self._ignore):
+            if not self._go_on():
+                return
             if isinstance(found, Unread):
                 self._keep(found)
             elif isinstance(found, Flaw):
@@ -113,29 +127,41 @@ class Scan:
             elif (change := self._compare(found)) is not None:
                 yield change
         self._pass_over(None)
+        if self._completed:
+            self._complete(self._completed)
         if identify(self._root.path) != identity:
             raise RootOffline(self._root.path, "changed while it was being scanned")
         self.identity = identity
         yield from self._deletions()
 
     def _check_online(self, identity: Identity) -> None:
-        """Refuse a root that is empty, or another directory than it was, while files of it are known."""
+        """Refuse a root that is empty, or another directory than it was, while files of it are known.
+
+        It is judged by all of the root, also where only a part of it is scanned: a new folder in the place of an
+        unmounted disk does not make that the root.
+        """
         path = self._root.path
         try:
             with os.scandir(path) as entries:
                 empty = all(self._ignore.skips(e.name, e.is_dir(follow_symlinks=False)) for e in entries)
         except OSError as error:
             raise RootOffline(path, f"cannot be read: {error.strerror}") from error
-        sample = list(islice(self._known, _SAMPLE))
-        self._known = chain(sample, self._known)
-        if not sample or self._confirmed:
+        is_same = self._root.identity is None or self._root.identity.is_same(identity)
+        if self._confirmed or (is_same and not empty):
+            return
+        sample = self._sample(1 if empty else _SAMPLE)
+        if not sample:
             return
         if empty:
             raise RootOffline(path, "is empty although files of it are known")
-        if self._root.inode and identity != Identity(self._root.device, self._root.inode):
-            there = sum(os.path.lexists(os.path.join(path, known.path)) for known in sample)
-            if there <= _FAMILIAR * len(sample):
-                raise RootOffline(path, f"is another directory: {there} of {len(sample)} known files are there")
+        there = sum(os.path.lexists(os.path.join(path, known)) for known in sample)
+        if there <= _FAMILIAR * len(sample):
+            raise RootOffline(path, f"is another directory: {there} of {len(sample)} known files are there")
+
+    def _first_known(self, count: int) -> list[bytes]:
+        first = list(islice(self._known, count))
+        self._known = chain(first, self._known)
+        return [known.path for known in first]
 
     def _compare(self, found: Seen) -> Change | None:
         """Step over the known files before `found`; the change, if it is not known as it is."""
@@ -144,10 +170,19 @@ class Scan:
         known = self._next
         if known is not None and known.path == found.path:
             self._advance()
-            if known.stamp == found.stamp and not known.retry:
+            if self._is_as_known(found, known) and not known.retry:
                 return None
         self.changed += 1
         return Change(ChangeKind.UPSERT, FileKey(self._root.root_id, found.path), found.stamp)
+
+    def _is_as_known(self, found: Seen, known: KnownFile) -> bool:
+        if not found.stamp.completes(known.stamp):
+            return found.stamp == known.stamp
+        self._completed.append(KnownFile(found.path, found.stamp))
+        if len(self._completed) >= _PAGE:
+            self._complete(self._completed)
+            self._completed = []
+        return True
 
     def _keep(self, unread: Unread) -> None:
         """Step over what is known of something that cannot be read, without taking it for gone."""

@@ -11,6 +11,7 @@ root is named by `take_scans`, because a scan finds them all.
 from __future__ import annotations
 
 import heapq
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,11 +25,13 @@ RETRY_DELAYS_S = (1.0, 4.0, 15.0, 60.0)
 
 @dataclass(slots=True)
 class _Waiting:
-    """When to look at a file next; `seen` is its stamp at the last look of a file that has to stand still."""
+    """When to look at a file next; `seen` is its stamp at the last look of a file that has to stand still, `heard` when
+    it was last said to be written to."""
 
     at: float
     ready: bool
     seen: Stamp | None = None
+    heard: float | None = None
 
 
 class Settler:
@@ -56,21 +59,26 @@ class Settler:
         self._waiting: dict[FileKey, _Waiting] = {}
         self._queue: list[tuple[float, FileKey]] = []
         self._attempts: dict[FileKey, int] = {}
-        self._scans: set[int] = set()
+        self._scans: set[FileKey] = set()
 
     def __len__(self) -> int:
         """Files that wait."""
         return len(self._waiting)
 
-    def note(self, key: FileKey, ready: bool = False) -> None:
+    def note(self, key: FileKey, ready: bool = False, heard: float | None = None) -> None:
         """Something happened to a file.
 
         Args:
             key: the file.
             ready: it may be looked at now and need not stand still: it was closed, renamed or deleted.
+            heard: when it was said to be written to, in monotonic seconds; None if it was not.
         """
         self._attempts.pop(key, None)
-        self._put(key, _Waiting(self._clock(), ready))
+        self._put(key, _Waiting(self._clock(), ready, heard=heard))
+
+    def postpone(self, key: FileKey, seconds: float) -> None:
+        """Look at a file again after so many seconds: nothing could be done about it now, which was not its fault."""
+        self._put(key, _Waiting(self._clock() + seconds, ready=True))
 
     def retry(self, key: FileKey) -> bool:
         """Try a file again later that could not be decoded; False when it has been tried often enough."""
@@ -100,14 +108,14 @@ class Settler:
         self._attempts = {key: n for key, n in self._attempts.items() if key.root_id != root_id}
         self._queue = [(at, key) for at, key in self._queue if key.root_id != root_id]
         heapq.heapify(self._queue)
-        self._scans.discard(root_id)
+        self._scans = {where for where in self._scans if where.root_id != root_id}
 
     def due(self, look: Callable[[FileKey], Stamp | None]) -> list[Change]:
         """The files that have come to rest, upserts first.
 
         Args:
-            look: the stamp of a file now, None if there is none. Where it raises OSError or RulesUnread the file cannot
-                be judged now and is left to the next scan; where it raises RootOffline `take_scans` names the root.
+            look: the stamp of a file now, None if there is none. Where it cannot tell, `take_scans` names what has to
+                be scanned: the root if it raises RootOffline, the file's folder if it raises OSError or RulesUnread.
         """
         now = self._clock()
         upserts: list[Change] = []
@@ -121,16 +129,17 @@ class Settler:
             try:
                 stamp = look(key)
             except (OSError, RulesUnread):
+                self._scans.add(FileKey(key.root_id, os.path.dirname(key.path)))
                 continue
             except RootOffline:
-                self._scans.add(key.root_id)
+                self._scans.add(FileKey(key.root_id, b""))
                 continue
             if stamp is None:
                 deletes.append(Change(ChangeKind.DELETE, key))
             elif waiting.ready or stamp == waiting.seen or self._settle_s == 0:
-                upserts.append(Change(ChangeKind.UPSERT, key, stamp))
+                upserts.append(Change(ChangeKind.UPSERT, key, stamp, heard=waiting.heard))
             else:
-                self._put(key, _Waiting(now + self._settle_s, False, stamp))
+                self._put(key, _Waiting(now + self._settle_s, False, stamp, waiting.heard))
         return upserts + deletes
 
     def next_due(self) -> float | None:
@@ -139,8 +148,8 @@ class Settler:
             heapq.heappop(self._queue)
         return max(0.0, self._queue[0][0] - self._clock()) if self._queue else None
 
-    def take_scans(self) -> list[int]:
-        """Roots that have to be scanned: too many of their files were waiting, or they are not what they were."""
+    def take_scans(self) -> list[FileKey]:
+        """Folders to be scanned, b"" for all of a root: too many of its files were waiting, or one cannot be judged."""
         scans = sorted(self._scans)
         self._scans.clear()
         return scans
@@ -150,14 +159,17 @@ class Settler:
         return waiting is not None and waiting.at == at
 
     def _put(self, key: FileKey, waiting: _Waiting) -> None:
-        if key.root_id in self._scans:
+        root = FileKey(key.root_id, b"")
+        if root in self._scans:
             return
         before = self._waiting.get(key)
         if before is None and len(self._waiting) >= self._limit:
             self.forget_root(key.root_id)
-            self._scans.add(key.root_id)
+            self._scans.add(root)
             return
         self._waiting[key] = waiting
+        if before is not None and waiting.heard is None:
+            waiting.heard = before.heard
         if before is not None and before.at <= waiting.at:
             # It is in the queue already; looking at it sooner than asked does no harm.
             waiting.at = before.at

@@ -9,6 +9,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,18 @@ import pytest
 from simd.catalogue import queries
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.queries import Scope, locate
-from simd.catalogue.rows import IndexedFile, RejectedFile, Shown
+from simd.catalogue.rows import IndexedFile, Known, RejectedFile, Shown
 from simd.errors import CorruptStore, Reason, StoreError, StoreVersion
-from simd.types import FileKey, ImageFacts, ImageId, Rejection, Root, Stamp, image_id_of
+from simd.types import FileKey, Identity, ImageFacts, ImageId, KnownFile, Rejection, Root, Stamp, image_id_of
 
 FACTS = ImageFacts(640, 480, "JPEG")
-STAMP = Stamp(100, 1_700_000_000_000_000_001, 7)
+STAMP = Stamp(100, 1_700_000_000_000_000_001, 7, 1_700_000_000_000_000_009)
+_WITHOUT_4 = (
+    "ALTER TABLE roots RENAME COLUMN held_s TO held_since; ALTER TABLE roots DROP COLUMN volume; "
+    "ALTER TABLE files DROP COLUMN ctime_ns; ALTER TABLE rejected DROP COLUMN ctime_ns;"
+)
+"""Takes away what version 4 of the catalogue added."""
+
 BAD = Rejection(Reason.CORRUPT, "cut in the middle")
 
 
@@ -36,6 +44,12 @@ def indexed(root: Root, path: bytes, name: str, *, facts: ImageFacts | None = FA
 
 def rejected(root: Root, path: bytes, rejection: Rejection = BAD) -> RejectedFile:
     return RejectedFile(FileKey(root.root_id, path), STAMP, rejection)
+
+
+def image_at(catalogue: Catalogue, path: bytes) -> ImageId | None:
+    """The image that an indexed file is, by its absolute path."""
+    known = catalogue.known_at(path)
+    return None if known is None else known.image_id
 
 
 class Clock:
@@ -78,7 +92,7 @@ class TestRoots:
         catalogue.record([indexed(first, b"x", "x"), indexed(second, b"y", "y")])
         assert [r.path for r in catalogue.sync_roots([b"/b"])] == [b"/b"]
         assert catalogue.orphans() == [image("x")]
-        assert catalogue.image_at(b"/b/y") == image("y")
+        assert image_at(catalogue, b"/b/y") == image("y")
         assert catalogue.counts().files_by_root == {second.root_id: 1}
 
     def test_a_root_added_by_hand_outlives_the_configuration(self, catalogue: Catalogue) -> None:
@@ -107,11 +121,13 @@ class TestRoots:
         assert [r.path for r in catalogue.sync_roots([b"/p/a", b"/p", b"/p-b", b"/p"])] == [b"/p", b"/p-b"]
 
     def test_identity_and_scan_time_are_kept(self, catalogue: Catalogue, root: Root) -> None:
-        catalogue.set_identity(root.root_id, 2**64 - 1, 2**63 + 5)
+        assert root.identity is None
+        identity = Identity(2**64 - 1, 2**63 + 5, "the name of a card")
+        catalogue.set_identity(root.root_id, identity)
         assert catalogue.last_scans() == {}
         catalogue.scanned(root.root_id, 12.5)
         (found,) = catalogue.roots()
-        assert (found.device, found.inode) == (2**64 - 1, 2**63 + 5)
+        assert found.identity == identity
         assert catalogue.last_scans() == {root.root_id: 12.5}
 
     def test_a_path_is_located_in_the_root_that_holds_it(self, catalogue: Catalogue) -> None:
@@ -121,9 +137,15 @@ class TestRoots:
         assert locate(roots, b"/p") == FileKey(first.root_id, b"")
         assert locate(roots, b"/pp/a") is None
         catalogue.record([indexed(second, b"b.jpg", "x")])
-        assert catalogue.image_at(b"/p2/a/../b.jpg") == image("x")
-        assert catalogue.image_at(b"/p") is None
-        assert catalogue.image_at(b"/p2/../etc/b.jpg") is None
+        assert image_at(catalogue, b"/p2/a/../b.jpg") == image("x")
+        assert catalogue.known_at(b"/p") is None
+        assert catalogue.known_at(b"/p2/../etc/b.jpg") is None
+
+    def test_what_is_known_of_a_file_is_told_by_its_path_with_its_stamp(self, catalogue: Catalogue, root: Root) -> None:
+        catalogue.record([indexed(root, b"a", "x")], [rejected(root, b"b")])
+        assert catalogue.known_at(b"/p/a") == Known(STAMP, image("x"), None)
+        assert catalogue.known_at(b"/p/b") == Known(STAMP, None, BAD)
+        assert catalogue.known_at(b"/p/c") is None
 
     def test_the_whole_filesystem_can_be_a_root(self, catalogue: Catalogue) -> None:
         top = catalogue.sync_roots([b"/"])[0]
@@ -153,7 +175,7 @@ class TestRoots:
 
 class TestRecord:
     def test_what_was_recorded_is_known(self, catalogue: Catalogue, root: Root) -> None:
-        stamp = Stamp(2**40, -5, 2**64 - 3)
+        stamp = Stamp(2**40, -5, 2**64 - 3, -7)
         key = FileKey(root.root_id, b"a.jpg")
         catalogue.record([IndexedFile(key, stamp, image("a"), FACTS)])
         known = catalogue.known(key)
@@ -190,7 +212,7 @@ class TestRecord:
 
     def test_a_deleted_file_that_comes_in_the_same_call_is_there(self, catalogue: Catalogue, root: Root) -> None:
         catalogue.record([indexed(root, b"a", "x")], [], [FileKey(root.root_id, b"a")])
-        assert catalogue.image_at(b"/p/a") == image("x")
+        assert image_at(catalogue, b"/p/a") == image("x")
 
     def test_deleting_what_is_not_known_changes_nothing(self, catalogue: Catalogue, root: Root) -> None:
         assert catalogue.record([], [], [FileKey(root.root_id, b"a"), FileKey(99, b"a")]) == []
@@ -281,20 +303,20 @@ class TestDirectories:
     def test_a_directory_is_replaced_with_what_it_holds_only(self, catalogue: Catalogue, root: Root) -> None:
         catalogue.record([], [rejected(root, b"a_b/bad"), rejected(root, b"aXb/bad")])
         assert catalogue.rename_under(root.root_id, b"nothing", b"a_b") == [image(repr(b"a_b/1"))]
-        assert catalogue.image_at(b"/p/aXb/2") is not None
+        assert image_at(catalogue, b"/p/aXb/2") is not None
         assert [line.path for line in catalogue.rejections()] == [b"/p/aXb/bad"]
 
     def test_a_renamed_directory_keeps_images_and_ledger(self, catalogue: Catalogue, root: Root) -> None:
         catalogue.record([], [rejected(root, b"\xff\xfe/bad")])
         assert catalogue.rename_under(root.root_id, b"\xff\xfe", b"new/\xfd") == []
-        assert catalogue.image_at(b"/p/new/\xfd/7") == image(repr(b"\xff\xfe/7"))
-        assert catalogue.image_at(b"/p/\xff\xfe0") == image(repr(b"\xff\xfe0"))
+        assert image_at(catalogue, b"/p/new/\xfd/7") == image(repr(b"\xff\xfe/7"))
+        assert image_at(catalogue, b"/p/\xff\xfe0") == image(repr(b"\xff\xfe0"))
         assert [line.path for line in catalogue.rejections()] == [b"/p/new/\xfd/bad"]
         assert catalogue.counts().files == len(self.NAMES)
 
     def test_a_rename_replaces_what_was_there(self, catalogue: Catalogue, root: Root) -> None:
         assert catalogue.rename_under(root.root_id, b"a_b", b"aXb") == [image(repr(b"aXb/2"))]
-        assert catalogue.image_at(b"/p/aXb/1") == image(repr(b"a_b/1"))
+        assert image_at(catalogue, b"/p/aXb/1") == image(repr(b"a_b/1"))
 
     def test_a_rename_to_itself_changes_nothing(self, catalogue: Catalogue, root: Root) -> None:
         assert catalogue.rename_under(root.root_id, b"a", b"a") == []
@@ -390,7 +412,11 @@ class TestDurability:
 
     @pytest.mark.parametrize(
         ("version", "undo"),
-        [(1, "ALTER TABLE roots DROP COLUMN held_since; DROP INDEX files_size;"), (2, "DROP INDEX files_size;")],
+        [
+            (1, f"{_WITHOUT_4} ALTER TABLE roots DROP COLUMN held_since; DROP INDEX files_size;"),
+            (2, f"{_WITHOUT_4} DROP INDEX files_size;"),
+            (3, _WITHOUT_4),
+        ],
     )
     def test_a_catalogue_of_an_older_version_is_brought_up_to_date(
         self, tmp_path: Path, version: int, undo: str
@@ -399,28 +425,72 @@ class TestDurability:
         catalogue = Catalogue.open(path)
         (root,) = catalogue.sync_roots([b"/photos"])
         catalogue.scanned(root.root_id, 5.0)
+        catalogue.record([indexed(root, b"a", "a")], [rejected(root, b"b")])
         catalogue.close()
         connection = sqlite3.connect(path)
         schema = "SELECT name FROM sqlite_schema ORDER BY name"
         before = connection.execute(schema).fetchall()
         connection.executescript(f"{undo} PRAGMA user_version = {version};")
         connection.close()
+        without = replace(STAMP, ctime_ns=0)
         for _ in range(2):
             catalogue = Catalogue.open(path)
             assert catalogue.last_scans() == {root.root_id: 5.0}
-            assert catalogue.held_since(root.root_id) is None
+            assert catalogue.held_s(root.root_id) is None
+            known = list(catalogue.walk(root.root_id))
+            assert [(file.path, file.stamp) for file in known] == [(b"a", without), (b"b", without)]
+            assert all(STAMP.completes(file.stamp) for file in known)
             catalogue.close()
         connection = sqlite3.connect(path)
         assert connection.execute(schema).fetchall() == before
         connection.close()
 
-    def test_since_when_deletions_are_held_is_remembered_until_they_are_not(self, tmp_path: Path) -> None:
+    def test_for_how_long_deletions_are_held_is_remembered_until_they_are_not(self, tmp_path: Path) -> None:
         catalogue = Catalogue.open(tmp_path / "c")
         (root,) = catalogue.sync_roots([b"/photos"])
-        for at, held, since in ((1.0, False, None), (2.0, True, 2.0), (3.0, True, 2.0), (4.0, False, None)):
-            catalogue.scanned(root.root_id, at, held=held)
-            assert catalogue.held_since(root.root_id) == since
+        for held_s in (None, 0.0, 60.5, None):
+            catalogue.scanned(root.root_id, 1.0, held_s)
+            assert catalogue.held_s(root.root_id) == held_s
         catalogue.close()
+
+    def test_since_when_deletions_were_held_by_an_older_version_counts_anew(self, tmp_path: Path) -> None:
+        path = tmp_path / "c"
+        catalogue = Catalogue.open(path)
+        (root,) = catalogue.sync_roots([b"/photos"])
+        catalogue.close()
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(f"{_WITHOUT_4} UPDATE roots SET held_since = 1.7e9; PRAGMA user_version = 3;")
+        catalogue = Catalogue.open(path)
+        assert catalogue.held_s(root.root_id) == 0.0
+        catalogue.close()
+
+    def test_a_stamp_is_completed_only_where_it_is_the_same_otherwise(self, catalogue: Catalogue, root: Root) -> None:
+        without, other = replace(STAMP, ctime_ns=0), replace(STAMP, size=1, ctime_ns=0)
+        files = [IndexedFile(FileKey(root.root_id, name), stamp, image("x"), FACTS)
+                 for name, stamp in ((b"a", without), (b"c", other), (b"d", STAMP))]  # fmt: skip
+        catalogue.record(files, [RejectedFile(FileKey(root.root_id, b"b"), without, BAD)])
+        asked = replace(STAMP, ctime_ns=5)
+        catalogue.complete_stamps(root.root_id, [KnownFile(name, asked) for name in (b"a", b"b", b"c", b"d", b"e")])
+        stamps = {file.path: file.stamp for file in catalogue.walk(root.root_id)}
+        assert stamps == {b"a": asked, b"b": asked, b"c": other, b"d": STAMP}
+
+    @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 19, 20, 25, 1000])
+    def test_a_sample_of_a_root_is_spread_over_it(self, catalogue: Catalogue, root: Root, count: int) -> None:
+        names = [b"%04d" % number for number in range(count)]
+        catalogue.record([indexed(root, n, "x") for n in names[::2]], [rejected(root, n) for n in names[1::2]])
+        found = catalogue.spread(root.root_id, 10)
+        assert len(found) == len(set(found)) <= 10 and len(found) > min(count, 10) // 2 - 1
+        assert set(found) <= set(names) and found[:1] == names[:1]
+        assert all(int(b) - int(a) == int(found[1]) - int(found[0]) for a, b in pairwise(found))
+
+    def test_a_sample_of_a_large_root_is_spread_over_it_and_has_nothing_of_others(self, catalogue: Catalogue) -> None:
+        one, other = catalogue.sync_roots([b"/one", b"/other"])
+        for root in (one, other):
+            catalogue.record([indexed(root, b"%04d" % n, f"{root.root_id} {n}") for n in range(6000)])
+        found = catalogue.spread(one.root_id, 100)
+        assert 50 < len(found) <= 100 and len(set(found)) == len(found)
+        tenths = {int(path) // 600 for path in found}
+        assert tenths == set(range(10)) and catalogue.spread(3, 100) == []
 
     def test_the_database_of_another_program_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "c"

@@ -21,7 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simd.errors import StoreError
-from simd.index.local import LocalIndex
+from simd.index.repair import repair_store
 from simd.search.searcher import search
 from simd.storage.check import check_directory
 from simd.storage.files import seal
@@ -80,7 +80,7 @@ def survive(directory: Path) -> None:
     except StoreError:
         pass
     # Whatever it was, what can be saved of it is a sound store.
-    LocalIndex.repair(directory, _DIM, FINGERPRINT, options=OPTIONS)
+    repair_store(directory, _DIM, FINGERPRINT, options=OPTIONS)
     assert check_directory(directory) == []
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.photographs import Maker
@@ -20,10 +22,10 @@ _FOLDER_FILES = 40
 
 
 class Churn:
-    """Works on the tree below `root`; folders that are moved out wait in `parked`. One thread only.
+    """Works on the tree below `root`; folders that are moved out wait in `parked`. From any thread, one step at a time.
 
     Attributes:
-        written: the number each distinct content was made from, by its id.
+        written: the number each distinct content was made from, and how many zeros follow it, by its id.
     """
 
     def __init__(self, root: Path, parked: Path, seed: int) -> None:
@@ -35,7 +37,8 @@ class Churn:
         self._files: list[bytes] = []
         self._folders: list[bytes] = [self._root]
         self._away: list[bytes] = []
-        self.written: dict[ImageId, int] = {}
+        self._turn = threading.RLock()
+        self.written: dict[ImageId, tuple[int, int]] = {}
         self._operations: list[tuple[Callable[[], None], int]] = [
             (self.create, 400),
             (self._rewrite, 120),
@@ -51,10 +54,17 @@ class Churn:
 
     def step(self) -> None:
         """One operation, chosen at random."""
-        operations, weights = zip(*self._operations, strict=True)
-        [operation] = self._chance.choices(operations, weights)
-        if self._files or operation == self.create:
-            operation()
+        with self._turn:
+            operations, weights = zip(*self._operations, strict=True)
+            [operation] = self._chance.choices(operations, weights)
+            if self._files or operation == self.create:
+                operation()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else uses the folder meanwhile."""
+        with self._turn:
+            yield
 
     def create(self) -> None:
         """A new picture, in a new folder now and then."""
@@ -66,16 +76,36 @@ class Churn:
         self._write(path)
         self._files.append(path)
 
-    def picture(self, number: int) -> bytes:
-        """The content made from this number."""
-        return self._maker.jpeg(number)
+    def content(self, image_id: ImageId) -> bytes:
+        """One of the contents that were written."""
+        number, zeros = self.written[image_id]
+        return self._maker.jpeg(number) + bytes(zeros)
+
+    def new_picture(self, size: int = 0) -> bytes:
+        """A picture that nobody has seen, of so many bytes if it is no larger."""
+        number = self._next()
+        picture = self._maker.jpeg(number)
+        zeros = max(0, size - len(picture))
+        content = picture + bytes(zeros)
+        self.written[image_id_of(content)] = (number, zeros)
+        return content
+
+    def rewrite_with_the_same_stamp(self) -> None:
+        """Another picture in the place of one, with its size, its time and its inode, where it is no larger."""
+        with self._turn:
+            path = self.some_file()
+            status = os.stat(path)
+            content = self.new_picture(status.st_size)
+            with open(path, "r+b") as file:
+                file.write(content)
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def _rewrite(self) -> None:
-        self._write(self._some_file())
+        self._write(self.some_file())
 
     def _replace(self) -> None:
         """As editors save: written beside, then renamed over the old one."""
-        path = self._some_file()
+        path = self.some_file()
         beside = os.path.join(os.path.dirname(path), b".saving")
         self._write(beside)
         os.rename(beside, path)
@@ -89,7 +119,7 @@ class Churn:
 
     def _copy(self) -> None:
         target = self._new_path()
-        shutil.copyfile(self._some_file(), target)
+        shutil.copyfile(self.some_file(), target)
         self._files.append(target)
 
     def _delete(self) -> None:
@@ -99,18 +129,18 @@ class Churn:
         self._files.pop()
 
     def _rename_folder(self) -> None:
-        if folder := self._some_folder():
+        if folder := self.some_small_folder():
             target = self._new_path(outside=folder)
             os.rename(folder, target)
             self._moved(folder, target)
 
     def _delete_folder(self) -> None:
-        if folder := self._some_folder():
+        if folder := self.some_small_folder():
             shutil.rmtree(folder)
             self._forget(folder)
 
     def _move_out(self) -> None:
-        if folder := self._some_folder():
+        if folder := self.some_small_folder():
             away = os.path.join(self._parked, b"%d" % self._next())
             os.rename(folder, away)
             self._away.append(away)
@@ -125,9 +155,7 @@ class Churn:
                 self._files += [os.path.join(folder, name) for name in names]
 
     def _write(self, path: bytes) -> None:
-        number = self._next()
-        content = self.picture(number)
-        self.written[image_id_of(content)] = number
+        content = self.new_picture()
         with open(path, "wb") as file:
             file.write(content)
 
@@ -135,10 +163,11 @@ class Churn:
         self._number += 1
         return self._number
 
-    def _some_file(self) -> bytes:
+    def some_file(self) -> bytes:
+        """One that is there."""
         return self._chance.choice(self._files)
 
-    def _some_folder(self) -> bytes | None:
+    def some_small_folder(self) -> bytes | None:
         """A folder below the root that holds but a small part of it."""
         folders = [f for f in self._chance.choices(self._folders, k=5) if f != self._root]
         within = {f: sum(path.startswith(f + b"/") for path in self._files) for f in folders}

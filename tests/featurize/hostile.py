@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import NoReturn
@@ -52,6 +55,72 @@ def _hold(path: bytes) -> NoReturn:
     raise ImageRejected(Reason.CORRUPT, "let go")
 
 
+def _killed(words: bytes) -> NoReturn:
+    """Be killed as if by somebody else, so many times; each is shown by a directory."""
+    times, path = words.split(b" ", 1)
+    for number in range(int(times)):
+        try:
+            os.mkdir(path + b".%d" % number)
+        except FileExistsError:
+            continue
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise ImageRejected(Reason.CORRUPT, "it lived")
+
+
+def _try(words: bytes) -> NoReturn:
+    """Do what a worker that was taken over might; tell what came of it."""
+    what, _, argument = words.partition(b" ")
+    try:
+        _ATTEMPTS[what](argument)
+    except OSError as error:
+        raise ImageRejected(Reason.CORRUPT, f"refused: {error.strerror}") from error
+    raise ImageRejected(Reason.CORRUPT, "it could")
+
+
+def _speak_unix(path: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as wire:
+        wire.connect(path)
+
+
+def _speak_tcp(port: bytes) -> None:
+    with socket.socket() as wire:
+        wire.connect(("127.0.0.1", int(port)))
+
+
+def _look_into(pid: bytes) -> None:
+    with open(b"/proc/%s/mem" % pid, "rb"):
+        pass
+
+
+def _call(number: int, *arguments: int) -> None:
+    """A system call that Python does not know, or by another number than its own."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(ctypes.c_long(number), *map(ctypes.c_long, arguments)) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+_ATTEMPTS: dict[bytes, Callable[[bytes], object]] = {
+    b"read": lambda path: os.open(path, os.O_RDONLY),
+    b"list": lambda path: os.listdir(path),
+    b"make": lambda path: os.open(path, os.O_RDWR | os.O_CREAT),
+    b"alter": lambda path: os.open(path, os.O_WRONLY),
+    b"shorten": lambda path: os.truncate(path, 0),
+    b"remove": lambda path: os.unlink(path),
+    b"rename": lambda path: os.rename(path, path + b"2"),
+    b"folder": lambda path: os.mkdir(path + b"2"),
+    b"permit": lambda path: os.chmod(path, 0o777),
+    b"date": lambda path: os.utime(path, (0, 0)),
+    b"unix": _speak_unix,
+    b"tcp": _speak_tcp,
+    b"fork": lambda _: os.fork() or os._exit(0),
+    b"run": lambda _: os.execv("/bin/true", ["true"]),
+    b"kill": lambda pid: os.kill(int(pid), signal.SIGCONT),
+    b"memory": _look_into,
+    b"ring": lambda _: _call(425, 1, 0),
+    b"thread": lambda _: threading.Thread(target=int).start(),
+}
+
+
 _MISDEEDS = {
     b"segv": lambda _: ctypes.string_at(0),
     b"hang": lambda _: time.sleep(3600),
@@ -64,6 +133,8 @@ _MISDEEDS = {
     b"pid": _tell_pid,
     b"policy": _tell_policy,
     b"hold": _hold,
+    b"killed": _killed,
+    b"try": _try,
 }
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simd.errors import ImageRejected, Reason
+from simd.errors import FileChanged, ImageRejected, Reason
 from simd.featurize.answers import identity, pictures
 from simd.featurize.channel import Message
 from simd.featurize.decode import decode
-from simd.featurize.workers import DecodedFile, DecodePool, FileChanged, WorkerSettings
+from simd.featurize.workers import DecodedFile, DecodePool, WorkerSettings
 from simd.types import ImageId, Size, Stamp, image_id_of
 from tests.featurize.drawings import LIMITS, SIZE, encoded, quadrants
 from tests.featurize.hostile import hostile
@@ -29,6 +29,14 @@ MEMORY = 200 << 20
 def pool() -> Iterator[DecodePool]:
     """One worker that does what the data say."""
     pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=2.0, memory_bytes=MEMORY), hostile)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def unconfined() -> Iterator[DecodePool]:
+    """The same, whose worker may leave a mark."""
+    pool = DecodePool(1, WorkerSettings(LIMITS, confined=False), hostile)
     yield pool
     pool.close()
 
@@ -56,7 +64,7 @@ def saved(path: Path, data: bytes = PICTURE) -> Path:
 
 @pytest.mark.parametrize(("guess", "before"), [([SIZE], True), ([], False)])
 def test_a_file_is_decoded_before_it_is_asked_about_where_a_size_was_guessed_and_only_there(
-    pool: DecodePool, tmp_path: Path, guess: list[Size], before: bool
+    unconfined: DecodePool, tmp_path: Path, guess: list[Size], before: bool
 ) -> None:
     mark = tmp_path / "mark"
     path = saved(tmp_path / "a.png", b"mark %b %b" % (os.fsencode(mark), PICTURE))
@@ -66,7 +74,7 @@ def test_a_file_is_decoded_before_it_is_asked_about_where_a_size_was_guessed_and
         decoded_before.append(mark.exists())
         return [SIZE]
 
-    decoded = pool.submit_file(os.fsencode(path), wanted, guess).result(PATIENCE_S)
+    decoded = unconfined.submit_file(os.fsencode(path), wanted, guess).result(PATIENCE_S)
     assert decoded_before == [before]
     assert np.array_equal(decoded.pictures[SIZE], decode(PICTURE, SIZE, LIMITS).pixels)
 
@@ -116,7 +124,7 @@ def test_what_the_question_raises_is_the_callers_and_the_worker_goes_on(pool: De
 
 
 def test_a_large_picture_waits_for_its_memory_like_any_other_and_is_asked_about_once(tmp_path: Path) -> None:
-    pool = DecodePool(2, WorkerSettings(LIMITS, timeout_s=PATIENCE_S, memory_bytes=MEMORY), hostile)
+    pool = DecodePool(2, WorkerSettings(LIMITS, PATIENCE_S, MEMORY, confined=False), hostile)
     first, waits = tmp_path / "first", saved(tmp_path / "waits", b"needs %d %b" % (MEMORY, PICTURE))
     saved(first, b"needs %d hold %b" % (MEMORY, os.fsencode(first)))
     asked = Asked(SIZE)
@@ -151,7 +159,7 @@ def test_a_worker_must_say_of_what_file_the_pictures_are() -> None:
     with pytest.raises(KeyError):
         pictures(Message(facts, body), [SIZE], identified=True)
     with pytest.raises(ValueError, match="wrong length"):
-        pictures(Message({**facts, "image_id": "00", "stamp": [1, 2, 3]}, body), [SIZE], identified=True)
-    named = Message({**facts, "image_id": "ab" * 16, "stamp": [1, 2, 3]}, body)
+        pictures(Message({**facts, "image_id": "00", "stamp": [1, 2, 3, 4]}, body), [SIZE], identified=True)
+    named = Message({**facts, "image_id": "ab" * 16, "stamp": [1, 2, 3, 4]}, body)
     found = pictures(named, [SIZE], identified=True)
     assert found.identity == identity(named)  # type: ignore[union-attr]

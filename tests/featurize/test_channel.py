@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simd.errors import ImageRejected
+from simd.errors import FileChanged, ImageRejected
 from simd.featurize import answers
-from simd.featurize.answers import FileChanged, Needs, Pictures
+from simd.featurize.answers import Needs, Pictures
 from simd.featurize.channel import Channel, ChannelClosed, ChannelGarbled, Message
+from simd.types import Stamp
 
 SIZES = [(2, 3), (1, 1)]
 BODY = bytes(range(21))
@@ -206,7 +207,19 @@ def test_facts_that_cannot_be_are_refused(facts: Any) -> None:
         answers.pictures(Message({"facts": facts}, BODY), SIZES)
 
 
-@pytest.mark.parametrize("stamp", [[1 << 63, 0, 0], [0, 0, -(1 << 64)], [0, float("nan"), 0], ["x", 0, 0], [0, 0]])
+def test_a_stamp_may_have_every_inode_that_there_is() -> None:
+    stamp = [1, -2, (1 << 64) - 1, 3]
+    found = answers.identity(Message({"image_id": "00" * 16, "stamp": stamp}, b""))
+    assert found.stamp == Stamp(1, -2, (1 << 64) - 1, 3)
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        [1 << 63, 0, 0, 0], [0, 0, -1, 0], [0, 0, 1 << 64, 0], [0, float("nan"), 0, 0], [0, 0, 0, 1 << 63],
+        ["x", 0, 0, 0], [0, 0, 0],
+    ],
+)  # fmt: skip
 def test_a_stamp_that_the_catalogue_cannot_hold_is_refused(stamp: Any) -> None:
     with pytest.raises(answers.NONSENSE):
         answers.identity(Message({"image_id": "00" * 16, "stamp": stamp}, b""))

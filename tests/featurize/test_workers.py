@@ -8,18 +8,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from simd.errors import ImageRejected, Reason, SimdError
+from simd.errors import FileChanged, ImageRejected, Reason, SimdError
 from simd.featurize.channel import Channel
 from simd.featurize.decode import DecodeLimits, decode
 from simd.featurize.process import Child
-from simd.featurize.workers import Decoded, DecodedFile, DecodePool, FileChanged, WorkerSettings
+from simd.featurize.workers import Decoded, DecodedFile, DecodePool, WorkerSettings
 from simd.types import ImageId, Size, Stamp, image_id_of
 from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
 from tests.featurize.hostile import hostile
@@ -73,6 +73,14 @@ def rough() -> Iterator[DecodePool]:
     pool.close()
 
 
+@pytest.fixture(scope="module")
+def free() -> Iterator[DecodePool]:
+    """One worker that does what the data say, and may leave traces of it."""
+    pool = DecodePool(1, WorkerSettings(LIMITS, confined=False), hostile)
+    yield pool
+    pool.close()
+
+
 def test_a_wanted_file_is_identified_and_decoded_to_every_size_asked_for(pool: DecodePool, tmp_path: Path) -> None:
     path = tmp_path / "no image by its name.txt"
     path.write_bytes(PICTURE)
@@ -85,11 +93,20 @@ def test_a_wanted_file_is_identified_and_decoded_to_every_size_asked_for(pool: D
     decoded = pool.submit_file(os.fsencode(path), wanted).result(PATIENCE_S)
     status = path.stat()
     assert asked == [decoded.image_id] == [image_id_of(PICTURE)]
-    assert decoded.stamp == Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+    assert decoded.stamp == Stamp.of(status)
     assert set(decoded.pictures) == {SIZE, SMALL} and decoded.facts is not None
     for size, pixels in decoded.pictures.items():
         assert np.array_equal(pixels, decode(PICTURE, size, LIMITS).pixels)
     assert (decoded.facts.width, decoded.facts.height, decoded.facts.format) == (96, 64, "PNG")
+
+
+def test_a_file_dated_beyond_what_64_bits_of_nanoseconds_hold_is_decoded(pool: DecodePool, tmp_path: Path) -> None:
+    path = tmp_path / "from the year 2299.png"
+    path.write_bytes(PICTURE)
+    os.utime(path, (10_400_000_000, 10_400_000_000))
+    assert path.stat().st_mtime_ns >= 1 << 63
+    decoded = pool.submit_file(os.fsencode(path), always).result(PATIENCE_S)
+    assert decoded.stamp == Stamp.of(path.stat()) and decoded.pictures
 
 
 def test_a_file_that_is_not_wanted_is_not_decoded_however_broken(pool: DecodePool, tmp_path: Path) -> None:
@@ -145,11 +162,12 @@ def test_a_file_that_is_too_large_is_refused_unread(pool: DecodePool, tmp_path: 
 
 def test_a_file_written_to_all_the_time_is_never_half_read(pool: DecodePool, tmp_path: Path) -> None:
     path = tmp_path / "growing.bin"
-    path.write_bytes(b"\0" * (8 << 20))
+    path.write_bytes(PICTURE + b"\0" * (8 << 20))
     stop = threading.Event()
 
     def grow() -> None:
         with path.open("r+b") as stream:
+            stream.seek(len(PICTURE))
             while not stop.is_set():
                 stream.write(b"\1")
                 stream.flush()
@@ -219,6 +237,21 @@ def test_a_worker_writes_no_file_and_steps_back(rough: DecodePool, tmp_path: Pat
     assert int(rejection(rough.submit_bytes(b"policy", SIZE)).detail) == os.SCHED_IDLE
 
 
+@pytest.mark.parametrize(
+    ("kills", "detail"), [(1, "it lived"), (2, "it lived"), (3, "too little memory"), (9, "memory")]
+)
+def test_a_worker_killed_by_somebody_else_says_little_about_its_image(
+    free: DecodePool, tmp_path: Path, kills: int, detail: str
+) -> None:
+    data = b"killed %d %s" % (kills, os.fsencode(tmp_path / "mark"))
+    error = rejection(free.submit_bytes(data, SIZE))
+    assert detail in error.detail and error.reason is (Reason.CORRUPT if kills < 3 else Reason.KILLED)
+    assert len(list(tmp_path.iterdir())) == min(kills, 3)
+    path = tmp_path / "file"
+    path.write_bytes(b"killed 1 %s" % os.fsencode(tmp_path / "file"))
+    assert "it lived" in rejection(free.submit_file(os.fsencode(path), always)).detail
+
+
 def test_a_worker_killed_while_idle_costs_no_image(rough: DecodePool) -> None:
     pid = int(rejection(rough.submit_bytes(b"pid", SIZE)).detail)
     os.kill(pid, signal.SIGKILL)
@@ -251,40 +284,14 @@ def test_workers_work_at_the_same_time(tmp_path: Path) -> None:
         pool.close()
 
 
-def test_what_is_cancelled_while_it_waits_for_its_turn_is_skipped(tmp_path: Path) -> None:
-    place, mark, path = tmp_path / "busy", tmp_path / "mark", tmp_path / "a.png"
-    path.write_bytes(PICTURE)
-    asked: list[ImageId] = []
-
-    def wanted(image_id: ImageId) -> list[Size]:
-        asked.append(image_id)
-        return [SIZE]
-
-    pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=PATIENCE_S), hostile)
-    try:
-        busy = pool.submit_bytes(b"hold %b" % os.fsencode(place), SIZE)
-        eventually(place.with_suffix(".held").exists)
-        blob = pool.submit_bytes(b"mark %b %b" % (os.fsencode(mark), PICTURE), SIZE)
-        file = pool.submit_file(os.fsencode(path), wanted)
-        last = pool.submit_bytes(PICTURE, SIZE)
-        assert blob.cancel() and file.cancel()
-        place.with_suffix(".free").mkdir()
-        assert "let go" in rejection(busy).detail
-        assert last.result(PATIENCE_S).pictures
-        assert not mark.exists() and asked == []
-    finally:
-        pool.close()
-
-
-def test_close_ends_everything_at_once_whatever_workers_do() -> None:
-    pool = DecodePool(2, WorkerSettings(LIMITS, timeout_s=3600.0), hostile)
+def test_close_ends_everything_at_once_whatever_workers_do(tmp_path: Path) -> None:
+    pool = DecodePool(2, WorkerSettings(LIMITS, timeout_s=3600.0, confined=False), hostile)
     pids = {int(rejection(future).detail) for future in [pool.submit_bytes(b"pid", SIZE) for _ in range(20)]}
-    futures = [pool.submit_bytes(b"hang", SIZE) for _ in range(6)]
-    eventually(futures[0].running)
+    futures = [pool.submit_bytes(b"hold " + os.fsencode(tmp_path / str(n)), SIZE) for n in range(6)]
+    eventually((tmp_path / "0.held").exists)
     pool.close()
     assert not wait(futures, PATIENCE_S).not_done
-    for future in futures:
-        assert future.cancelled() or isinstance(future.exception(), CancelledError)
+    assert all(future.cancelled() for future in futures)
     assert not any(running(pid) for pid in pids)
     assert pool.submit_bytes(PICTURE, SIZE).cancelled()
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
-from simd.errors import ImageRejected, ModelError, Reason, StoreFull
+from simd.catalogue.database import Database
+from simd.errors import CorruptStore, DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, StoreFull
 from simd.featurize.engines.base import nothing
-from simd.featurize.workers import DecodedFile, FileChanged
+from simd.featurize.workers import DecodedFile
 from simd.index.brute import BruteIndex
 from simd.indexing.backfill import Backfill, Whole
 from simd.indexing.backlog import Backlog
@@ -28,10 +32,13 @@ from simd.indexing.purge import Purge
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
 from simd.indexing.targets import Target, Targets
+from simd.supervision import Backoff, Threads
 from simd.types import Embedding, ImageFacts, ImageId, Pixels, Size, Stamp, Vector, image_id_of
 from simd.vectors.metric import half, normalise
 from simd.watch.ignore import Ignore
 from simd.watch.settle import Settler
+
+T = TypeVar("T")
 
 DIMENSION = 16
 SIZE = (4, 4)
@@ -40,8 +47,10 @@ SIZE = (4, 4)
 class Decoder:
     """Every file is an image unless it begins with `bad`; `torn` files change while they are read, once each.
 
-    `growing` ones always do. With `hold`, the next file that is read waits for it before it is decoded. One that is
-    handed over while `broken` is set is a bug of ours.
+    `growing` ones always do. With `hold`, the next file waits for it before it is decoded, or before it is read with
+    `hold_before_reading`. One that is handed over while `broken` is set is a bug of ours; so is one that begins with
+    `bug`, until it is `mended`. The next `kills` pictures have their workers killed by somebody else, and there are no
+    workers while `unavailable` is set.
     """
 
     def __init__(self) -> None:
@@ -50,6 +59,10 @@ class Decoder:
         self.decoded = 0
         self.asked: list[str] = []
         self.broken = False
+        self.mended = False
+        self.unavailable = False
+        self.kills = 0
+        self.hold_before_reading = False
         self.hold: threading.Event | None = None
 
     def submit_file(
@@ -66,18 +79,25 @@ class Decoder:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _decode(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]]) -> DecodedFile:
+        hold, self.hold = self.hold, None
+        if hold is not None and self.hold_before_reading:
+            assert hold.wait(20.0)
         info = os.stat(path)
         data = Path(os.fsdecode(path)).read_bytes()
-        hold, self.hold = self.hold, None
         if hold is not None:
             assert hold.wait(20.0)
-        if data.startswith(b"bug"):
+        if self.unavailable:
+            raise DecoderUnavailable("no process can be started")
+        if self.kills:
+            self.kills -= 1
+            raise ImageRejected(Reason.KILLED, "its worker was killed")
+        if data.startswith(b"bug") and not self.mended:
             raise RuntimeError("a bug of ours")
         if data.startswith(b"torn") and path not in self._torn:
             self._torn.add(path)
-            raise FileChanged
+            raise FileChanged("written to meanwhile")
         if data.startswith(b"growing"):
-            raise FileChanged
+            raise FileChanged("written to meanwhile")
         image_id = image_id_of(data)
         sizes = wanted(image_id)
         if not sizes:
@@ -116,18 +136,61 @@ class Backbone:
         return half(normalise(pixels.reshape(len(pixels), -1).astype(np.float32)[:, : self._dimension] + 1.0))
 
 
-class FillingIndex(BruteIndex):
-    """An index whose disk is full while `full` is set."""
+class Fullness:
+    """Refuses while `full` is set, and else one call in `every`, if that is not 0."""
 
     full = False
+    every = 0
     refused = 0
+    asked = 0
+
+    def refuse(self, what: str) -> None:
+        """Raise, or not."""
+        self.asked += 1
+        if self.full or (self.every and self.asked % self.every == 0):
+            self.refused += 1
+            raise StoreFull(what)
+
+
+class FillingIndex(BruteIndex, Fullness):
+    """An index whose disk may be full, and which knows of the damage that is set."""
+
+    found: CorruptStore | None = None
+
+    @property
+    def damage(self) -> CorruptStore | None:
+        """What is set."""
+        return self.found
+
+    def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
+        """Refuse, or tell."""
+        if self.found is not None:
+            raise self.found.again()
+        return super().vector(image_id, deleted=deleted)
 
     def put(self, embeddings: Sequence[Embedding]) -> None:
         """Refuse, or put."""
-        if self.full:
-            self.refused += 1
-            raise StoreFull("no room")
+        self.refuse("no room")
         super().put(embeddings)
+
+    def delete(self, image_ids: Sequence[ImageId]) -> int:
+        """Refuse, or delete."""
+        self.refuse("no room")
+        return super().delete(image_ids)
+
+
+class FillingDatabase(Database, Fullness):
+    """A catalogue's file whose disk may be full; `before` is called before it is written to."""
+
+    before: Callable[[], None] = staticmethod(lambda: None)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Refuse, or write."""
+        self.before()
+        self.refuse("no room for the catalogue")
+        with super().writing() as connection:
+            yield connection
 
 
 def picture(data: bytes, size: Size) -> Pixels:
@@ -143,6 +206,7 @@ class Bench:
         work: holds the folder and the catalogue.
         successor: an index to build beside the one that answers.
         whole: judges the end of a pass of the backfill.
+        clock: seconds since the epoch, as scans see it.
     """
 
     def __init__(
@@ -154,21 +218,32 @@ class Bench:
         backlog: Backlog | None = None,
         purge: Callable[[Catalogue], Purge] = lambda catalogue: Purge(catalogue, 7 * 86400.0),
         hold_s: float = 7 * 86400.0,
+        clock: Callable[[], float] = time.time,
+        young_s: float = 0.0,
+        retry_delays_s: Sequence[float] = (0.01, 0.02, 0.05),
     ) -> None:
         self.root = work / "root"
         self.root.mkdir(exist_ok=True)
-        self.catalogue = Catalogue.open(work / "catalogue.sqlite")
+        self.database = FillingDatabase(work / "catalogue.sqlite")
+        self.catalogue = Catalogue(self.database)
+        self.threads = Threads(lambda: Backoff(0.01, 0.01))
         self.index = index or FillingIndex(DIMENSION)
         self.decoder = Decoder()
         self.backbone = Backbone()
         self.targets = Targets(Target("old", SIZE, self.backbone, self.index), successor)
         self.catalogue.sync_roots([os.fsencode(self.root)])
-        roots, ignore, settler = Roots(self.catalogue.roots()), Ignore(), Settler(0.05)
+        roots, ignore, settler = (
+            Roots(self.catalogue.roots()),
+            Ignore(),
+            Settler(0.05, retry_delays_s=retry_delays_s),
+        )
         self.backlog = backlog = Backlog() if backlog is None else backlog
         self.pause = Pause(work / "paused.json")
         deletions = Deletions(
             known=self.catalogue.known,
-            files=lambda root_id: self.catalogue.counts().files_by_root.get(root_id, 0),
+            files=lambda root_id: (
+                self.catalogue.counts().files_by_root.get(root_id, 0) - self.indexer.batches.deleting(root_id)
+            ),
             scan=lambda root_id: scans.hint(root_id),
         )
         self.indexer = Indexer(
@@ -183,19 +258,22 @@ class Bench:
                 window=12,
                 wake=wake,
             ),
+            targets=self.targets,
             backfill=Backfill(
                 targets=self.targets, catalogue=self.catalogue, roots=roots, whole=whole(self) if whole else None
             ),
             roots=roots,
             known=self.catalogue.known,
             look=looking(roots, ignore),
-            scan=lambda root_id: scans.hint(root_id),
+            scan=lambda root_id, under: scans.hint(root_id, under),
+            owe=lambda root_id: scans.owe(root_id),
             deletions=deletions,
             batch_size=4,
-            full_disk_retry_s=0.01,
-            young_s=0.0,
+            threads=self.threads,
+            retry_s=(0.01, 0.02),
+            young_s=young_s,
         )
-        scans = Scans(
+        self.scans = scans = Scans(
             catalogue=self.catalogue,
             backlog=backlog,
             ignore=ignore,
@@ -204,20 +282,24 @@ class Bench:
             settle=self.indexer.settle,
             news=self.indexer.wake,
             is_idle=self.indexer.is_idle,
-            scanned=self.indexer.scanned,
+            scanned=lambda root_id: self.ingest.scanned(root_id),
+            threads=self.threads,
+            clock=clock,
             interval_s=3600,
             hold_s=hold_s,
             look_s=0.01,
+            offline_s=0.05,
         )
         self.ingest = Ingest(
             catalogue=self.catalogue,
-            targets=self.targets,
             roots=roots,
             indexer=self.indexer,
             scans=scans,
             settler=settler,
             ignore=ignore,
             pause=self.pause,
+            deletions=deletions,
+            threads=self.threads,
             configured=[os.fsencode(self.root)],
         )
 
@@ -235,9 +317,18 @@ class Bench:
 
     def settle(self) -> Bench:
         """Wait until the index agrees with the folder and nothing is pending."""
-        self.ingest.scan([], retry_rejected=False)
+        self.patiently(lambda: self.ingest.scan([], retry_rejected=False))
         self.until(lambda: self.ingest.progress().pending == 0)
         return self
+
+    def patiently(self, ask: Callable[[], T]) -> T:
+        """Ask again and again while the disk is full."""
+        deadline = time.monotonic() + 20.0
+        while True:
+            try:
+                return ask()
+            except StoreFull:
+                assert time.monotonic() < deadline, "asked in vain"
 
     def files(self) -> dict[str, bytes]:
         """What is searchable: name under the root -> image id."""

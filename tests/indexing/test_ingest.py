@@ -150,11 +150,12 @@ def test_indexing_waits_for_room_on_the_disk_and_loses_nothing(bench: Bench) -> 
         bench.write(f"{number}.png", b"picture %d" % number)
     bench.start()
     bench.until(lambda: bench.index.refused >= 3)
-    assert "no room" in bench.ingest.roots()[0].detail and bench.ingest.progress().pending > 0
+    progress = bench.ingest.progress()
+    assert "no room" in progress.trouble and progress.pending > 0
     bench.index.full = False
     bench.settle()
     assert len(bench.files()) == 6 and bench.backbone.embedded == 6
-    assert bench.ingest.roots()[0].detail == ""
+    assert bench.ingest.progress().trouble == ""
 
 
 def test_what_is_removed_stays_removed_until_it_is_added_or_changes(bench: Bench) -> None:

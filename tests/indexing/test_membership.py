@@ -77,6 +77,22 @@ def test_a_root_added_by_hand_stays_when_the_configuration_is_read_again(bench: 
     assert bench.ingest.remove([other], []).images == 1
 
 
+def test_a_configured_root_inside_one_that_was_added_is_watched_again_when_that_is_removed(bench: Bench) -> None:
+    inner = bench.root.parent / "outer/inner"
+    inner.mkdir(parents=True)
+    (inner / "a.png").write_bytes(b"a picture")
+    (inner.parent / "beside.png").write_bytes(b"outside of the configured root")
+    bench.start().ingest.configure([os.fsencode(inner)])
+    bench.settle().ingest.add([os.fsencode(inner.parent)])
+    assert set(bench.settle().files()) == {"../outer/inner/a.png", "../outer/beside.png"}
+    assert bench.ingest.remove([os.fsencode(inner.parent)], []).files == 2
+    bench.until(lambda: bench.ingest.progress().pending == 0)
+    assert [status.root.path for status in bench.ingest.roots()] == [os.fsencode(inner)]
+    assert set(bench.files()) == {"../outer/inner/a.png"} and bench.backbone.embedded == 2
+    (inner / "b.png").write_bytes(b"still watched")
+    bench.until(lambda: "../outer/inner/b.png" in bench.files())
+
+
 def test_a_root_that_goes_during_a_scan_of_it_is_gone(bench: Bench) -> None:
     own, other = os.fsencode(bench.root), folder(bench, "other", *(b"%d" % n for n in range(200)))
     bench.write("a.png", b"a")

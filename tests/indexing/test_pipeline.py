@@ -85,7 +85,8 @@ class Line:
     def finish(self) -> list[bytes]:
         """Commit what ended; the files to be done again."""
         jobs = self.pipeline.collect(100)
-        batch = self.pipeline.prepare(jobs, [], nothing)
+        batch = self.pipeline.sort(jobs, [])
+        self.pipeline.embed(batch, nothing)
         self.pipeline.commit(batch)
         self.pipeline.release(jobs)
         return [change.key.path for change in batch.again]
@@ -196,7 +197,7 @@ def test_something_is_done_while_pictures_are_embedded(line: Line) -> None:
     path = line.start(b"a")
     line.decoder.end(path, line.decoder.read(path, b"a"))
     done: list[int] = []
-    line.pipeline.prepare(line.pipeline.collect(1), [], lambda: done.append(line.backbone.embedded))
+    line.pipeline.embed(line.pipeline.sort(line.pipeline.collect(1), []), lambda: done.append(line.backbone.embedded))
     assert done == [0] and line.backbone.embedded == 1
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simd.errors import Reason, StoreFull
+from simd.errors import CorruptStore, Reason, StoreFull
 from simd.indexing.backfill import reconcile
 from simd.indexing.switch import ModelSwitch
 from simd.indexing.targets import Target
@@ -112,6 +112,17 @@ def test_every_image_gets_a_vector_of_the_new_model_and_then_it_answers(switchin
     expected = switching.backbone.embed([picture(b"picture 3", NEW_SIZE)])[0]
     stored = switching.new.vector(image_id_of(b"picture 3"))
     assert stored is not None and np.array_equal(stored, expected)
+
+
+def test_a_new_index_that_is_damaged_does_not_take_the_place_of_the_old_one(switching: Switching) -> None:
+    switching.new.found = CorruptStore("/state/index/new/vectors.npy", 7, "bad checksum")
+    switching.begin()
+    switching.bench.until(lambda: "damaged" in switching.detail())
+    assert set(switching.new.ids()) == ids(10) and switching.installed == 0
+    assert "/state" not in switching.detail()
+    switching.new.found = None
+    switching.bench.settle()
+    switching.finish()
 
 
 def test_models_of_one_size_share_the_decoding(tmp_path: Path) -> None:
@@ -250,7 +261,7 @@ def test_deletions_that_are_held_are_not_applied_by_the_switch(tmp_path: Path) -
 def test_a_new_model_that_fails_is_never_switched_to_and_holds_nobody_up(switching: Switching) -> None:
     switching.backbone.broken = True
     bench = switching.begin()
-    bench.until(lambda: "the engine failed" in switching.detail())
+    bench.until(lambda: "the model cannot be used" in switching.detail())
     bench.write("lands.png", b"picture 10")
     bench.until(lambda: bench.index.contains(image_id_of(b"picture 10")))
     assert (switching.installed, len(switching.new)) == (0, 0)

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
-from simd.catalogue.rows import IndexedFile, RejectedFile
-from simd.errors import CorruptStore, ImageRejected, Reason
+from simd.catalogue.database import Database
+from simd.catalogue.rows import Counts, IndexedFile, RejectedFile
+from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
 from simd.index.base import Answer, Index, IndexStats
 from simd.index.brute import BruteIndex
 from simd.index.local import LocalIndex
@@ -63,6 +64,8 @@ _FACTS = ImageFacts(640, 480, "TEXT")
 _NOW = 1_700_000_100.0
 _MODIFIED_NS = 1_700_000_000_500_000_000
 
+DAMAGE = CorruptStore("/state/index/vectors.npy", 42, "bad checksum")
+
 
 @dataclass(frozen=True, slots=True)
 class Scan:
@@ -73,26 +76,53 @@ class Scan:
     exact: bool
 
 
-class RecordingIndex(BruteIndex):
-    """The oracle, which writes down what it is asked.
+class BenchIndex(BruteIndex):
+    """The oracle, which writes down what it is asked, and is damaged while a test says so.
 
     Attributes:
         scans: the searches, in their order.
     """
 
+    damage: CorruptStore | None = None
+
     def __init__(self) -> None:
         super().__init__(DIMENSION)
         self.scans: list[Scan] = []
 
+    def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
+        self._refuse_if_damaged()
+        return super().vector(image_id, deleted=deleted)
+
     def search(
         self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
     ) -> list[Answer]:
+        self._refuse_if_damaged()
         self.scans.append(Scan(k, len(queries), exact))
         return super().search(queries, k, among=among, exact=exact)
+
+    def embeddings(self) -> Iterator[Embedding]:
+        self._refuse_if_damaged()
+        return super().embeddings()
 
     def stats(self) -> IndexStats:
         # The oracle has nothing on a disk, and what is told of one has to be seen.
         return replace(super().stats(), disk_bytes=4096, details={"segments": 1})
+
+    def _refuse_if_damaged(self) -> None:
+        if self.damage is not None:
+            raise self.damage.again()
+
+
+class BenchCatalogue(Catalogue):
+    """The catalogue of the daemon, which is damaged, or whose counts cannot be read, while a test says so."""
+
+    damage: CorruptStore | None = None
+    readable = True
+
+    def counts(self) -> Counts:
+        if not self.readable:
+            raise StoreError("the disk does not answer")
+        return super().counts()
 
 
 @dataclass(frozen=True)
@@ -124,6 +154,27 @@ class TextDecoder:
         else:
             threading.Thread(target=self._later, args=(future, data), daemon=True).start()
         return future
+
+    def submit_file(
+        self,
+        path: bytes,
+        wanted: Callable[[ImageId], Collection[Size]],
+        guess: Sequence[Size],
+        opening: Callable[[bytes], int],
+    ) -> Future[Picture]:
+        try:
+            with open(opening(path), "rb") as stream:
+                data = stream.read()
+            sizes = wanted(image_id_of(data))
+        except Exception as error:  # noqa: BLE001 - the future carries it
+            refused: Future[Picture] = Future()
+            refused.set_exception(error)
+            return refused
+        if sizes:
+            return self.submit_bytes(data, SIZE)
+        spared: Future[Picture] = Future()
+        spared.set_result(Picture({}))
+        return spared
 
     def _later(self, future: Future[Picture], data: bytes) -> None:
         assert self.hold is not None
@@ -177,6 +228,7 @@ class MemoryIngest:
     pending: list[int] = field(default_factory=lambda: [0])
     paused: PauseState = field(default_factory=PauseState)
     decided: int = 0
+    trouble: str = ""
     roots_: list[RootStatus] = field(default_factory=list)
     calls: list[tuple[object, ...]] = field(default_factory=list)
 
@@ -184,7 +236,9 @@ class MemoryIngest:
         self.calls.append(("add", *paths))
         return self.add_report
 
-    def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId]) -> RemoveReport:
+    def remove(
+        self, paths: Sequence[bytes], image_ids: Sequence[ImageId], *, alive: Callable[[], bool]
+    ) -> RemoveReport:
         self.calls.append(("remove", *paths, *image_ids))
         return self.remove_report
 
@@ -202,7 +256,13 @@ class MemoryIngest:
         """The readings in turn; the last one stays."""
         pending = self.pending.pop(0) if len(self.pending) > 1 else self.pending[0]
         return Progress(
-            pending, self.paused, scanning=False, images_per_s=12.5, eta_s=pending / 12.5, decided=self.decided
+            pending,
+            self.paused,
+            scanning=False,
+            images_per_s=12.5,
+            eta_s=pending / 12.5,
+            decided=self.decided,
+            trouble=self.trouble,
         )
 
     def queues(self) -> dict[str, int]:
@@ -264,16 +324,16 @@ class Bench:
         self.root = directory / "root"
         self.root.mkdir()
         self.listen = listen or f"unix:{directory}/simd.sock"
-        self.catalogue = Catalogue.open(directory / "catalogue.sqlite", lambda: _NOW)
+        self.catalogue = BenchCatalogue(Database(directory / "catalogue.sqlite"), lambda: _NOW)
         [self._watched] = self.catalogue.sync_roots([os.fsencode(self.root)])
-        recording = RecordingIndex()
-        self.scans = recording.scans
-        self.index: Index = index(directory) if index else recording
+        self.oracle = BenchIndex()
+        self.index: Index = index(directory) if index else self.oracle
         self.decoder = decoder or TextDecoder()
         self.featurizer = featurizer or TinyFeaturizer()
         self.serving = Serving(self.served())
         self.ingest = MemoryIngest(roots_=[RootStatus(self._watched, True, "events", 2, 1.7e9)])
         self.switch: SwitchStatus | None = None
+        self.thread_failures: dict[str, int] = {}
         self.readiness = Readiness()
         self.metrics = Metrics(self.readiness)
         self.server = Server(
@@ -288,6 +348,11 @@ class Bench:
         )
 
     @property
+    def scans(self) -> list[Scan]:
+        """The searches that the oracle was asked for."""
+        return self.oracle.scans
+
+    @property
     def services(self) -> Services:
         return Services(
             queries=self.queries(),
@@ -296,6 +361,7 @@ class Bench:
             ledger=self.catalogue,
             ingest=self.ingest,
             switch=lambda: self.switch,
+            thread_failures=lambda: self.thread_failures,
         )
 
     def served(self, name: str = "tiny", index: Index | None = None) -> Served:
@@ -312,7 +378,7 @@ class Bench:
             serving=self.serving,
             catalogue=self.catalogue,
             decoder=decoder or self.decoder,
-            files=RootFiles(lambda: [root.root.path for root in self.ingest.roots()], 1 << 20),
+            files=RootFiles(lambda: [root.root.path for root in self.ingest.roots()]),
             meter=self.metrics,
             cores=cores,
         )

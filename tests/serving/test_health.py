@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.serving.doubles import Bench, serving
+from tests.serving.doubles import DAMAGE, Bench, serving
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -69,6 +70,27 @@ def test_who_watches_is_told_of_every_change_until_the_end(starting: Bench, serv
         assert next(watching, None) is None
         stopping.join(20)
         assert not stopping.is_alive()
+
+
+@pytest.mark.parametrize("what", ["index", "catalogue"])
+def test_what_searches_need_is_damaged_searches_are_not_served_and_the_rest_is(
+    starting: Bench, stub: Any, what: str
+) -> None:
+    starting.server.open(starting.services)
+    watching = {name: stub.Watch(request(name), timeout=20) for name in NAMES}
+    assert {name: next(one).status for name, one in watching.items()} == dict.fromkeys(NAMES, SERVING)
+    getattr(starting, what).damage = DAMAGE
+    expected = {"": NOT_SERVING, "simd.v1.SearchService": NOT_SERVING, "simd.v1.IndexService": SERVING}
+    assert {name: stub.Check(request(name), timeout=10).status for name in NAMES} == expected
+    statuses = stub.List(health_pb2.HealthListRequest(), timeout=10).statuses
+    assert {name: status.status for name, status in statuses.items()} == expected
+    began = time.monotonic()
+    assert next(watching[""]).status == next(watching["simd.v1.SearchService"]).status == NOT_SERVING
+    assert time.monotonic() - began < 2
+    getattr(starting, what).damage = None
+    assert next(watching[""]).status == next(watching["simd.v1.SearchService"]).status == SERVING
+    for one in watching.values():
+        one.cancel()
 
 
 def test_those_who_come_and_go_while_others_come_do_not_stop_the_server(starting: Bench) -> None:

@@ -9,14 +9,13 @@ import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from simd.errors import ConfigError, CorruptStore, Reason
+from simd.errors import ConfigError, IndexUnavailable, Reason
 from simd.index.base import IndexStats
-from simd.index.brute import BruteIndex
 from simd.serving.address import TcpAddress, parse_local
 from simd.serving.metrics import MetricsServer
 from simd.types import SwitchStatus
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
-from tests.serving.doubles import DIMENSION, Bench, serving
+from tests.serving.doubles import DAMAGE, Bench, BenchIndex, serving
 
 SEARCH = "/simd.v1.SearchService/Search"
 
@@ -41,6 +40,11 @@ def read(bench: Bench) -> dict[tuple[str, ...], float]:
         for family in families
         for s in family.samples
     }
+
+
+def test_threads_that_failed_are_counted(bench: Bench) -> None:
+    bench.thread_failures = {"scans": 2}
+    assert read(bench)["simd_thread_failures_total", "scans"] == 2
 
 
 def search(bench: Bench, image: bytes) -> None:
@@ -108,15 +112,33 @@ def test_before_the_daemon_is_ready_a_scrape_says_so() -> None:
         assert ("simd_pending",) not in found
 
 
-class DamagedIndex(BruteIndex):
+@pytest.mark.parametrize("what", ["index", "catalogue"])
+def test_damage_is_told_and_everything_that_can_be(bench: Bench, what: str) -> None:
+    bench.put("a", b"picture 1 2 3")
+    whole = read(bench)
+    assert (whole["simd_ready",], whole["simd_damaged", "index"], whole["simd_damaged", "catalogue"]) == (1, 0, 0)
+    getattr(bench, what).damage = DAMAGE
+    found = read(bench)
+    assert found["simd_ready",] == 0
+    assert {of: found["simd_damaged", of] for of in ("index", "catalogue")} == {"index": 0, "catalogue": 0, what: 1}
+    assert found.keys() == whole.keys()
+    assert (found["simd_images",], found["simd_index_vectors",], found["simd_pending",]) == (1, 1, 0)
+
+
+class BrokenIndex(BenchIndex):
     """Its counts cannot be read."""
 
+    def __init__(self, failure: Exception) -> None:
+        super().__init__()
+        self._failure = failure
+
     def stats(self) -> IndexStats:
-        raise CorruptStore("/state/index/log/1", 42, "bad checksum")
+        raise self._failure
 
 
-def test_what_cannot_be_read_is_left_out_and_the_rest_is_told(bench: Bench) -> None:
-    bench.serving.replace(bench.served(index=DamagedIndex(DIMENSION)))
+@pytest.mark.parametrize("failure", [IndexUnavailable("away"), RuntimeError("a bug")])
+def test_what_cannot_be_read_is_left_out_and_the_rest_is_told(bench: Bench, failure: Exception) -> None:
+    bench.serving.replace(bench.served(index=BrokenIndex(failure)))
     found = read(bench)
     assert found["simd_pending",] == 0
     assert ("simd_index_vectors",) not in found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,12 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from simd.errors import Abandoned, ImageRejected, InvalidRequest, NotFound, NotReady, Reason
+from simd.errors import Abandoned, FileChanged, ImageRejected, InvalidRequest, NotFound, NotReady, Reason
+from simd.featurize.decode import DecodeLimits
+from simd.featurize.workers import DecodePool, WorkerSettings
 from simd.serving.queries import Found, Queries, Query
 from simd.serving.rootfiles import RootFiles
 from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage
 from simd.types import ImageId, Pixels, Size, Vector, image_id_of
+from tests.featurize.drawings import encoded
 from tests.serving.doubles import Bench, Picture, TextDecoder, TinyFeaturizer, prepared, vector_of
 
 
@@ -89,6 +94,50 @@ def test_an_indexed_path_uses_the_stored_vector(bench: Bench) -> None:
     assert bench.decoder.decoded == 0
 
 
+@pytest.mark.parametrize("rewrite", ["in place", "by a rename"])
+def test_a_file_that_was_rewritten_since_it_was_indexed_is_searched_as_it_is_now(bench: Bench, rewrite: str) -> None:
+    path = bench.root / "green.jpg"
+    target = path if rewrite == "in place" else bench.root / "new"
+    target.write_bytes(b"picture 10 11 210")
+    target.rename(path)
+    found = bench.queries().search(Query(ServerPath(os.fsencode(path))))
+    assert names(found)[0] == "blue.jpg"
+    assert bench.decoder.decoded == 1
+
+
+def test_a_file_that_was_rewritten_with_what_is_indexed_costs_no_inference(bench: Bench) -> None:
+    (bench.root / "green.jpg").write_bytes(b"picture 200 10 10")
+    found = bench.queries().search(Query(ServerPath(os.fsencode(bench.root / "green.jpg"))))
+    assert names(found)[0] == "red.jpg" and found.matches[0].hit.distance == 0
+    assert bench.decoder.decoded == 0
+
+
+def test_a_file_that_was_deleted_since_it_was_indexed_is_not_found(bench: Bench) -> None:
+    (bench.root / "green.jpg").unlink()
+    with pytest.raises(NotFound, match=r"there is no file .*green\.jpg"):
+        bench.queries().search(Query(ServerPath(os.fsencode(bench.root / "green.jpg"))))
+
+
+def test_files_that_were_rewritten_are_compared_as_they_are_now(bench: Bench) -> None:
+    red, green = ServerPath(os.fsencode(bench.root / "red.jpg")), ServerPath(os.fsencode(bench.root / "green.jpg"))
+    assert not bench.queries().compare(red, green).same
+    (bench.root / "green.jpg").write_bytes(b"picture 200 10 10")
+    compared = bench.queries().compare(red, green)
+    assert compared.same and compared.distance == 0
+    (bench.root / "red.jpg").write_bytes(b"picture 10 200 10")
+    assert not bench.queries().compare(red, green).same
+
+
+def test_a_link_that_points_to_another_file_now_is_searched_as_that_file(bench: Bench) -> None:
+    link = bench.root / "link.jpg"
+    link.symlink_to(bench.root / "red.jpg")
+    bench.put("link.jpg", b"picture 200 10 10")
+    link.unlink()
+    link.symlink_to(bench.root / "blue.jpg")
+    found = bench.queries().search(Query(ServerPath(os.fsencode(link))))
+    assert names(found)[0] == "blue.jpg" and bench.decoder.decoded == 0
+
+
 def test_a_path_inside_a_root_that_is_not_indexed_is_read(bench: Bench) -> None:
     (bench.root / "new.jpg").write_bytes(b"picture 12 10 201")
     found = bench.queries().search(Query(ServerPath(os.fsencode(bench.root / "new.jpg"))))
@@ -114,19 +163,19 @@ def test_a_path_outside_the_roots_is_refused_whether_it_exists_or_not(bench: Ben
     assert not isinstance(caught.value, NotFound) and caught.value.field == "path"
 
 
-def test_a_file_that_leads_outside_by_the_time_it_is_read_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_leads_outside_by_the_time_it_is_opened_is_refused(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "a.jpg").write_bytes(b"secret")
     folder = tmp_path / "root" / "folder"
     folder.mkdir(parents=True)
     (folder / "a.jpg").write_bytes(b"picture")
-    files = RootFiles(lambda: [os.fsencode(tmp_path / "root")], 100)
+    files = RootFiles(lambda: [os.fsencode(tmp_path / "root")])
     path = files.resolve(os.fsencode(folder / "a.jpg"))
-    assert files.read(path) == b"picture"
+    os.close(files.open(path))
     folder.rename(tmp_path / "root" / "former")
     folder.symlink_to(tmp_path / "outside")
     with pytest.raises(InvalidRequest, match="not inside a watched root"):
-        files.read(path)
+        files.open(path)
 
 
 @pytest.mark.parametrize("path", [b"relative.jpg", b"", b"/a\0b"])
@@ -150,11 +199,61 @@ def test_a_directory_and_a_pipe_are_no_files_and_nobody_waits_for_the_pipe(bench
         bench.queries().search(Query(ServerPath(os.fsencode(bench.root))))
 
 
-def test_a_file_over_the_limit_is_refused_by_size(bench: Bench) -> None:
-    (bench.root / "big.jpg").write_bytes(b"x" * ((1 << 20) + 1))
-    with pytest.raises(ImageRejected, match="max_image_bytes") as caught:
-        bench.queries().search(Query(ServerPath(os.fsencode(bench.root / "big.jpg"))))
-    assert caught.value.reason is Reason.TOO_MANY_BYTES
+@pytest.fixture(scope="module")
+def pool() -> Iterator[DecodePool]:
+    pool = DecodePool(2, WorkerSettings(DecodeLimits(1 << 29, 1_000_000), memory_bytes=1 << 30))
+    yield pool
+    pool.close()
+
+
+@pytest.mark.parametrize(
+    ("start", "size", "reason"),
+    [
+        (b"", 400 << 20, Reason.NOT_AN_IMAGE),
+        (b"\x1aE\xdf\xa3", 400 << 20, Reason.UNSUPPORTED),
+        (b"\x89PNG\r\n\x1a\n", 100 << 20, Reason.TRUNCATED),
+        (b"\xff\xd8\xff", (1 << 29) + 1, Reason.TOO_MANY_BYTES),
+    ],
+)
+def test_a_large_file_that_is_no_picture_is_never_held_here(
+    bench: Bench, pool: DecodePool, start: bytes, size: int, reason: Reason
+) -> None:
+    path = bench.root / "large.jpg"
+    path.write_bytes(start)
+    os.truncate(path, size)
+    queries = bench.queries(decoder=pool)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with ThreadPoolExecutor(10) as callers:
+        asked = [callers.submit(queries.search, Query(ServerPath(os.fsencode(path)))) for _ in range(10)]
+        for future in asked:
+            error = future.exception(60)
+            assert isinstance(error, ImageRejected) and error.reason is reason, error
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown_kib < 50 << 10
+
+
+def test_a_file_is_read_and_decoded_by_a_worker_unless_its_content_is_indexed(bench: Bench, pool: DecodePool) -> None:
+    queries = bench.queries(decoder=pool)
+    path = bench.root / "new.png"
+    path.write_bytes(encoded(Image.new("RGB", (8, 8), (200, 10, 10)), "PNG"))
+    found = queries.search(Query(ServerPath(os.fsencode(path))))
+    assert names(found)[0] == "red.jpg" and bench.featurizer.batches == 1
+    (bench.root / "copy.jpg").write_bytes(b"picture 10 10 200")
+    found = queries.search(Query(ServerPath(os.fsencode(bench.root / "copy.jpg"))))
+    assert names(found)[0] == "blue.jpg" and found.matches[0].hit.distance == 0 and bench.featurizer.batches == 1
+
+
+def test_a_file_that_is_written_to_while_it_is_read_is_asked_for_again_later(bench: Bench) -> None:
+    class Changing(TextDecoder):
+        def submit_file(self, *_: object) -> Future[Picture]:
+            future: Future[Picture] = Future()
+            future.set_exception(FileChanged("the file was written to while it was read"))
+            return future
+
+    (bench.root / "new.jpg").write_bytes(b"picture 1 2 3")
+    with pytest.raises(FileChanged) as caught:
+        bench.queries(decoder=Changing()).search(Query(ServerPath(os.fsencode(bench.root / "new.jpg"))))
+    assert caught.value.retry_after_s and caught.value.status == "UNAVAILABLE"
 
 
 def test_an_image_id_uses_the_stored_vector(bench: Bench) -> None:

@@ -303,7 +303,7 @@ def test_status_tells_everything(bench: Bench, channel: grpc.Channel) -> None:
     bench.put("red.jpg", RED)
     bench.reject("bad.jpg", reason=Reason.TRUNCATED)
     bench.ingest.pending = [7]
-    bench.ingest.roots_ = [RootStatus(Root(1, b"/photos", 0, 0), False, "polling", 3, None, "not mounted")]
+    bench.ingest.roots_ = [RootStatus(Root(1, b"/photos"), False, "polling", 3, None, "not mounted")]
     status = index(channel).Status(index_service_pb2.StatusRequest())
     assert status.ready and (status.images, status.files, status.pending, status.failed) == (1, 1, 7, 1)
     assert dict(status.failed_by_reason) == {"truncated": 1}

@@ -61,7 +61,7 @@ def details_of(error: SimdError) -> dict[str, object]:
 SECRET = "/home/somebody/state/index/manifest.json"
 REQUESTS_FAULT = {
     "Abandoned", "InvalidRequest", "ImageRejected", "NotFound", "Unauthenticated", "PermissionDenied", "Overloaded",
-    "NotReady",
+    "NotReady", "FileChanged",
 }  # fmt: skip
 """Their messages are about the request, or say nothing of the daemon's files."""
 

@@ -16,7 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from simd.serving.status_watch import INTERVAL_S, MAX_WATCHERS, Reading, StatusFeed, StatusWatch
 from simd.types import PauseState
 from simd.v1 import index_service_pb2, index_service_pb2_grpc
-from tests.serving.doubles import Bench, serving
+from tests.serving.doubles import DAMAGE, Bench, serving
 from tests.serving.waiting import until
 
 DEADLINE_S = 30.0
@@ -201,13 +201,30 @@ def test_a_daemon_that_stops_says_so_and_is_not_held_up(bench: Bench, stub: Any)
     assert error.code() is grpc.StatusCode.UNAVAILABLE and "stopping" in error.details()
 
 
-def test_a_bug_in_a_stream_is_logged_and_its_text_is_not_sent(
+@pytest.mark.parametrize("what", ["index", "catalogue"])
+def test_who_watches_is_told_of_damage_and_that_it_is_over_in_one_stream(bench: Bench, stub: Any, what: str) -> None:
+    readings = watch(stub)
+    assert next(readings).status.ready
+    getattr(bench, what).damage = DAMAGE
+    damaged = next(readings).status
+    assert not damaged.ready and what in damaged.problems[0]
+    getattr(bench, what).damage = None
+    assert next(readings).status.ready
+    readings.cancel()
+
+
+def test_a_bug_in_a_reading_ends_no_stream_and_its_text_is_logged_and_not_sent(
     bench: Bench, stub: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
+    readings = watch(stub)
+    assert not next(readings).status.problems
     bench.ingest.pending = []
-    error = failure(lambda: next(watch(stub)))
-    assert error.code() is grpc.StatusCode.INTERNAL
-    assert "IndexError" in caplog.text and "IndexError" not in error.details()
+    [problem] = next(readings).status.problems
+    assert "IndexError" in caplog.text and "IndexError" not in problem
+    bench.ingest.pending = [4]
+    status = next(readings).status
+    assert status.pending == 4 and not status.problems
+    readings.cancel()
 
 
 def test_however_many_watch_the_status_is_read_once() -> None:

@@ -299,7 +299,7 @@ def test_status_for_people_names_what_matters(bench: Bench) -> None:
     bench.put("red.jpg", RED)
     bench.reject("bad.jpg", reason=Reason.TRUNCATED)
     bench.ingest.pending = [7]
-    bench.ingest.roots_.append(RootStatus(Root(2, b"/mnt/usb", 0, 0), False, "polling", 9, None, "not mounted"))
+    bench.ingest.roots_.append(RootStatus(Root(2, b"/mnt/usb"), False, "polling", 9, None, "not mounted"))
     done = simctl(bench.listen, "status")
     text = done.stdout.decode()
     assert done.returncode == 0

@@ -11,7 +11,8 @@ from simd.errors import CorruptStore, InvalidRequest, ModelMismatch, StoreError,
 from simd.storage.check import check_directory
 from simd.storage.files import seal, unseal
 from simd.storage.store import Store
-from tests.disks import FullDisk
+from simd.supervision import Backoff, Threads
+from tests.disks import CrashingDisk, FullDisk
 from tests.serving.waiting import until
 from tests.stores import (
     DIMENSION,
@@ -254,6 +255,23 @@ def test_a_torn_tail_is_cut_reported_and_kept_aside(tmp_path: Path) -> None:
         assert set(store.ids()) == {image_id(1), image_id(3)}
 
 
+@pytest.mark.parametrize(
+    ("name", "failpoint"), [("simd-flush", "flush.before_manifest"), ("simd-compact", "compaction.before_manifest")]
+)
+def test_maintenance_goes_on_after_an_error_that_nobody_thought_of(tmp_path: Path, name: str, failpoint: str) -> None:
+    def bug() -> None:
+        raise RuntimeError("a bug of ours")
+
+    threads = Threads(lambda: Backoff(0.001, 0.001))
+    disk = CrashingDisk(failpoint, action=bug)
+    with opened(tmp_path, disk=disk, threads=threads, background=True, flush_rows=32) as store:
+        for number in range(400):
+            store.put(embeddings(number))
+        until(lambda: disk.passed[failpoint] > 1 and store.segment_count() in (1, 2, 3), "maintenance to go on")
+        assert threads.failures == {name: 1}
+        assert set(contents(store)) == {image_id(number) for number in range(400)}
+
+
 @pytest.mark.parametrize("background", [False, True])
 def test_a_full_disk_refuses_puts_and_serves_on(tmp_path: Path, background: bool) -> None:
     disk = FullDisk(1 << 30)
@@ -340,7 +358,7 @@ def test_large_files_are_verified_in_the_background_and_damage_stops_searches(tm
         deadline = threading.Event()
         for _ in range(200):
             try:
-                list(store.ids())
+                _ = store.snapshot
             except CorruptStore as error:
                 assert str(path) in str(error)
                 break

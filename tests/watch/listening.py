@@ -10,10 +10,11 @@ from pathlib import Path
 
 from simd.types import Root
 from simd.watch.hint import Hint, HintKind
+from simd.watch.ignore import Ignore, Verdict
 from simd.watch.roots import identify
 
 WRITTEN, APPEARED, GONE = HintKind.WRITTEN, HintKind.APPEARED, HintKind.GONE
-DIRECTORY, OVERFLOW = HintKind.DIRECTORY, HintKind.OVERFLOW
+DIRECTORY, OVERFLOW, TOUCHED = HintKind.DIRECTORY, HintKind.OVERFLOW, HintKind.TOUCHED
 DEADLINE_S = 20.0
 
 
@@ -56,9 +57,22 @@ class Hints:
             return {hint.path for hint in self.got}
 
 
+class Holding(Ignore):
+    """Holds up whoever asks about the directory `hold`, as the thread that reads the kernel's queue does first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.release = threading.Event(), threading.Event()
+
+    def verdict(self, top: bytes, path: bytes, is_dir: bool = False) -> Verdict | None:
+        if path == b"hold":
+            self.entered.set()
+            assert self.release.wait(DEADLINE_S)
+        return super().verdict(top, path, is_dir)
+
+
 def root_at(path: Path, root_id: int = 1) -> Root:
-    found = identify(os.fsencode(path))
-    return Root(root_id, os.fsencode(path), found.device, found.inode)
+    return Root(root_id, os.fsencode(path), identify(os.fsencode(path)))
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -66,6 +66,16 @@ class TestNames:
             (b"a.TMP", False),
             (b"a.jpg~", False),
             (b"Thumbs.db", False),
+            (b"ehthumbs_vista.db", False),
+            (b"thumbcache_1280.db", False),
+            (b"ZbThumbnail.info", False),
+            (b"a.jpg.!qB", False),
+            (b"a.jpg.aria2", False),
+            (b"a.jpg.opdownload", False),
+            (b"a.jpg.!ut", False),
+            (b"a.jpg.bc!", False),
+            (b"a.jpg.uploading", False),
+            (b"#a.jpg#", False),
         ],
     )
     def test_p23_trash_snapshots_thumbnails_and_unfinished_downloads_are_passed_over(
@@ -83,6 +93,11 @@ class TestNames:
             (b"party.part", True),
             (b"\xff\xfe", False),
             (b"a.b", True),
+            (b"#1", False),
+            (b"#", False),
+            (b"##", False),
+            (b"#a#", True),
+            (b"my thumbcache.db", False),
         ],
     )
     def test_others_are_not(self, name: bytes, is_dir: bool) -> None:
@@ -97,6 +112,21 @@ class TestNames:
         put(top, b".hidden/a")
         put(top, b".simdignore", data=b"!.hidden\n!.hidden/a\n")
         assert seen(top, Ignore(["!.hidden/"])) == []
+
+
+class TestOwn:
+    @pytest.mark.parametrize("name", ["state", "sta*te [x] ?", "!st\\ate", "#state ", "a b/st\nate"])
+    def test_the_daemons_own_directory_is_passed_over_in_the_root_that_holds_it(self, top: Path, name: str) -> None:
+        put(top, b"a.jpg", b"d/state/b.jpg", b"xstate/c.jpg")
+        put(top, os.fsencode(name) + b"/segments/d.jpg")
+        ignore = Ignore(["!*"], own=os.fsencode(top / name))
+        assert seen(top, ignore) == [b"a.jpg", b"d/state/b.jpg", b"xstate/c.jpg"]
+        verdict = ignore.verdict(os.fsencode(top), os.fsencode(name) + b"/segments/d.jpg")
+        assert verdict is not None and "keeps its state" in verdict.rule
+        link = top.with_name("link")
+        link.symlink_to(top)
+        assert len(seen(link, ignore)) == 3
+        assert len(seen(top / "d", ignore)) == 1, "elsewhere such a name is one like others"
 
 
 class TestRules:

@@ -114,18 +114,48 @@ def test_without_a_settle_time_a_file_that_appeared_is_released_at_once(world: W
 
 
 @pytest.mark.parametrize(
-    "error", [OSError(errno.EIO, "I/O error"), RootOffline(b"/p", "is empty"), RulesUnread(b"/p/.simdignore", "is bad")]
+    ("error", "scanned"),
+    [
+        (OSError(errno.EIO, "I/O error"), b"a/folder"),
+        (RulesUnread(b"/p/.simdignore", "is bad"), b"a/folder"),
+        (RootOffline(b"/p", "is empty"), b""),
+    ],
 )
-def test_what_cannot_be_judged_is_neither_upserted_nor_deleted(
-    world: World, settler: Settler, error: Exception
+def test_what_cannot_be_judged_is_neither_upserted_nor_deleted_and_has_its_folder_scanned(
+    world: World, settler: Settler, error: Exception, scanned: bytes
 ) -> None:
-    world.failing[A] = error
+    inside = FileKey(1, b"a/folder/file")
+    world.failing[inside] = error
     world.write(B)
-    settler.note(A, ready=True)
+    settler.note(inside, ready=True)
     settler.note(B, ready=True)
     assert [change.key for change in settler.due(world.look)] == [B]
     assert len(settler) == 0
-    assert settler.take_scans() == ([1] if isinstance(error, RootOffline) else [])
+    assert settler.take_scans() == [FileKey(1, scanned)]
+
+
+def test_what_is_postponed_is_looked_at_after_that_time_however_often(world: World, settler: Settler) -> None:
+    world.write(A)
+    for seconds in (0.5, 60.0, 60.0, 1.0, 1.0, 1.0):
+        settler.postpone(A, seconds)
+        assert settler.next_due() == seconds and settler.due(world.look) == []
+        world.now += seconds
+        assert [change.key for change in settler.due(world.look)] == [A]
+
+
+def test_when_a_file_was_last_said_to_be_written_to_is_kept_until_it_is_released(
+    world: World, settler: Settler
+) -> None:
+    world.write(A)
+    settler.note(A, ready=True, heard=5.0)
+    settler.note(A)
+    settler.due(world.look)
+    settler.note(A)
+    settler.retry(A)
+    world.now += 10.0
+    assert [change.heard for change in settler.due(world.look)] == [5.0]
+    settler.note(A, ready=True)
+    assert [change.heard for change in settler.due(world.look)] == [None]
 
 
 def test_retries_wait_longer_each_time_and_end(world: World, settler: Settler) -> None:
@@ -156,7 +186,7 @@ def test_too_many_files_become_a_scan_of_their_root(world: World, settler: Settl
     for n in range(50):
         settler.note(FileKey(1, b"%d" % n), ready=True)
     assert len(settler) == 1
-    assert settler.take_scans() == [1]
+    assert settler.take_scans() == [FileKey(1, b"")]
     assert settler.take_scans() == []
     assert [change.key for change in settler.due(world.look)] == [other]
     settler.note(A, ready=True)

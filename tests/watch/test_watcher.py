@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from simd.supervision import Backoff, Threads
 from simd.types import Root
 from simd.watch.filesystems import filesystem_of, mode_of, sends_events
+from simd.watch.hint import Hint
 from simd.watch.ignore import Ignore, Verdict
 from simd.watch.watcher import Watcher, Watching
 from tests.watch.listening import (
@@ -26,6 +28,7 @@ from tests.watch.listening import (
     OVERFLOW,
     WRITTEN,
     Hints,
+    Holding,
     root_at,
     until,
     watched,
@@ -197,7 +200,7 @@ class TestSupervision:
 
     def test_a_root_that_comes_later_is_found(self, watcher: Watcher, tmp_path: Path, hints: Hints) -> None:
         path = tmp_path / "later"
-        state = watcher.watch(Root(7, os.fsencode(path), 0, 0))
+        state = watcher.watch(Root(7, os.fsencode(path)))
         assert state.mode == "polling" and "cannot be reached" in state.detail
         path.mkdir()
         hints.wait((OVERFLOW, b""))
@@ -238,6 +241,25 @@ class TestSupervision:
             hints.wait((OVERFLOW, b""))
         assert watcher.watch(root_at(top.parent, 2)) == Watching("events"), "only roots at or below are meant"
         watcher.close()
+
+    def test_the_supervisor_goes_on_after_an_error_that_nobody_thought_of(
+        self, top: Path, tmp_path: Path, mounts: Path
+    ) -> None:
+        heard: list[int] = []
+
+        def hear(hint: Hint) -> None:
+            heard.append(hint.root_id)
+            if len(heard) == 1:
+                raise RuntimeError("a bug of ours")
+
+        threads = Threads(lambda: Backoff(0.001, 0.001))
+        watcher = Watcher(hear, polled=[b"/"], supervise_s=0.01, poll_s=0.01, mounts=mounts, threads=threads)
+        try:
+            watcher.watch(root_at(top))
+            until(lambda: len(heard) > 3)
+            assert threads.failures == {"simd-watch": 1}
+        finally:
+            watcher.close()
 
     def test_p6_a_polled_filesystem_is_scanned_again_and_again(self, top: Path, hints: Hints, tmp_path: Path) -> None:
         mounts = tmp_path / "nfs"
@@ -283,20 +305,6 @@ class TestFilesystems:
 
     def test_the_list_of_this_machine_can_be_read(self) -> None:
         assert filesystem_of(b"/proc") == b"proc"
-
-
-class Holding(Ignore):
-    """Holds up whoever asks about the directory `hold`, as the thread that reads the kernel's queue does first."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.entered, self.release = threading.Event(), threading.Event()
-
-    def verdict(self, top: bytes, path: bytes, is_dir: bool = False) -> Verdict | None:
-        if path == b"hold":
-            self.entered.set()
-            assert self.release.wait(DEADLINE_S)
-        return super().verdict(top, path, is_dir)
 
 
 def test_p3_an_overflow_of_the_kernels_queue_is_told_and_what_came_meanwhile_is_watched(
@@ -368,7 +376,7 @@ SHORT = """
     polled = threading.Event()
     watcher = Watcher(lambda h: polled.set() if h.kind is HintKind.OVERFLOW else None, supervise_s=0.02, poll_s=0.05,
                       mounts=Path("/nonexistent"))
-    print(watcher.watch(Root(1, os.fsencode(sys.argv[1]), 0, 0)).mode, flush=True)
+    print(watcher.watch(Root(1, os.fsencode(sys.argv[1]))).mode, flush=True)
     print(polled.wait(20))
     watcher.close()
 """

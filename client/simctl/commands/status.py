@@ -40,7 +40,9 @@ def _watch(args: argparse.Namespace, client: Client, output: Output) -> None:
             elif draw is not None:
                 draw([f"{time.strftime('%X')}  every change is shown; Ctrl-C ends", "", *_lines(status, output)])
             else:
-                output.line(f"{time.strftime('%X')}  {printable(summary(status))}")
+                # What is damaged is in the summary of a daemon that is not ready.
+                problems = status.problems if status.ready else ()
+                output.line(f"{time.strftime('%X')}  {printable('; '.join((summary(status), *problems)))}")
                 output.flush()
 
 
@@ -49,6 +51,8 @@ def document(status: Status) -> dict[str, object]:
     return {
         "ready": status.ready,
         "detail": status.detail,
+        "problems": list(status.problems),
+        "thread_failures": status.thread_failures,
         "images": status.images,
         "files": status.files,
         "pending": status.pending,
@@ -107,10 +111,12 @@ def _left(status: Status) -> str:
 
 def _lines(status: Status, output: Output) -> Iterator[str]:
     about = f"simd {status.version}, up {duration(status.uptime_s)}"
-    if not status.ready:
+    if not status.ready and not status.problems:
         yield f"{output.style('not ready', 'yellow')}: {printable(status.detail)}  ({about})"
         return
-    yield f"{output.style('ready', 'green')}  ({about})"
+    state = output.style("ready", "green") if status.ready else output.style("damaged", "red")
+    yield f"{state}  ({about})"
+    yield from (f"  {output.style('problem', 'red')}  {printable(problem)}" for problem in status.problems)
     failed = f"{status.failed:,}"
     if status.failed:
         reasons = ", ".join(f"{reason} {number:,}" for reason, number in status.failed_by_reason.items())
@@ -124,6 +130,9 @@ def _lines(status: Status, output: Output) -> Iterator[str]:
         "device": _device(status.device),
         "index": f"{index['kind']}, {index['vectors']:,} vectors, {index['dead']:,} dead, {size(_number(index))}",
     }
+    if status.thread_failures:
+        failures = ", ".join(f"{name} {number:,}" for name, number in status.thread_failures.items())
+        rows["bugs"] = output.style(f"threads failed and went on ({failures}); the daemon's log has the errors", "red")
     if status.model_switch is not None:
         rows["switch"] = output.style(_switch(status.model_switch), "yellow")
     yield from (f"  {name:<8} {text}" for name, text in rows.items())

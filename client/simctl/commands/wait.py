@@ -1,7 +1,7 @@
 """`simctl wait`: return when the daemon is ready and nothing is pending.
 
 While indexing is paused nothing gets done. With `--timeout` that is said at once and waited out, as somebody may resume
-it; without, the command gives up unless the pause ends by itself.
+it; without, the command gives up unless the pause ends by itself. It also gives up where something is damaged.
 """
 
 from __future__ import annotations

@@ -1,0 +1,109 @@
+"""Taking files, folders, images and roots out of the answers on request.
+
+A removed file stays on disk, so it is remembered in the ledger (reason `removed`) with the stamp it had: scans leave it
+alone until it changes or somebody adds it again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from simd.catalogue.catalogue import Catalogue
+from simd.catalogue.rows import RejectedFile
+from simd.errors import Reason
+from simd.indexing.deletions import Deletions
+from simd.indexing.indexer import Indexer
+from simd.indexing.look import Look, stamp_of
+from simd.indexing.membership import Membership
+from simd.indexing.roots import Roots
+from simd.types import FileKey, ImageId, Rejection, RemoveReport
+from simd.watch.settle import Settler
+
+_REMOVED = Rejection(Reason.REMOVED, "taken out on request; add it again to have it back")
+
+
+class Removal:
+    """Called in the loop's thread.
+
+    Args:
+        deletions: which are told that these are meant.
+        look: the file as it is now.
+    """
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        roots: Roots,
+        membership: Membership,
+        indexer: Indexer,
+        settler: Settler,
+        deletions: Deletions,
+        look: Look,
+    ) -> None:
+        self._catalogue = catalogue
+        self._roots = roots
+        self._membership = membership
+        self._indexer = indexer
+        self._settler = settler
+        self._deletions = deletions
+        self._look = look
+
+    def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId]) -> RemoveReport:
+        """Take out what is at or below absolute paths, and the files of images.
+
+        Raises:
+            InvalidRequest: a path is a root that the configuration names.
+            StoreError: the catalogue cannot be written.
+        """
+        files, orphans, missing = 0, [], []
+        named: dict[FileKey, None] = {}
+        for path in paths:
+            key = self._roots.locate(os.path.abspath(path))
+            if key is not None and not key.path:
+                count, gone = self._membership.drop(key.root_id)
+                files += count
+                orphans += gone
+                continue
+            found = self._files_at(path) if key is not None else []
+            named.update(dict.fromkeys(found))
+            if not found:
+                missing.append(path)
+        keys = dict(named)
+        for image_id in image_ids:
+            found = self._files_of(image_id)
+            keys.update(dict.fromkeys(found))
+            if not found:
+                missing.append(image_id)
+        rejected = [line for key in keys if (line := self._forget(key, named=key in named)) is not None]
+        orphans += self._catalogue.record([], rejected, [])
+        for line in rejected:
+            self._deletions.agreed(line.key.root_id)
+        if orphans:
+            self._indexer.take_out(orphans)
+        return RemoveReport(files + len(rejected), len(orphans), tuple(missing))
+
+    def _forget(self, key: FileKey, *, named: bool) -> RejectedFile | None:
+        """Drop whatever is under way for a file; its line in the ledger, if it is known."""
+        self._indexer.forget(key)
+        if not named:
+            # It may be another image by now, and that one may have been on its way.
+            self._settler.note(key)
+        known = self._catalogue.known(key)
+        if known is None:
+            return None
+        # Who names a file means it as it is now, indexed so or not; who names an image, only what was indexed.
+        return RejectedFile(key, stamp_of(self._look, key, known.stamp) if named else known.stamp, _REMOVED)
+
+    def _files_at(self, path: bytes) -> list[FileKey]:
+        """The indexed file at a path, or those in the folder."""
+        found: list[FileKey] = []
+        while page := self._catalogue.files(after=found[-1] if found else None, under=path):
+            found += [file.key for file in page]
+        return found
+
+    def _files_of(self, image_id: ImageId) -> list[FileKey]:
+        """The files that an image is found in."""
+        places = self._catalogue.files_of([image_id]).get(image_id, [])
+        return [key for place in places if (key := self._roots.locate(place)) is not None]

@@ -1,0 +1,77 @@
+"""Damage that is found in a running daemon: what searches get, what its operator sees, and that the remedy helps."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.daemon import MODELS, PHOTOS, Daemon, run_simd
+
+pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
+
+ROWS = ("--flush-rows", "8")
+
+
+def fill(daemon: Daemon) -> int:
+    """A daemon with a few pictures that are indexed, in segments; how many."""
+    for photo in sorted(PHOTOS.iterdir())[:12]:
+        shutil.copy(photo, daemon.root)
+    images: int = daemon.start(*ROWS).wait()["images"]
+    assert daemon.simctl("compact").returncode == 0
+    assert daemon.simctl("verify").returncode == 0
+    return images
+
+
+def spoil(path: Path, start: int) -> None:
+    """Overwrite a file that is in use, from a byte on."""
+    with path.open("r+b") as stream:
+        stream.seek(start)
+        stream.write(b"\xff" * (path.stat().st_size - start))
+
+
+def seen(daemon: Daemon, what: str, images: int) -> None:
+    """That searches are refused and health says so, while status tells everything, with the problem first."""
+    assert daemon.simctl("health").returncode == 3
+    status = daemon.status()
+    assert not status["ready"] and status["images"] == images
+    assert f"the {what} is damaged" in status["problems"][0] and str(daemon.state) not in str(status)
+    assert status["roots"][0]["path"] == str(daemon.root)
+    assert f"problem  the {what} is damaged" in daemon.simctl("status").stdout
+
+
+def test_a_damaged_index_is_refused_and_shown_until_it_is_repaired(daemon: Daemon) -> None:
+    images = fill(daemon)
+    embedded = daemon.embedded()
+    vectors = max(daemon.state.glob("index/*/segments/*/vectors.npy"), key=lambda path: path.stat().st_size)
+    spoil(vectors, vectors.stat().st_size // 2)
+    assert daemon.simctl("verify").returncode == 1
+    seen(daemon, "index", images)
+    search = daemon.simctl("search", str(daemon.root / sorted(PHOTOS.iterdir())[0].name))
+    assert search.returncode == 1 and "simd check" in search.stderr
+    assert daemon.stop() == 0
+    where = ("--state-dir", daemon.state, "--models-dir", MODELS)
+    assert run_simd("check", "--repair", *where, cwd=daemon.work).returncode == 1
+    status = daemon.start(*ROWS).wait()
+    assert (status["ready"], status["problems"], status["images"]) == (True, [], images)
+    assert daemon.embedded() > embedded
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_damaged_catalogue_is_shown_until_it_is_made_anew(daemon: Daemon, end: signal.Signals) -> None:
+    images = fill(daemon)
+    embedded = daemon.embedded()
+    catalogue = daemon.state / "catalogue.sqlite"
+    for path in (catalogue, catalogue.with_name("catalogue.sqlite-wal")):
+        spoil(path, 4096)
+    # What the scan changes has to be read anew; what has not changed is still in memory.
+    daemon.simctl("scan")
+    assert daemon.simctl("verify").returncode == 1
+    seen(daemon, "catalogue", images)
+    daemon.stop(end)
+    catalogue.unlink()
+    status = daemon.start(*ROWS).wait()
+    assert (status["ready"], status["problems"], status["images"], status["files"]) == (True, [], images, images)
+    assert daemon.embedded() == embedded

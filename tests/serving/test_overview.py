@@ -1,0 +1,99 @@
+"""What `Status` tells while something is damaged or fails: all the rest, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from simd.errors import IndexUnavailable, Reason
+from simd.index.base import IndexStats
+from simd.serving.overview import Overview
+from tests.serving.doubles import DAMAGE, Bench, BenchIndex, prepared
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with prepared() as bench:
+        bench.put("red.jpg", b"picture 200 10 10")
+        bench.reject("broken.jpg", reason=Reason.CORRUPT)
+        bench.ingest.pending = [7]
+        bench.readiness.open(bench.services)
+        yield bench
+
+
+@pytest.fixture
+def overview(bench: Bench) -> Overview:
+    return Overview(bench.readiness)
+
+
+def test_of_a_daemon_that_is_sound_no_problem_is_told(overview: Overview) -> None:
+    status = overview.read()
+    assert status.ready and not status.detail and not status.problems
+
+
+@pytest.mark.parametrize(("what", "remedy"), [("index", "simd check --repair"), ("catalogue", "catalogue.sqlite")])
+def test_damage_is_told_with_its_remedy_beside_everything_else(
+    bench: Bench, overview: Overview, what: str, remedy: str
+) -> None:
+    sound = overview.read()
+    getattr(bench, what).damage = DAMAGE
+    status = overview.read()
+    assert not status.ready
+    [problem] = status.problems
+    assert problem.startswith(f"the {what} is damaged") and remedy in problem and problem == status.detail
+    assert "/state" not in problem
+    for message in (sound, status):
+        for field in ("ready", "detail", "problems", "uptime_s"):
+            message.ClearField(field)
+    assert status == sound and (status.images, status.files, status.failed, status.pending) == (1, 1, 1, 7)
+
+
+def test_index_and_catalogue_may_both_be_damaged(bench: Bench, overview: Overview) -> None:
+    bench.oracle.damage = bench.catalogue.damage = DAMAGE
+    status = overview.read()
+    assert ["index" in status.problems[0], "catalogue" in status.problems[1]] == [True, True]
+
+
+def test_numbers_that_are_from_before_are_told_and_said_to_be(bench: Bench, overview: Overview) -> None:
+    overview.read()
+    bench.catalogue.readable = False
+    status = overview.read()
+    assert status.ready and status.files == 1
+    [problem] = status.problems
+    assert "catalogue cannot be read now" in problem
+
+
+def test_why_indexing_waits_and_which_threads_failed_is_told(bench: Bench, overview: Overview) -> None:
+    bench.ingest.trouble = "there is no room on the daemon's disk"
+    bench.thread_failures = {"scans": 2}
+    status = overview.read()
+    assert status.ready and dict(status.thread_failures) == {"scans": 2}
+    assert list(status.problems) == ["indexing waits and is tried again: there is no room on the daemon's disk"]
+
+
+class BrokenIndex(BenchIndex):
+    """Its counts cannot be read."""
+
+    failures: list[Exception]
+
+    def stats(self) -> IndexStats:
+        raise self.failures[0]
+
+
+def test_what_fails_is_left_out_and_said_and_logged_once(
+    bench: Bench, overview: Overview, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = BrokenIndex()
+    broken.failures = [RuntimeError("the secret of the index")]
+    bench.serving.replace(bench.served(index=broken))
+    for _ in range(3):
+        status = overview.read()
+        assert status.ready and status.files == 1 and status.pending == 7 and status.model.name == "tiny"
+        [problem] = status.problems
+        assert "index" in problem and "secret" not in problem
+    assert caplog.text.count("RuntimeError: the secret of the index") == 1
+    broken.failures = [IndexUnavailable("/state is away")]
+    [problem] = overview.read().problems
+    assert IndexUnavailable.told in problem and "/state" not in problem
+    assert "/state is away" in caplog.text
