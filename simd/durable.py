@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -130,12 +131,11 @@ class Disk:
         self.sync(fd, path)
 
     def remove(self, path: Path) -> None:
-        """Unlink a file, or a directory of files. A crash may bring it back: callers remove what nothing names."""
+        """Unlink a file, or a directory and all that is in it. A crash may bring it back, or leave some of it: callers
+        remove what nothing names."""
         with translated(path):
             if path.is_dir():
-                for child in path.iterdir():
-                    child.unlink()
-                path.rmdir()
+                shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
 

@@ -103,5 +103,5 @@ class ModelsInUse:
             opened.close()
         try:
             self._indexes.sweep([new.fingerprint])
-        except (StoreError, OSError) as error:
+        except StoreError as error:
             log.warning("the old index is removed at the next start: %s", error)

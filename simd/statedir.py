@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
@@ -152,12 +151,12 @@ class Indexes:
             log.info("removing the index %s: it is of no use any more", path.name)
             if not path.suffix:
                 path = self._set_aside(path)
-            shutil.rmtree(path)
+            self._disk.remove(path)
 
     def _set_aside(self, path: Path) -> Path:
         target = path.with_name(path.name + _REMOVED)
         if target.exists():
-            shutil.rmtree(target)
+            self._disk.remove(target)
         self._disk.rename(path, target)
         self._disk.failpoint("indexes.set_aside")
         return target

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import crc32c
 import numpy as np
 
 from simd.durable import Disk
 from simd.errors import StoreError
+from simd.storage.files import seal
 from simd.storage.store import Store, StoreOptions
 from simd.supervision import Threads
 from simd.types import Embedding, ImageId, Vector, image_id_of
@@ -84,6 +87,15 @@ def contents(store: Store) -> dict[ImageId, bytes]:
         assert vector is not None and one not in found
         found[one] = vector.tobytes()
     return found
+
+
+def reseal_segment(path: Path) -> None:
+    """Make the checksums of a changed array right again."""
+    meta = path.parent / "segment.json"
+    content = json.loads(meta.read_bytes())["content"]
+    data = path.read_bytes()
+    content["files"][path.name] = {"bytes": len(data), "crc32c": f"{crc32c.crc32c(data):08x}"}
+    meta.write_bytes(seal(content))
 
 
 def close_quietly(store: Store) -> None:

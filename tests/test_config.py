@@ -95,7 +95,14 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_a_misspelt_variable_is_refused_and_a_foreign_one_is_not_ours() -> None:
     with pytest.raises(ConfigError, match="batch_sise"):
         config.load(environ={**EMPTY, "SIMD_BATCH_SISE": "4"})
-    config.load(environ={**EMPTY, "SIMD_ADDRESS": "unix:/x", "SIMD_JPEG_EXTENSIONS": "none"})
+    foreign = {
+        "SIMD_ADDRESS": "unix:/x",
+        "SIMD_JPEG_EXTENSIONS": "none",
+        "MODEL": "mine",
+        "DEVICE": "tpu",
+        "ROOTS": "/x",
+    }
+    assert set(config.load(environ={**EMPTY, **foreign}).source.values()) == {"default"}
 
 
 def test_every_setting_is_documented() -> None:

@@ -76,15 +76,20 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
         lambda: Disk().make_dir(tmp_path / "file" / "below"),
         lambda: Disk().open_append(tmp_path / "missing" / "log"),
         lambda: Disk().write_new(tmp_path / "file", [b"x"]),
+        lambda: Disk().remove(tmp_path / "file" / "below"),
+        lambda: Disk().rename(tmp_path / "missing", tmp_path / "other"),
     ):
         with pytest.raises(StoreError, match=str(tmp_path)) as caught:
             act()
         assert not isinstance(caught.value, StoreFull)
 
 
-def test_remove_takes_files_and_directories_of_files(tmp_path: Path) -> None:
-    (tmp_path / "d").mkdir()
+def test_remove_takes_files_and_directories_with_all_that_is_in_them(tmp_path: Path) -> None:
+    (tmp_path / "d" / "e").mkdir(parents=True)
     (tmp_path / "d" / "f").touch()
+    (tmp_path / "d" / "e" / "f").touch()
+    (tmp_path / "f").touch()
+    Disk().remove(tmp_path / "f")
     Disk().remove(tmp_path / "d")
     Disk().remove(tmp_path / "never")
     assert list(tmp_path.iterdir()) == []

@@ -31,13 +31,14 @@ def step_back(thread: int = 0, schedule: Callable[[int, int, os.sched_param], No
         thread: its native id; 0 is the calling one.
         schedule: sets the policy of a thread.
     """
+    # First, because a thread of this policy is given no other slice, and keeps the one that it has.
+    lengthen(thread, _SLICE_NS)
     try:
         schedule(thread, os.SCHED_IDLE, os.sched_param(0))
     except ProcessLookupError:
         raise
     except OSError:
         os.setpriority(os.PRIO_PROCESS, thread, _LOWEST)
-    lengthen(thread, _SLICE_NS)
 
 
 def step_all_back(niceness: int = -20) -> None:

@@ -12,7 +12,6 @@ calls `finish_repair` first, which puts DIR.repaired there.
 from __future__ import annotations
 
 import logging
-import shutil
 from itertools import count
 from pathlib import Path
 
@@ -48,11 +47,11 @@ def repair_store(
     fresh, complete = _beside(directory, REPAIRING), _beside(directory, REPAIRED)
     lock = DirectoryLock(directory)
     try:
-        _remove(fresh)
+        disk.remove(fresh)
         if complete.exists():
             # Of an earlier repair; by its name it must be complete as long as it is there.
             disk.rename(complete, fresh)
-            _remove(fresh)
+            disk.remove(fresh)
         store = Store(fresh, dimension, fingerprint, disk=disk, options=options)
         try:
             salvaged = salvage(directory, store)
@@ -73,15 +72,10 @@ def repair_store(
 
 def finish_repair(directory: Path, disk: Disk | None = None) -> None:
     """Put the repaired store in its place if a crash kept it from there. Nobody may have it open."""
-    complete = _beside(directory, REPAIRED)
+    disk, complete = disk or Disk(), _beside(directory, REPAIRED)
     if not directory.exists() and complete.exists():
-        (disk or Disk()).rename(complete, directory)
+        disk.rename(complete, directory)
         log.warning("%s: the repair that a crash had cut short is complete", directory)
-
-
-def _remove(path: Path) -> None:
-    if path.exists():
-        shutil.rmtree(path)
 
 
 def _beside(directory: Path, suffix: str) -> Path:

@@ -38,11 +38,18 @@ class StatusFeed:
     Args:
         read: how the daemon is now.
         interval_s: the least time between two readings.
+        clock: seconds that only go forward.
     """
 
-    def __init__(self, read: Callable[[], index_service_pb2.StatusResponse], interval_s: float = INTERVAL_S) -> None:
+    def __init__(
+        self,
+        read: Callable[[], index_service_pb2.StatusResponse],
+        interval_s: float = INTERVAL_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._read = read
         self._interval_s = interval_s
+        self._clock = clock
         self._reading = threading.Lock()
         self._changed = threading.Condition()
         self._last: Reading | None = None
@@ -54,14 +61,14 @@ class StatusFeed:
 
         Args:
             after: the last one had.
-            not_before: in seconds of `time.monotonic`.
+            not_before: in seconds of the clock.
             wanted: whether somebody still waits; asked again after `wake`.
 
         Returns:
             None: nobody waits any more, or the feed was closed.
         """
         while wanted() and not self._closed:
-            early = not_before - time.monotonic()
+            early = not_before - self._clock()
             if early <= 0:
                 reading = self._refreshed()
                 if after is None or reading.number != after.number:
@@ -90,7 +97,7 @@ class StatusFeed:
     def _refreshed(self) -> Reading:
         """The last reading, taken anew if it is old."""
         with self._reading:
-            now = time.monotonic()
+            now = self._clock()
             if self._last is None or now - self._read_at >= self._interval_s:
                 status = self._read()
                 if self._last is None or not _alike(status, self._last.status):
@@ -105,11 +112,13 @@ class StatusWatch:
     Args:
         feed: where the readings come from; closed by `close`.
         most: how many may watch at once.
+        clock: the feed's.
     """
 
-    def __init__(self, feed: StatusFeed, most: int = MAX_WATCHERS) -> None:
+    def __init__(self, feed: StatusFeed, most: int = MAX_WATCHERS, clock: Callable[[], float] = time.monotonic) -> None:
         self._feed = feed
         self._most = most
+        self._clock = clock
         self._free = threading.Semaphore(most)
 
     def __call__(
@@ -142,7 +151,7 @@ class StatusWatch:
     ) -> Iterator[index_service_pb2.WatchStatusResponse]:
         reading, not_before = None, float("-inf")
         while (reading := self._feed.next(reading, not_before, wanted)) is not None:
-            not_before = time.monotonic() + interval_s
+            not_before = self._clock() + interval_s
             yield index_service_pb2.WatchStatusResponse(status=reading.status)
         if self._feed.closed:
             raise NotReady("the daemon is stopping")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
 
 from simd.errors import CorruptStore
 
@@ -17,13 +18,14 @@ T = TypeVar("T")
 SEGMENT_NAME = re.compile(r"[0-9]{8}-[0-9]{1,20}-[0-9]{1,20}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
 _MOST = 1 << 62
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def build(kind: type[T], content: Mapping[str, Any], path: Path) -> T:
     """A dataclass from the content of the sealed file `path`; every field is there and of its type.
 
-    Whole numbers are not negative and below 2^62, floats are finite. A field `name` or in `segments` is the name of a
-    segment and of no other path; `fingerprint` and `crc32c` are hex digits.
+    Whole numbers are not negative and below 2^62, floats are finite in 32 bits. A field `name` or in `segments` is the
+    name of a segment and of no other path; `fingerprint` and `crc32c` are hex digits.
 
     Raises:
         CorruptStore: a field is missing, unknown, or cannot be meant.
@@ -41,7 +43,7 @@ def _value(hint: Any, name: str, value: Any, path: Path) -> Any:
     origin = typing.get_origin(hint)
     if hint is int and type(value) is int and 0 <= value < _MOST:
         return value
-    if hint is float and type(value) in (int, float) and math.isfinite(value):
+    if hint is float and type(value) in (int, float) and abs(value) <= _LARGEST:
         return float(value)
     if hint is str and isinstance(value, str) and _is_text_for(name, value):
         return value

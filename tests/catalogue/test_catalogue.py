@@ -538,10 +538,12 @@ class TestDurability:
     def test_readers_and_writers_of_many_threads_see_whole_transactions(self, catalogue: Catalogue, root: Root) -> None:
         failures: list[str] = []
         stop = threading.Event()
+        seen: set[int] = set()
 
         def read() -> None:
             while not stop.is_set():
                 counts = catalogue.counts()
+                seen.add(counts.files)
                 if counts.files % 10 or counts.images != counts.files:
                     failures.append(repr(counts))
 
@@ -566,6 +568,7 @@ class TestDurability:
             thread.join()
         assert failures == []
         assert catalogue.counts().files == 450
+        assert len(seen) > 2, "they read while it was written"
 
 
 class _Interrupted:

@@ -139,12 +139,15 @@ _MISDEEDS = {
 
 
 def hostile(data: bytes, size: tuple[int, int], limits: DecodeLimits, admit: Callable[[int], None]) -> Picture:
-    """Misbehave as the data say, or decode them."""
+    """Misbehave as the data say, or decode them. Before that may stand `needs BYTES`, then `mark DIRECTORY`."""
     word, _, rest = data.partition(b" ")
     if word == b"needs":
-        memory, rest = rest.split(b" ", 1)
+        memory, data = rest.split(b" ", 1)
         admit(int(memory))
-        word, _, rest = rest.partition(b" ")
+        word, _, rest = data.partition(b" ")
+    if word == b"mark":
+        place, data = rest.split(b" ", 1)
+        os.mkdir(place)
     if misdeed := _MISDEEDS.get(word):
         misdeed(rest)
     if word == b"lie":

@@ -17,6 +17,7 @@ from simd.featurize.workers import DecodedFile, DecodePool, WorkerSettings
 from simd.types import ImageId, Size, Stamp, image_id_of
 from tests.featurize.drawings import LIMITS, SIZE, encoded, quadrants
 from tests.featurize.hostile import hostile
+from tests.featurize.test_workers import eventually
 
 SMALL = (8, 24)
 PICTURE = encoded(quadrants(), "PNG")
@@ -28,6 +29,14 @@ MEMORY = 200 << 20
 def pool() -> Iterator[DecodePool]:
     """One worker that does what the data say."""
     pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=2.0, memory_bytes=MEMORY), hostile)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def unconfined() -> Iterator[DecodePool]:
+    """The same, whose worker may leave a mark."""
+    pool = DecodePool(1, WorkerSettings(LIMITS, confined=False), hostile)
     yield pool
     pool.close()
 
@@ -51,6 +60,23 @@ def guessed(pool: DecodePool, path: Path, asked: Asked, *guess: Size) -> Decoded
 def saved(path: Path, data: bytes = PICTURE) -> Path:
     path.write_bytes(data)
     return path
+
+
+@pytest.mark.parametrize(("guess", "before"), [([SIZE], True), ([], False)])
+def test_a_file_is_decoded_before_it_is_asked_about_where_a_size_was_guessed_and_only_there(
+    unconfined: DecodePool, tmp_path: Path, guess: list[Size], before: bool
+) -> None:
+    mark = tmp_path / "mark"
+    path = saved(tmp_path / "a.png", b"mark %b %b" % (os.fsencode(mark), PICTURE))
+    decoded_before: list[bool] = []
+
+    def wanted(_: ImageId) -> list[Size]:
+        decoded_before.append(mark.exists())
+        return [SIZE]
+
+    decoded = unconfined.submit_file(os.fsencode(path), wanted, guess).result(PATIENCE_S)
+    assert decoded_before == [before]
+    assert np.array_equal(decoded.pictures[SIZE], decode(PICTURE, SIZE, LIMITS).pixels)
 
 
 @pytest.mark.parametrize("wanted", [[SIZE], [SIZE, SMALL], [SMALL]])
@@ -97,15 +123,22 @@ def test_what_the_question_raises_is_the_callers_and_the_worker_goes_on(pool: De
     assert guessed(pool, path, Asked(SIZE), SIZE).pictures
 
 
-def test_a_large_picture_asks_for_its_memory_once_and_waits_for_it_like_any_other(tmp_path: Path) -> None:
-    pool = DecodePool(2, WorkerSettings(LIMITS, memory_bytes=MEMORY), hostile)
+def test_a_large_picture_waits_for_its_memory_like_any_other_and_is_asked_about_once(tmp_path: Path) -> None:
+    pool = DecodePool(2, WorkerSettings(LIMITS, PATIENCE_S, MEMORY, confined=False), hostile)
+    first, waits = tmp_path / "first", saved(tmp_path / "waits", b"needs %d %b" % (MEMORY, PICTURE))
+    saved(first, b"needs %d hold %b" % (MEMORY, os.fsencode(first)))
+    asked = Asked(SIZE)
     try:
-        paths = [saved(tmp_path / f"{n}.png", b"needs %d %b" % (MEMORY, PICTURE)) for n in range(4)]
-        futures = [pool.submit_file(os.fsencode(path), Asked(SIZE), [SIZE]) for path in paths]
-        # Behind what says how much it needs there is no picture.
-        errors = [future.exception(PATIENCE_S) for future in futures]
-        assert [type(error) for error in errors] == [ImageRejected] * 4
-        assert {error.reason for error in errors if isinstance(error, ImageRejected)} == {Reason.NOT_AN_IMAGE}
+        holding = pool.submit_file(os.fsencode(first), Asked(SIZE), [SIZE])
+        eventually(first.with_suffix(".held").exists)
+        waiting = pool.submit_file(os.fsencode(waits), asked, [SIZE])
+        # One worker is left for both: it is done with the large one when it is done with the small one.
+        assert guessed(pool, saved(tmp_path / "small"), Asked(SIZE), SIZE).pictures
+        assert not waiting.done() and asked.images == []
+        first.with_suffix(".free").mkdir()
+        assert isinstance(holding.exception(PATIENCE_S), ImageRejected)
+        assert np.array_equal(waiting.result(PATIENCE_S).pictures[SIZE], decode(PICTURE, SIZE, LIMITS).pixels)
+        assert asked.images == [image_id_of(waits.read_bytes())]
     finally:
         pool.close()
 

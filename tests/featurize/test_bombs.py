@@ -125,10 +125,11 @@ def test_a_picture_of_gigapixels_is_refused_from_its_header_within_little_memory
     assert error.reason is Reason.TOO_MANY_PIXELS, error.detail
 
 
-def test_an_avif_of_gigapixels_is_refused(pool: DecodePool) -> None:
+def test_an_avif_of_gigapixels_is_refused_within_little_memory(pool: DecodePool) -> None:
     data = encoded(quadrants(), "AVIF")
     error = result(pool, patched(data, data.index(b"ispe") + 8, ">II", 100_000, 100_000))
     assert isinstance(error, ImageRejected)
+    assert error.reason in (Reason.CORRUPT, Reason.TOO_MANY_PIXELS), error.detail
 
 
 def test_rows_that_inflate_beyond_the_picture_are_not_inflated(pool: DecodePool) -> None:

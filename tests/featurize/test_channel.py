@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -68,6 +69,21 @@ def test_a_body_larger_than_what_the_kernel_takes_at_once_arrives_whole() -> Non
         sender.start()
         assert Channel(ours).receive(30.0) == Message({"a": 1}, body)
         sender.join()
+
+
+class InPieces(socket.socket):
+    """Takes a little at once, as any socket may when a signal comes."""
+
+    def sendmsg(self, buffers: Iterable[Any], *more: Any) -> int:
+        return super().send(b"".join(buffers)[:1000])
+
+
+def test_a_message_that_is_taken_in_pieces_arrives_whole() -> None:
+    ours, theirs = socket.socketpair()
+    body = bytes(range(256)) * 40
+    with ours, InPieces(fileno=theirs.detach()) as pieces:
+        Channel(pieces).send({"a": 1}, body, 30.0)
+        assert Channel(ours).receive(30.0) == Message({"a": 1}, body)
 
 
 @pytest.mark.parametrize("length", [1 << 20, 8 << 20])

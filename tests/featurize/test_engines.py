@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 
 from simd.errors import ConfigError, ModelError
 from simd.featurize.decode import DecodeLimits, decode
+from simd.featurize.engines.base import Raw
 from simd.featurize.engines.child import ChildEngine
 from simd.featurize.engines.choose import choose, open_engine, open_query_engines
 from simd.featurize.engines.openvino import OpenVinoEngine
@@ -184,16 +185,40 @@ def test_more_pictures_than_requests_come_in_their_order(model: Model, openvino:
 
 
 @pytest.mark.model
-def test_closing_an_engine_waits_for_calls_and_refuses_those_that_wait(model: Model, batch: Pixels) -> None:
-    engine = OpenVinoEngine(model, threads=2, throughput=True)
+def test_closing_an_engine_waits_for_the_call_under_way_and_refuses_those_that_wait(
+    model: Model, openvino: OpenVinoEngine, batch: Pixels
+) -> None:
+    engine = OpenVinoEngine(model, threads=1, throughput=True)
+    # More than are computed at once, so that nothing is left for another call.
     many = np.concatenate([batch] * 4)
-    with ThreadPoolExecutor(8) as threads:
-        calls = [threads.submit(engine.run, many) for _ in range(8)]
-        wait(calls, return_when=FIRST_COMPLETED)
+    held, hold = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def meanwhile() -> None:
+        held.set()
+        assert hold.wait(30)
+
+    def run() -> Raw:
+        out = engine.run(many, meanwhile)
+        order.append("ran")
+        return out
+
+    def close() -> None:
         engine.close()
-        for call in calls:
-            error = call.exception(timeout=30)
-            assert error is None or (isinstance(error, ModelError) and "closed" in str(error))
+        order.append("closed")
+
+    with ThreadPoolExecutor(3) as threads:
+        running = threads.submit(run)
+        assert held.wait(30)
+        waiting, closing = threads.submit(engine.run, batch), threads.submit(close)
+        try:
+            error = waiting.exception(30)
+        finally:
+            hold.set()
+        assert isinstance(error, ModelError) and "closed" in str(error)
+        assert np.array_equal(running.result(30), openvino.run(many))
+        closing.result(30)
+    assert order == ["ran", "closed"]
     engine.close()
 
 

@@ -27,11 +27,12 @@ LARGE = encoded(Image.new("RGB", (4000, 3000), "red"), "PNG", compress_level=1)
 
 
 class Holder:
-    """A large image that is being decoded, as far as it is admitted, until it is told to be done."""
+    """A large image that is being decoded, as far as it is admitted, until it is told to be done; or a small one."""
 
-    def __init__(self, pool: DecodePool, place: Path, memory: int = 100 << 20) -> None:
+    def __init__(self, pool: DecodePool, place: Path, memory: int | None = 100 << 20) -> None:
         self._place = place
-        self.future = pool.submit_bytes(b"needs %d hold %s" % (memory, os.fsencode(place)), SIZE)
+        needs = b"" if memory is None else b"needs %d " % memory
+        self.future = pool.submit_bytes(b"%bhold %b" % (needs, os.fsencode(place)), SIZE)
 
     def holds(self) -> bool:
         return self._place.with_suffix(".held").exists()
@@ -124,6 +125,27 @@ def test_a_picture_that_waited_for_memory_is_decoded_when_it_is_free(tmp_path: P
     assert sorted(asked) == sorted(image_id_of(path.read_bytes()) for path in paths), "each was asked for once"
 
 
+def test_what_waited_for_memory_comes_before_what_came_later(tmp_path: Path) -> None:
+    settings = WorkerSettings(LIMITS, timeout_s=3600.0, memory_bytes=256 << 20, confined=False)
+    pool = DecodePool(2, settings, hostile)
+    try:
+        first = Holder(pool, tmp_path / "first")
+        eventually(first.holds)
+        second = Holder(pool, tmp_path / "second")
+        assert pool.submit_bytes(PICTURE, SIZE).result(PATIENCE_S).pictures
+        busy = Holder(pool, tmp_path / "busy", None)
+        eventually(busy.holds)
+        later = pool.submit_bytes(PICTURE, SIZE)
+        first.let_go()
+        eventually(second.holds)
+        assert not later.done()
+        second.let_go()
+        assert later.result(PATIENCE_S).pictures
+        busy.let_go()
+    finally:
+        pool.close()
+
+
 def test_a_file_that_changes_while_it_waits_for_memory_is_not_passed_off_as_the_former(
     three: DecodePool, tmp_path: Path
 ) -> None:
@@ -161,6 +183,8 @@ def test_a_pool_of_one_worker_decodes_large_pictures() -> None:
 def test_close_ends_what_waits_for_memory_too(three: DecodePool, tmp_path: Path) -> None:
     holders = [Holder(three, tmp_path / str(n)) for n in range(6)]
     eventually(lambda: sum(holder.holds() for holder in holders) == 2)
+    # The worker that is left comes to it when it has been told of all others that they have to wait.
+    assert three.submit_bytes(PICTURE, SIZE).result(PATIENCE_S).pictures
     three.close()
     futures = [holder.future for holder in holders]
     assert not wait(futures, PATIENCE_S).not_done

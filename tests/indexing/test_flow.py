@@ -237,17 +237,24 @@ def test_f14_progress_tells_how_much_is_done_how_fast_and_what_is_left(bench: Be
 
 
 def test_nobody_waits_for_ever_for_a_file_that_is_taken_out_meanwhile(bench: Bench) -> None:
+    write_some(bench, 2)
     bench.start().settle()
-    bench.index.full = True
-    bench.write("first.png", b"this one waits for room on the disk")
-    bench.until(lambda: bench.index.refused > 0)
-    path = os.fsencode(bench.write("a.png", b"a picture"))
-    with ThreadPoolExecutor(2) as callers:
-        removed = callers.submit(lambda: bench.ingest.remove([path], []))
+    key = FileKey(bench.ingest.roots()[0].root.root_id, b"1.png")
+    bench.decoder.hold = hold = threading.Event()
+    bench.write("0.png", b"this one holds the batch up")
+    bench.until(lambda: bench.decoder.hold is None)
+    path = os.fsencode(bench.write("1.png", b"another picture"))
+    with ThreadPoolExecutor(1) as callers:
         added = callers.submit(lambda: bench.ingest.add([path]))
-        bench.index.full = False
-        removed.result(timeout=20)
-        assert added.result(timeout=20).added in (0, 1)
+        bench.until(lambda: bench.indexer.outcomes.urgency(key) is Urgency.REQUEST)
+        assert bench.ingest.remove([path], []).files == 1
+        try:
+            report = added.result(timeout=10)
+        finally:
+            hold.set()
+    assert report.added == 0 and len(report.rejected) == 1
+    bench.settle()
+    assert list(bench.files()) == ["0.png"]
 
 
 def test_nobody_waits_for_ever_for_a_file_whose_root_goes_away(bench: Bench) -> None:

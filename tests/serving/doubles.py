@@ -1,22 +1,30 @@
-"""In-memory doubles of what stands behind the server, and a real server on a unix socket in front of them."""
+"""A real server on a unix socket, and what stands behind it: a real catalogue, the oracle for an index, and doubles of
+what decodes, embeds and indexes.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile, Shown
-from simd.errors import CorruptStore, ImageRejected, Reason
-from simd.index.base import Answer, IndexStats
+from simd.catalogue.catalogue import Catalogue
+from simd.catalogue.database import Database
+from simd.catalogue.rows import Counts, IndexedFile, RejectedFile
+from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
+from simd.index.base import Answer, Index, IndexStats
+from simd.index.brute import BruteIndex
+from simd.index.local import LocalIndex
 from simd.serving.auth import Tokens
 from simd.serving.metrics import Metrics
 from simd.serving.ports import Decoder, DeviceInfo, ModelInfo
@@ -31,7 +39,6 @@ from simd.types import (
     Embedding,
     Explanation,
     FileKey,
-    Hit,
     ImageFacts,
     ImageId,
     PauseState,
@@ -39,7 +46,6 @@ from simd.types import (
     Progress,
     Rejection,
     RemoveReport,
-    Root,
     RootStatus,
     ScanReport,
     Size,
@@ -48,155 +54,75 @@ from simd.types import (
     Vector,
     image_id_of,
 )
+from simd.vectors.metric import half, normalise
+from tests.stores import FINGERPRINT, OPTIONS
 
 DIMENSION = 4
 SIZE = (1, 1)
 _MIB = 1 << 20
 _FACTS = ImageFacts(640, 480, "TEXT")
-
+_NOW = 1_700_000_100.0
+_MODIFIED_NS = 1_700_000_000_500_000_000
 
 DAMAGE = CorruptStore("/state/index/vectors.npy", 42, "bad checksum")
 
 
-class MemoryIndex:
-    """An index of a few vectors."""
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A search that an index was asked for: the nearest `k` of each of so many queries, `exact` or not."""
+
+    k: int
+    queries: int
+    exact: bool
+
+
+class BenchIndex(BruteIndex):
+    """The oracle, which writes down what it is asked, and is damaged while a test says so.
+
+    Attributes:
+        scans: the searches, in their order.
+    """
+
+    damage: CorruptStore | None = None
 
     def __init__(self) -> None:
-        self.vectors: dict[ImageId, Vector] = {}
-        self.dead: dict[ImageId, Vector] = {}
-        self.asked: list[int] = []
-        self.scans: list[int] = []
-        self.problems: list[str] = []
-        self.failure: Exception | None = None
-        self.damage: CorruptStore | None = None
-        self.checking = threading.Event()
-        self.checking.set()
-
-    @property
-    def dimension(self) -> int:
-        return DIMENSION
-
-    def put(self, embeddings: Sequence[Embedding]) -> None:
-        self.vectors.update((e.image_id, e.vector) for e in embeddings)
-
-    def delete(self, image_ids: Sequence[ImageId]) -> int:
-        gone = [i for i in image_ids if i in self.vectors]
-        self.dead.update((i, self.vectors.pop(i)) for i in gone)
-        return len(gone)
-
-    def contains(self, image_id: ImageId) -> bool:
-        return image_id in self.vectors
-
-    def missing(self, image_ids: Sequence[ImageId]) -> list[ImageId]:
-        return [i for i in image_ids if i not in self.vectors]
+        super().__init__(DIMENSION)
+        self.scans: list[Scan] = []
 
     def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
         self._refuse_if_damaged()
-        found = self.vectors.get(image_id)
-        return self.dead.get(image_id) if found is None and deleted else found
+        return super().vector(image_id, deleted=deleted)
 
     def search(
         self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
     ) -> list[Answer]:
-        assert queries.dtype == np.float32 and queries.shape[1:] == (DIMENSION,)
-        if self.failure is not None:
-            raise self.failure
         self._refuse_if_damaged()
-        self.asked.append(k)
-        self.scans.append(len(queries))
-        considered = [i for i in self.vectors if among is None or i in among]
-        answers = []
-        for query in queries:
-            hits = [Hit(i, float(np.linalg.norm(self.vectors[i] - query))) for i in considered]
-            hits.sort(key=lambda hit: (hit.distance, hit.image_id))
-            answers.append(Answer(hits[:k], len(considered), exact))
-        return answers
-
-    def ids(self) -> Iterator[ImageId]:
-        return iter(self.vectors)
-
-    def __len__(self) -> int:
-        return len(self.vectors)
+        self.scans.append(Scan(k, len(queries), exact))
+        return super().search(queries, k, among=among, exact=exact)
 
     def embeddings(self) -> Iterator[Embedding]:
         self._refuse_if_damaged()
-        return iter([Embedding(i, self.vectors[i]) for i in sorted(self.vectors)])
-
-    def compact(self, pause: Callable[[], None] = lambda: None) -> None:
-        pause()
-        self.dead.clear()
-
-    def check(self, pause: Callable[[int], None] = lambda count: None) -> list[str]:
-        for _ in range(4):
-            pause(1024)
-            self.checking.wait()
-        return self.problems
+        return super().embeddings()
 
     def stats(self) -> IndexStats:
-        return IndexStats("memory", DIMENSION, len(self.vectors), len(self.dead), 4096, {"segments": 1})
-
-    def close(self) -> None:
-        self.vectors.clear()
+        # The oracle has nothing on a disk, and what is told of one has to be seen.
+        return replace(super().stats(), disk_bytes=4096, details={"segments": 1})
 
     def _refuse_if_damaged(self) -> None:
         if self.damage is not None:
             raise self.damage.again()
 
 
-@dataclass
-class MemoryCatalogue:
-    """Files and images in dictionaries; also the ledger."""
+class BenchCatalogue(Catalogue):
+    """The catalogue of the daemon, which is damaged, or whose counts cannot be read, while a test says so."""
 
-    by_path: dict[bytes, ImageId] = field(default_factory=dict)
-    stamps: dict[bytes, Stamp] = field(default_factory=dict)
-    facts: dict[ImageId, ImageFacts] = field(default_factory=dict)
-    ledger: list[LedgerLine] = field(default_factory=list)
     damage: CorruptStore | None = None
-    readable: bool = True
-    sizes: set[int] = field(default_factory=set)
+    readable = True
 
-    def has_size(self, size: int) -> bool:
-        return size in self.sizes
-
-    def known_at(self, path: bytes) -> Known | None:
-        return Known(self.stamps[path], self.by_path[path], None) if path in self.by_path else None
-
-    def images_under(self, prefix: bytes) -> set[ImageId]:
-        return {i for path, i in self.by_path.items() if path.startswith(prefix.rstrip(b"/") + b"/")}
-
-    def shown(self, image_ids: Iterable[ImageId]) -> dict[ImageId, Shown]:
-        return {i: Shown(paths, self.facts.get(i)) for i, paths in self.files_of(image_ids).items()}
-
-    def files_of(self, image_ids: Iterable[ImageId]) -> dict[ImageId, list[bytes]]:
-        found = {i: sorted(path for path, image in self.by_path.items() if image == i) for i in image_ids}
-        return {i: paths for i, paths in found.items() if paths}
-
-    def facts_of(self, image_ids: Iterable[ImageId]) -> dict[ImageId, ImageFacts]:
-        return {i: self.facts[i] for i in image_ids if i in self.facts}
-
-    def last_counts(self) -> Counts:
-        by_reason: dict[str, int] = {}
-        for line in self.ledger:
-            by_reason[line.rejection.reason] = by_reason.get(line.rejection.reason, 0) + 1
-        return Counts(len(set(self.by_path.values())), len(self.by_path), {}, by_reason, current=self.readable)
-
-    def count_rejections(self, under: bytes) -> int:
-        return sum(line.path.startswith(under) for line in self.ledger)
-
-    def files(self, *, after: FileKey | None, limit: int, under: bytes) -> list[ListedFile]:
-        stamp = Stamp(17, 1_700_000_000_500_000_000, 1)
-        keys = sorted(FileKey(1, path) for path in self.by_path if path.startswith(under))
-        return [
-            ListedFile(key, key.path, stamp, self.by_path[key.path]) for key in keys if after is None or key > after
-        ][:limit]
-
-    def check(self) -> None:
-        if self.damage is not None:
-            raise self.damage
-
-    def rejections(self, *, after: FileKey | None, limit: int, under: bytes) -> Sequence[LedgerLine]:
-        lines = [line for line in self.ledger if line.path.startswith(under) and (after is None or line.key > after)]
-        return sorted(lines, key=lambda line: line.key)[:limit]
+    def counts(self) -> Counts:
+        if not self.readable:
+            raise StoreError("the disk does not answer")
+        return super().counts()
 
 
 @dataclass(frozen=True)
@@ -252,7 +178,7 @@ class TextDecoder:
 
     def _later(self, future: Future[Picture], data: bytes) -> None:
         assert self.hold is not None
-        self.hold.wait(10)
+        assert self.hold.wait(60), "nobody let it go on"
         if not future.cancelled():
             self._finish(future, data)
 
@@ -267,13 +193,16 @@ class TextDecoder:
         elif not data.startswith(b"picture "):
             future.set_exception(ImageRejected(Reason.NOT_AN_IMAGE, "the bytes are not an image"))
         else:
-            values = [int(word) for word in data.split()[1:4]]
-            future.set_result(Picture({SIZE: np.array(values, dtype=np.uint8).reshape(1, 1, 3)}))
+            future.set_result(Picture({SIZE: np.array(_values(data), dtype=np.uint8).reshape(1, 1, 3)}))
+
+
+def _values(data: bytes) -> list[int]:
+    return [int(word) for word in data.split()[1:4]]
 
 
 def vector_of(*values: float) -> Vector:
-    wide = np.array([*values, 1.0], dtype=np.float32)
-    return (wide / np.linalg.norm(wide)).astype(np.float32)
+    """As the featurizer makes it: exact in float16."""
+    return half(normalise(np.array([*values, 1.0])))
 
 
 class TinyFeaturizer:
@@ -352,11 +281,26 @@ class MemoryIngest:
         return self.roots_
 
 
+def local_index(directory: Path) -> LocalIndex:
+    """The index of the daemon, which keeps what was deleted for no time."""
+    return LocalIndex.open(directory / "index", DIMENSION, FINGERPRINT, options=replace(OPTIONS, grace_ms=0))
+
+
+def damage_a_segment(directory: Path) -> Path:
+    """Change a byte of the vectors of an index's only segment; the file."""
+    [file] = directory.glob("segments/*/vectors.npy")
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    return file
+
+
 class Bench:
-    """A server and all its doubles.
+    """A server that does not listen yet, and what stands behind it. To be closed.
 
     Args:
-        directory: a short path for the socket and the root.
+        directory: a short path for the socket, the root and the catalogue.
+        index: opens another index than the oracle, in a directory.
         decoder: another decoder.
         featurizer: another featurizer.
         listen: other addresses; once the server is started, those in force.
@@ -367,6 +311,7 @@ class Bench:
         self,
         directory: Path,
         *,
+        index: Callable[[Path], Index] | None = None,
         decoder: TextDecoder | None = None,
         featurizer: TinyFeaturizer | None = None,
         listen: str | None = None,
@@ -379,13 +324,14 @@ class Bench:
         self.root = directory / "root"
         self.root.mkdir()
         self.listen = listen or f"unix:{directory}/simd.sock"
-        self.index = MemoryIndex()
-        self.catalogue = MemoryCatalogue()
+        self.catalogue = BenchCatalogue(Database(directory / "catalogue.sqlite"), lambda: _NOW)
+        [self._watched] = self.catalogue.sync_roots([os.fsencode(self.root)])
+        self.oracle = BenchIndex()
+        self.index: Index = index(directory) if index else self.oracle
         self.decoder = decoder or TextDecoder()
         self.featurizer = featurizer or TinyFeaturizer()
         self.serving = Serving(self.served())
-        status = RootStatus(Root(1, os.fsencode(self.root)), True, "events", 2, 1.7e9)
-        self.ingest = MemoryIngest(roots_=[status])
+        self.ingest = MemoryIngest(roots_=[RootStatus(self._watched, True, "events", 2, 1.7e9)])
         self.switch: SwitchStatus | None = None
         self.thread_failures: dict[str, int] = {}
         self.readiness = Readiness()
@@ -402,6 +348,11 @@ class Bench:
         )
 
     @property
+    def scans(self) -> list[Scan]:
+        """The searches that the oracle was asked for."""
+        return self.oracle.scans
+
+    @property
     def services(self) -> Services:
         return Services(
             queries=self.queries(),
@@ -413,13 +364,13 @@ class Bench:
             thread_failures=lambda: self.thread_failures,
         )
 
-    def served(self, name: str = "tiny") -> Served:
+    def served(self, name: str = "tiny", index: Index | None = None) -> Served:
         return Served(
             ModelInfo(name, DIMENSION, "ab" * 16, "Apache-2.0"),
             DeviceInfo("cpu", "numpy", "there is nothing else"),
             SIZE,
             self.featurizer,
-            self.index,
+            self.index if index is None else index,
         )
 
     def queries(self, cores: int = 1, decoder: Decoder | None = None) -> Queries:
@@ -433,30 +384,55 @@ class Bench:
         )
 
     def put(self, name: str | bytes, data: bytes, facts: ImageFacts | None = _FACTS) -> ImageId:
-        """An indexed file in the root."""
-        path = os.path.join(os.fsencode(self.root), os.fsencode(name))
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as stream:
-            stream.write(data)
-        # Whoever writes it anew gives it another time, however soon that is.
-        os.utime(path, (1.7e9, 1.7e9))
-        image_id = image_id_of(data)
-        values = [int(word) for word in data.split()[1:4]]
-        self.index.put([Embedding(image_id, vector_of(*values))])
-        self.catalogue.by_path[path] = image_id
-        self.catalogue.stamps[path] = Stamp.of(os.stat(path))
-        self.catalogue.sizes.add(len(data))
-        if facts is not None:
-            self.catalogue.facts[image_id] = facts
+        """An indexed file in the root.
+
+        Args:
+            name: relative to the root.
+            data: its content.
+            facts: None is what no change of the catalogue leaves and a damaged file of it may have: nothing is known.
+        """
+        [image_id] = self.put_all((name, data), facts=facts or _FACTS)
+        if facts is None:
+            with closing(sqlite3.connect(self.directory / "catalogue.sqlite")) as connection, connection:
+                connection.execute("DELETE FROM images WHERE image_id = ?", (image_id,))
         return image_id
 
-    def reject(self, name: str | bytes, reason: Reason, detail: str) -> bytes:
-        """A line in the ledger."""
-        path = os.path.join(os.fsencode(self.root), os.fsencode(name))
-        key = FileKey(1, os.fsencode(name))
-        stamp = Stamp(17, 1_700_000_000_500_000_000, 1)
-        self.catalogue.ledger.append(LedgerLine(key, path, stamp, Rejection(reason, detail), 1_700_000_100_000))
-        return path
+    def put_all(self, *files: tuple[str | bytes, bytes], facts: ImageFacts = _FACTS) -> list[ImageId]:
+        """Indexed files in the root, names and contents, in one transaction."""
+        indexed = []
+        for name, data in files:
+            path = os.path.join(os.fsencode(self.root), os.fsencode(name))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as stream:
+                stream.write(data)
+            os.utime(path, ns=(_MODIFIED_NS, _MODIFIED_NS))
+            indexed.append(IndexedFile(self._key(name), Stamp.of(os.stat(path)), image_id_of(data), facts))
+        self.index.put([Embedding(image_id_of(data), vector_of(*_values(data))) for _, data in files])
+        self.catalogue.record(indexed)
+        return [file.image_id for file in indexed]
+
+    def lose(self, *names: str | bytes) -> None:
+        """Files that are gone; their images have not left the index yet."""
+        self.catalogue.record([], deleted=[self._key(name) for name in names])
+
+    def reject(self, *names: str | bytes, reason: Reason, detail: str = "no") -> list[bytes]:
+        """Lines in the ledger, in one transaction; the absolute paths."""
+        why, stamp = Rejection(reason, detail), Stamp(17, _MODIFIED_NS, 1)
+        self.catalogue.record([], [RejectedFile(self._key(name), stamp, why) for name in names])
+        return [os.path.join(os.fsencode(self.root), os.fsencode(name)) for name in names]
+
+    def calls(self, method: str, code: str) -> int:
+        """How many calls of a method, `Service/Method`, ended with a code."""
+        labels = {"method": f"/simd.v1.{method}", "code": code}
+        return int(self.metrics.registry.get_sample_value("simd_requests_total", labels) or 0)
+
+    def close(self) -> None:
+        """Close what is open, but not the server."""
+        self.index.close()
+        self.catalogue.close()
+
+    def _key(self, name: str | bytes) -> FileKey:
+        return FileKey(self._watched.root_id, os.fsencode(name))
 
 
 @contextmanager
@@ -470,27 +446,20 @@ def short_directory() -> Iterator[Path]:
 
 
 @contextmanager
-def serving(
-    *,
-    ready: bool = True,
-    decoder: TextDecoder | None = None,
-    listen: str | None = None,
-    max_request_bytes: int = _MIB,
-    max_searches: int = 64,
-    tls: Tls | None = None,
-    tokens: Tokens | None = None,
-) -> Iterator[Bench]:
-    """A server that answers on a unix socket, or where `listen` says."""
+def prepared(**arguments: Any) -> Iterator[Bench]:
+    """A bench in a directory of its own; arguments as `Bench`."""
     with short_directory() as directory:
-        bench = Bench(
-            directory,
-            decoder=decoder,
-            listen=listen,
-            max_request_bytes=max_request_bytes,
-            max_searches=max_searches,
-            tls=tls,
-            tokens=tokens,
-        )
+        bench = Bench(directory, **arguments)
+        try:
+            yield bench
+        finally:
+            bench.close()
+
+
+@contextmanager
+def serving(*, ready: bool = True, **arguments: Any) -> Iterator[Bench]:
+    """A server that answers on a unix socket, or where `listen` says; other arguments as `Bench`."""
+    with prepared(**arguments) as bench:
         bench.listen = bench.server.start()
         try:
             if ready:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -12,14 +13,16 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from simd.errors import IndexUnavailable
+from simd.index.base import Answer
+from simd.index.brute import BruteIndex
 from simd.serving.batch import IN_FLIGHT, Answered, Asked, Batch
 from simd.serving.queries import Found, Query
 from simd.serving.shares import Shares
 from simd.serving.subjects import ImageBytes, StoredImage
 from simd.serving.together import AT_ONCE
-from simd.types import Pixels, Vector, image_id_of
+from simd.types import ImageId, Pixels, Vector, image_id_of
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
-from tests.serving.doubles import Bench, TextDecoder, TinyFeaturizer, serving, short_directory
+from tests.serving.doubles import DIMENSION, Bench, TextDecoder, TinyFeaturizer, prepared, serving
 from tests.serving.test_served import other
 from tests.serving.waiting import until
 
@@ -125,18 +128,17 @@ def test_answers_come_in_the_order_in_which_they_are_ready() -> None:
 
 
 def test_pictures_that_are_ready_together_are_embedded_and_scanned_together() -> None:
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared() as bench:
         bench.put("red.jpg", RED)
         queries = bench.queries()
         started = [queries.begin(Query(ImageBytes(b"picture %d 1 1" % number))) for number in range(1, 9)]
         assert all(isinstance(found, Found) for found in queries.finish(started, lambda: True))
-        assert (bench.decoder.decoded, bench.featurizer.batches, bench.index.scans) == (8, 1, [8])
+        assert (bench.decoder.decoded, bench.featurizer.batches) == (8, 1)
+        assert [scan.queries for scan in bench.scans] == [8]
 
 
 def test_searches_of_different_kinds_do_not_share_a_scan_and_get_what_they_asked_for() -> None:
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared() as bench:
         bench.put("a/red.jpg", RED)
         bench.put("b/green.jpg", GREEN)
         queries = bench.queries()
@@ -153,7 +155,7 @@ def test_searches_of_different_kinds_do_not_share_a_scan_and_get_what_they_asked
         for one, other_ in zip(together, alone, strict=True):
             assert isinstance(one, Found)
             assert (one.matches, one.searched, one.exact) == (other_.matches, other_.searched, other_.exact)
-        assert bench.index.scans[0] == 2
+        assert bench.scans[0].queries == 2
 
 
 class MeetingFeaturizer(TinyFeaturizer):
@@ -171,8 +173,7 @@ class MeetingFeaturizer(TinyFeaturizer):
 
 
 def test_a_stream_is_finished_by_as_many_threads_as_there_are_cores() -> None:
-    with short_directory() as directory:
-        bench = Bench(directory, featurizer=MeetingFeaturizer())
+    with prepared(featurizer=MeetingFeaturizer()) as bench:
         bench.put("red.jpg", RED)
         # More than one thread takes at once.
         asked = [Asked(number, Query(ImageBytes(b"picture %d 1 1" % number))) for number in range(1, AT_ONCE + 2)]
@@ -181,23 +182,28 @@ def test_a_stream_is_finished_by_as_many_threads_as_there_are_cores() -> None:
         assert all(isinstance(answer.outcome, Found) for answer in answers)
 
 
+class GoneIndex(BruteIndex):
+    """Cannot be searched any more."""
+
+    def search(
+        self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
+    ) -> list[Answer]:
+        raise IndexUnavailable("the index is closed")
+
+
 @pytest.mark.parametrize("cores", [1, 4])
 def test_when_the_index_is_gone_the_stream_ends_with_that_error(cores: int) -> None:
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared(index=lambda _: GoneIndex(DIMENSION)) as bench:
         red = bench.put("red.jpg", RED)
-        bench.index.failure = IndexUnavailable("the index is closed")
-        answers = Batch(bench.queries(cores), Shares(1 << 30)).answers(
-            Asked(n, Query(StoredImage(red))) for n in range(100)
-        )
+        asked = (Asked(n, Query(StoredImage(red))) for n in range(100))
+        answers = Batch(bench.queries(cores), Shares(1 << 30)).answers(asked)
         with pytest.raises(IndexUnavailable):
             list(answers)
     until(lambda: not [t for t in threading.enumerate() if t.name.startswith("batch-")], "the stream's threads to end")
 
 
 def test_a_caller_that_takes_no_answers_is_not_read_from_without_end() -> None:
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared() as bench:
         red = bench.put("red.jpg", RED)
         read = 0
 
@@ -219,9 +225,8 @@ def test_a_caller_that_takes_no_answers_is_not_read_from_without_end() -> None:
 
 
 def test_bytes_that_wait_are_bounded_over_all_streams() -> None:
-    with short_directory() as directory:
-        decoder = TextDecoder(threading.Event())
-        bench = Bench(directory, decoder=decoder)
+    decoder = TextDecoder(threading.Event())
+    with prepared(decoder=decoder) as bench:
         waiting = Shares(100)
         read: list[int] = []
 
@@ -245,6 +250,21 @@ def test_bytes_that_wait_are_bounded_over_all_streams() -> None:
             thread.join(20)
         assert [len(answers) for answers in got] == [5, 5]
         assert waiting.used == 0, "all of it was given back"
+
+
+def test_a_stream_that_is_left_gives_back_the_bytes_that_waited() -> None:
+    decoder, waiting = TextDecoder(threading.Event()), Shares(100)
+    with prepared(decoder=decoder) as bench, ThreadPoolExecutor(1) as pool:
+        batch = Batch(bench.queries(), waiting)
+        asked = [Asked(1, Query(ImageBytes(b"picture 1 2 3".ljust(60))))]
+        answers = pool.submit(list, batch.answers(iter(asked)))
+        assert decoder.started.wait(10)
+        batch.close()
+        assert answers.result(20) == []
+        assert decoder.cancelled.wait(10)
+        until(lambda: waiting.used == 0, "all of them to be given back")
+        assert decoder.hold is not None
+        decoder.hold.set()
 
 
 def test_a_caller_that_leaves_ends_what_has_begun_for_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -282,14 +302,14 @@ def test_the_server_ends_although_a_stream_is_open() -> None:
         caller.send(1, image=RED)
         assert next(caller.call).tag == 1
         bench.server.stop(0.1)
-        with pytest.raises(grpc.RpcError):
+        with pytest.raises(grpc.RpcError) as caught:
             next(caller.call)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         caller.end()
 
 
 def test_a_model_switch_between_the_halves_of_a_search_costs_a_second_decoding_only() -> None:
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared() as bench:
         bench.put("red.jpg", RED)
         queries = bench.queries()
         started = [queries.begin(Query(ImageBytes(BLUE))), queries.begin(Query(StoredImage(image_id_of(RED))))]

@@ -17,10 +17,12 @@ from grpc_status import rpc_status
 
 from simd.errors import Abandoned
 from simd.serving.auth import Role, Tokens
+from simd.serving.lanes import LaneName
 from simd.serving.methods import RULES, rule_of
 from simd.types import ScanReport
 from simd.v1 import index_service_pb2, search_service_pb2
 from tests.serving.doubles import Bench, MemoryIngest, TextDecoder, serving
+from tests.serving.waiting import until
 
 ADMIN, READER = "a" * 32, "r" * 32
 CONTRACT = [
@@ -224,6 +226,58 @@ def test_once_there_is_room_again_searches_are_answered() -> None:
             except grpc.RpcError as error:
                 assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
                 deadline.wait(0.01)
+
+
+OF_EACH_LANE = {
+    LaneName.SEARCH: "/simd.v1.SearchService/Search",
+    LaneName.LOOK: "/simd.v1.IndexService/Status",
+    LaneName.CHANGE: "/simd.v1.IndexService/Scan",
+    LaneName.STREAM: "/simd.v1.SearchService/BatchSearch",
+    LaneName.HEALTH: "/grpc.health.v1.Health/Check",
+}
+
+
+@contextmanager
+def silent_callers(bench: Bench, lane: LaneName, count: int, timeout: float) -> Iterator[list[Any]]:
+    """So many calls that were opened and of which no request ever comes."""
+    never = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        never.wait(60)
+        yield from ()
+
+    with grpc.insecure_channel(bench.listen) as channel:
+        open_stream: Any = channel.stream_stream(OF_EACH_LANE[lane])
+        try:
+            yield [open_stream(nothing(), timeout=timeout) for _ in range(count)]
+        finally:
+            never.set()
+
+
+def answers(bench: Bench, lane: LaneName) -> bool:
+    refused = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED)
+    return call(bench, OF_EACH_LANE[lane]) not in refused
+
+
+@pytest.mark.parametrize("lane", LaneName)
+def test_silent_callers_hold_up_their_own_lane_alone_and_make_room_when_they_leave(lane: LaneName) -> None:
+    with serving() as bench, silent_callers(bench, lane, 10, timeout=60) as silent:
+        until(lambda: any(one.done() for one in silent), "one to be too many")
+        assert {one.code() for one in silent if one.done()} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+        assert all(answers(bench, other) for other in LaneName if other is not lane)
+        assert bench.server.answers(10)
+        for one in silent:
+            one.cancel()
+        until(lambda: answers(bench, lane), "their places to be free")
+
+
+def test_a_silent_caller_whose_deadline_passes_makes_room() -> None:
+    with serving() as bench, silent_callers(bench, LaneName.SEARCH, 4, timeout=0.5) as silent:
+        for one in silent:
+            with pytest.raises(grpc.RpcError) as caught:
+                next(one)
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        until(lambda: answers(bench, LaneName.SEARCH), "its place to be free")
 
 
 @pytest.mark.parametrize("method", [name for name, _ in CONTRACT])

@@ -20,7 +20,7 @@ from simd.serving.shares import Shares
 from simd.serving.subjects import ImageBytes
 from tests.featurize.drawings import encoded, quadrants
 from tests.leftovers import nothing_kept
-from tests.serving.doubles import Bench, short_directory
+from tests.serving.doubles import prepared
 
 _SIZE = 2 << 20
 BAD = b"\x89PNG\r\n\x1a\n".ljust(_SIZE)
@@ -30,8 +30,7 @@ GOOD = encoded(quadrants(), "PNG").ljust(_SIZE)
 @pytest.fixture
 def queries() -> Iterator[Queries]:
     pool = DecodePool(1, WorkerSettings(DecodeLimits(1 << 24, 1 << 24)))
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared() as bench:
         bench.put("red.jpg", b"picture 200 10 10")
         yield bench.queries(decoder=pool)
     pool.close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,19 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from simd.errors import CorruptStore, InvalidRequest, Reason
+from simd.errors import InvalidRequest, Reason
+from simd.index.local import LocalIndex
+from simd.serving.convert import checked_to
+from simd.serving.export import Export
 from simd.serving.paging import MAX_PAGE, Page
+from simd.serving.verification import Checked
+from simd.storage.store import Store
 from simd.types import FileKey, image_id_of
 from simd.v1 import index_service_pb2 as wire
 from simd.v1 import index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
-from tests.serving.doubles import Bench, TextDecoder, serving, vector_of
+from tests.serving.doubles import DIMENSION, Bench, damage_a_segment, local_index, serving, vector_of
+from tests.serving.waiting import until
+from tests.stores import FINGERPRINT, OPTIONS
 
 RED, GREEN = b"picture 200 10 10", b"picture 10 200 10"
 
@@ -33,7 +42,11 @@ def bench() -> Iterator[Bench]:
 @pytest.fixture
 def index(bench: Bench) -> Iterator[Any]:
     with grpc.insecure_channel(bench.listen) as channel:
-        yield index_service_pb2_grpc.IndexServiceStub(channel)  # type: ignore[no-untyped-call]
+        yield stub_of(channel)
+
+
+def stub_of(channel: grpc.Channel) -> Any:
+    return index_service_pb2_grpc.IndexServiceStub(channel)  # type: ignore[no-untyped-call]
 
 
 def compare(bench: Bench, first: dict[str, Any], second: dict[str, Any]) -> search_service_pb2.CompareResponse:
@@ -112,8 +125,7 @@ def test_pages_of_files_go_on_while_files_come_and_go(bench: Bench, index: Any) 
         bench.put(f"{number}.jpg", RED)
     page = list_files(index, page_size=4)
     assert [file.path[-5:] for file in page.files] == [f"{n}.jpg" for n in range(4)]
-    for gone in (0, 3, 4):
-        del bench.catalogue.by_path[os.fsencode(f"{bench.root}/{gone}.jpg")]
+    bench.lose("0.jpg", "3.jpg", "4.jpg")
     bench.put("00.jpg", RED)
     rest = list_files(index, page_size=100, page_token=page.next_page_token)
     assert [file.path[-5:] for file in rest.files] == [f"{n}.jpg" for n in range(5, 10)]
@@ -130,7 +142,7 @@ def test_a_page_that_is_exactly_full_is_the_last_one(bench: Bench, index: Any) -
 def test_a_token_is_refused_where_it_does_not_belong(bench: Bench, index: Any) -> None:
     for number in range(4):
         bench.put(f"a/{number}.jpg", RED)
-        bench.reject(f"a/{number}.txt", Reason.NOT_AN_IMAGE, "no")
+        bench.reject(f"a/{number}.txt", reason=Reason.NOT_AN_IMAGE)
     token = list_files(index, page_size=2, path_prefix=f"{bench.root}/a").next_page_token
     assert len(list_files(index, page_token=token, path_prefix_bytes=bytes(bench.root / "a")).files) == 2
     for call in (
@@ -157,60 +169,112 @@ def test_a_page_token_survives_every_path_and_nothing_else_passes_for_one() -> N
 
 
 def test_the_total_of_the_ledger_is_of_what_was_asked_for(bench: Bench, index: Any) -> None:
-    for folder, count in (("a", 3), ("b", 2)):
-        for number in range(count):
-            bench.reject(f"{folder}/{number}.txt", Reason.NOT_AN_IMAGE, "no")
+    for folder, count in (("a", 3), ("ab", 2)):
+        bench.reject(*(f"{folder}/{number}.txt" for number in range(count)), reason=Reason.NOT_AN_IMAGE)
     assert index.ListErrors(wire.ListErrorsRequest(), timeout=10).total == 5
     request = wire.ListErrorsRequest(path_prefix=f"{bench.root}/a", page_size=1)
     page = index.ListErrors(request, timeout=10)
     assert (len(page.errors), page.total) == (1, 3)
 
 
-def test_compact_tells_what_it_freed(bench: Bench, index: Any) -> None:
-    bench.index.delete([bench.put("red.jpg", RED)])
-    answer = index.Compact(wire.CompactRequest(), timeout=10)
-    assert (answer.before.dead, answer.after.dead, answer.after.kind) == (1, 0, "memory")
+class HeldIndex(LocalIndex):
+    """The index of the daemon, verified only when a test says so."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(Store(directory / "index", DIMENSION, FINGERPRINT, options=OPTIONS))
+        self.go_on = threading.Event()
+
+    def check(self, pause: Callable[[int], None] = lambda count: None) -> list[str]:
+        def held(count: int) -> None:
+            pause(count)
+            while not self.go_on.wait(0.01):
+                pause(0)
+
+        return super().check(held)
 
 
-def test_verify_tells_how_far_it_is_and_last_that_all_is_well(bench: Bench, index: Any) -> None:
-    bench.index.checking.clear()
-    readings = index.Verify(wire.VerifyRequest(), timeout=20)
-    first = next(readings)
-    assert not first.done and first.bytes_checked == 1024 and first.bytes_total == 4096
-    bench.index.checking.set()
+@pytest.fixture
+def held() -> Iterator[tuple[HeldIndex, Any]]:
+    """An index with a segment and something in its log, and a client of the server before it."""
+    with serving(index=HeldIndex) as bench, grpc.insecure_channel(bench.listen) as channel:
+        index = bench.index
+        assert isinstance(index, HeldIndex)
+        bench.put("red.jpg", RED)
+        index.flush()
+        bench.put("green.jpg", GREEN)
+        yield index, stub_of(channel)
+        index.go_on.set()
+
+
+def test_compact_tells_what_it_freed() -> None:
+    with serving(index=local_index) as bench, grpc.insecure_channel(bench.listen) as channel:
+        bench.index.delete([bench.put("red.jpg", RED)])
+        answer = stub_of(channel).Compact(wire.CompactRequest(), timeout=10)
+        assert (answer.before.dead, answer.after.dead, answer.after.kind) == (1, 0, "local")
+
+
+def test_verify_tells_how_far_it_is_and_last_that_all_is_well(held: tuple[HeldIndex, Any]) -> None:
+    index, stub = held
+    readings = stub.Verify(wire.VerifyRequest(), timeout=20)
+    total = index.stats().disk_bytes
+    reading = next(readings)
+    while not reading.bytes_checked:
+        reading = next(readings)
+    assert not reading.done and reading.bytes_checked < reading.bytes_total == total
+    index.go_on.set()
     *_, last = readings
-    assert last.done and last.bytes_checked == 4096 and not last.problems and last.problem_count == 0
+    assert last.done and last.bytes_checked == total and not last.problems and last.problem_count == 0
 
 
-def test_verify_tells_the_problems_of_the_index_and_of_the_catalogue(bench: Bench, index: Any) -> None:
-    bench.index.problems = [f"problem {n}" for n in range(1500)]
-    bench.catalogue.damage = CorruptStore(Path("/state/catalogue.sqlite"), 7, "a page")
-    *_, last = index.Verify(wire.VerifyRequest(), timeout=20)
-    assert last.problem_count == 1501 and len(last.problems) == 1000 and last.problems[0] == "problem 0"
-    bench.index.problems = []
-    *_, last = index.Verify(wire.VerifyRequest(), timeout=20)
-    assert ["catalogue.sqlite" in problem for problem in last.problems] == [True]
+def test_verify_tells_the_problems_of_the_index_and_of_the_catalogue() -> None:
+    with serving(index=local_index) as bench, grpc.insecure_channel(bench.listen) as channel:
+        bench.put("red.jpg", RED)
+        bench.index.compact()
+        damaged = damage_a_segment(bench.directory / "index")
+        with closing(sqlite3.connect(bench.directory / "catalogue.sqlite")) as connection, connection:
+            # An index that is said to be of another column is one that does not agree with its table.
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute("UPDATE sqlite_schema SET sql = replace(sql, '(size)', '(inode)') WHERE type = 'index'")
+            connection.execute("PRAGMA schema_version = 1000")
+        *_, last = stub_of(channel).Verify(wire.VerifyRequest(), timeout=20)
+        of_the_index, of_the_catalogue = last.problems
+        assert last.done and last.problem_count == 2
+        assert str(damaged) in of_the_index and "catalogue.sqlite" in of_the_catalogue
+
+
+def test_of_very_many_problems_the_first_thousand_are_told_and_how_many_there_are() -> None:
+    told = checked_to(Checked(7, 7, tuple(f"problem {n}" for n in range(1500))))
+    assert told.problem_count == 1500 and list(told.problems) == [f"problem {n}" for n in range(1000)]
+
+
+def refused(call: Callable[[], object]) -> bool:
+    """Whether a call is one too many."""
+    try:
+        call()
+    except grpc.RpcError as error:
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        return True
+    return False
 
 
 def test_a_second_verification_is_refused_while_one_is_under_way_and_one_that_is_left_ends(
-    bench: Bench, index: Any
+    held: tuple[HeldIndex, Any],
 ) -> None:
-    bench.index.checking.clear()
-    readings = index.Verify(wire.VerifyRequest(), timeout=20)
-    next(readings)
-    with pytest.raises(grpc.RpcError) as caught:
-        next(index.Verify(wire.VerifyRequest(), timeout=20))
-    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    readings.cancel()
-    bench.index.checking.set()
-    deadline = threading.Event()
-    for _ in range(200):
-        try:
-            *_, last = index.Verify(wire.VerifyRequest(), timeout=20)
-            break
-        except grpc.RpcError as error:
-            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-            deadline.wait(0.02)
+    index, stub = held
+    first = stub.Verify(wire.VerifyRequest(), timeout=20)
+    assert not next(first).done
+    assert refused(lambda: next(stub.Verify(wire.VerifyRequest(), timeout=20)))
+    first.cancel()
+    # It is still held, so nothing but that nobody waits for it can end it.
+    second: list[Any] = []
+
+    def begin() -> bool:
+        second[:] = [stub.Verify(wire.VerifyRequest(), timeout=20)]
+        return not refused(lambda: next(second[0]))
+
+    until(begin, "the one that was left to end")
+    index.go_on.set()
+    *_, last = second[0]
     assert last.done
 
 
@@ -232,21 +296,27 @@ def test_export_tells_every_image_in_the_order_of_the_ids(bench: Bench, index: A
     assert np.array_equal(np.array(copied.vector.values, np.float32), vector_of(1, 1, 1))
 
 
-def test_export_leaves_out_what_has_no_file_and_does_not_see_what_comes_later(bench: Bench, index: Any) -> None:
+def test_export_leaves_out_what_has_no_file(bench: Bench, index: Any) -> None:
     bench.put("red.jpg", RED)
     bench.put("gone.jpg", GREEN)
-    messages = index.Export(wire.ExportRequest(), timeout=20)
-    assert next(messages).total == 2
-    del bench.catalogue.by_path[os.fsencode(f"{bench.root}/gone.jpg")]
-    found = [image.path for message in messages for image in message.images]
-    assert f"{bench.root}/red.jpg" in found and len(found) <= 2
+    bench.lose("gone.jpg")
+    first, *rest = index.Export(wire.ExportRequest(), timeout=20)
+    assert first.total == 2
+    assert [list(image.paths) for message in rest for image in message.images] == [[f"{bench.root}/red.jpg"]]
+
+
+def test_an_export_that_has_begun_does_not_see_the_images_that_come_and_go(bench: Bench) -> None:
+    red = bench.put("red.jpg", RED)
+    export = Export(bench.serving, bench.catalogue)
+    bench.put("green.jpg", GREEN)
+    bench.index.delete([red])
+    assert [image.embedding.image_id for portion in export.portions(lambda: True) for image in portion] == [red]
 
 
 @pytest.mark.parametrize("method", ["ListFiles", "Compact", "Verify", "Export"])
 def test_before_the_daemon_is_ready_everything_is_refused(method: str) -> None:
-    with serving(ready=False, decoder=TextDecoder()) as bench, grpc.insecure_channel(bench.listen) as channel:
-        stub = index_service_pb2_grpc.IndexServiceStub(channel)  # type: ignore[no-untyped-call]
+    with serving(ready=False) as bench, grpc.insecure_channel(bench.listen) as channel:
         with pytest.raises(grpc.RpcError) as caught:
-            answer = getattr(stub, method)(getattr(wire, f"{method}Request")(), timeout=10)
+            answer = getattr(stub_of(channel), method)(getattr(wire, f"{method}Request")(), timeout=10)
             list(answer)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

@@ -15,7 +15,7 @@ from simd.serving.address import TcpAddress, parse_local
 from simd.serving.metrics import MetricsServer
 from simd.types import SwitchStatus
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
-from tests.serving.doubles import DAMAGE, Bench, MemoryIndex, serving
+from tests.serving.doubles import DAMAGE, Bench, BenchIndex, serving
 
 SEARCH = "/simd.v1.SearchService/Search"
 
@@ -80,7 +80,7 @@ def test_a_scrape_tells_the_state(bench: Bench) -> None:
     bench.put("a", b"picture 1 2 3")
     gone = bench.put("b", b"picture 3 2 1")
     bench.index.delete([gone])
-    bench.reject("c", Reason.EMPTY, "nothing in it")
+    bench.reject("c", reason=Reason.EMPTY)
     bench.ingest.pending[:] = [7]
     bench.switch = SwitchStatus("old", "new", 5, 9, 1)
     found = read(bench)
@@ -125,7 +125,7 @@ def test_damage_is_told_and_everything_that_can_be(bench: Bench, what: str) -> N
     assert (found["simd_images",], found["simd_index_vectors",], found["simd_pending",]) == (1, 1, 0)
 
 
-class BrokenIndex(MemoryIndex):
+class BrokenIndex(BenchIndex):
     """Its counts cannot be read."""
 
     def __init__(self, failure: Exception) -> None:
@@ -138,8 +138,7 @@ class BrokenIndex(MemoryIndex):
 
 @pytest.mark.parametrize("failure", [IndexUnavailable("away"), RuntimeError("a bug")])
 def test_what_cannot_be_read_is_left_out_and_the_rest_is_told(bench: Bench, failure: Exception) -> None:
-    bench.index = BrokenIndex(failure)
-    bench.serving.replace(bench.served())
+    bench.serving.replace(bench.served(index=BrokenIndex(failure)))
     found = read(bench)
     assert found["simd_pending",] == 0
     assert ("simd_index_vectors",) not in found

@@ -9,15 +9,14 @@ import pytest
 from simd.errors import IndexUnavailable, Reason
 from simd.index.base import IndexStats
 from simd.serving.overview import Overview
-from tests.serving.doubles import DAMAGE, Bench, MemoryIndex, short_directory
+from tests.serving.doubles import DAMAGE, Bench, BenchIndex, prepared
 
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared() as bench:
         bench.put("red.jpg", b"picture 200 10 10")
-        bench.reject("broken.jpg", Reason.CORRUPT, "cut")
+        bench.reject("broken.jpg", reason=Reason.CORRUPT)
         bench.ingest.pending = [7]
         bench.readiness.open(bench.services)
         yield bench
@@ -51,12 +50,13 @@ def test_damage_is_told_with_its_remedy_beside_everything_else(
 
 
 def test_index_and_catalogue_may_both_be_damaged(bench: Bench, overview: Overview) -> None:
-    bench.index.damage = bench.catalogue.damage = DAMAGE
+    bench.oracle.damage = bench.catalogue.damage = DAMAGE
     status = overview.read()
     assert ["index" in status.problems[0], "catalogue" in status.problems[1]] == [True, True]
 
 
 def test_numbers_that_are_from_before_are_told_and_said_to_be(bench: Bench, overview: Overview) -> None:
+    overview.read()
     bench.catalogue.readable = False
     status = overview.read()
     assert status.ready and status.files == 1
@@ -72,7 +72,7 @@ def test_why_indexing_waits_and_which_threads_failed_is_told(bench: Bench, overv
     assert list(status.problems) == ["indexing waits and is tried again: there is no room on the daemon's disk"]
 
 
-class BrokenIndex(MemoryIndex):
+class BrokenIndex(BenchIndex):
     """Its counts cannot be read."""
 
     failures: list[Exception]
@@ -84,9 +84,9 @@ class BrokenIndex(MemoryIndex):
 def test_what_fails_is_left_out_and_said_and_logged_once(
     bench: Bench, overview: Overview, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken = bench.index = BrokenIndex()
+    broken = BrokenIndex()
     broken.failures = [RuntimeError("the secret of the index")]
-    bench.serving.replace(bench.served())
+    bench.serving.replace(bench.served(index=broken))
     for _ in range(3):
         status = overview.read()
         assert status.ready and status.files == 1 and status.pending == 7 and status.model.name == "tiny"

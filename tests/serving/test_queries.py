@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import resource
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,17 +17,17 @@ from PIL import Image
 from simd.errors import Abandoned, FileChanged, ImageRejected, InvalidRequest, NotFound, NotReady, Reason
 from simd.featurize.decode import DecodeLimits
 from simd.featurize.workers import DecodePool, WorkerSettings
-from simd.serving.queries import Found, Query
+from simd.serving.queries import Found, Queries, Query
+from simd.serving.rootfiles import RootFiles
 from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage
-from simd.types import ImageId, Size, Vector, image_id_of
+from simd.types import ImageId, Pixels, Size, Vector, image_id_of
 from tests.featurize.drawings import encoded
-from tests.serving.doubles import Bench, Picture, TextDecoder, short_directory, vector_of
+from tests.serving.doubles import Bench, Picture, TextDecoder, TinyFeaturizer, prepared, vector_of
 
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    with short_directory() as directory:
-        bench = Bench(directory)
+    with prepared() as bench:
         bench.put("red.jpg", b"picture 200 10 10")
         bench.put("reddish.jpg", b"picture 190 30 30")
         bench.put("green.jpg", b"picture 10 200 10")
@@ -62,10 +64,10 @@ def test_bytes_of_an_indexed_size_may_be_another_image(bench: Bench) -> None:
 
 
 def test_bytes_that_are_of_no_indexed_size_are_not_looked_up(bench: Bench) -> None:
-    bench.catalogue.sizes.clear()
-    found = bench.queries().search(Query(ImageBytes(b"picture 200 10 10")))
-    assert names(found)[0] == "red.jpg"
-    assert bench.decoder.decoded == 1
+    image_id = bench.put("gone.jpg", b"picture 7 7 7")
+    bench.lose("gone.jpg")
+    bench.queries().search(Query(ImageBytes(b"picture 7 7 7")))
+    assert bench.index.contains(image_id) and bench.decoder.decoded == 1
 
 
 def test_a_deleted_image_whose_size_is_known_costs_no_inference_and_is_not_in_the_answers(bench: Bench) -> None:
@@ -161,6 +163,21 @@ def test_a_path_outside_the_roots_is_refused_whether_it_exists_or_not(bench: Ben
     assert not isinstance(caught.value, NotFound) and caught.value.field == "path"
 
 
+def test_a_file_that_leads_outside_by_the_time_it_is_opened_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a.jpg").write_bytes(b"secret")
+    folder = tmp_path / "root" / "folder"
+    folder.mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(b"picture")
+    files = RootFiles(lambda: [os.fsencode(tmp_path / "root")])
+    path = files.resolve(os.fsencode(folder / "a.jpg"))
+    os.close(files.open(path))
+    folder.rename(tmp_path / "root" / "former")
+    folder.symlink_to(tmp_path / "outside")
+    with pytest.raises(InvalidRequest, match="not inside a watched root"):
+        files.open(path)
+
+
 @pytest.mark.parametrize("path", [b"relative.jpg", b"", b"/a\0b"])
 def test_a_path_that_is_not_absolute_is_refused(bench: Bench, path: bytes) -> None:
     with pytest.raises(InvalidRequest, match="not absolute"):
@@ -174,9 +191,12 @@ def test_a_missing_file_inside_a_root_is_not_found(bench: Bench) -> None:
 
 def test_a_directory_and_a_pipe_are_no_files_and_nobody_waits_for_the_pipe(bench: Bench) -> None:
     os.mkfifo(bench.root / "pipe")
-    for path in (bench.root, bench.root / "pipe"):
-        with pytest.raises(InvalidRequest):
-            bench.queries().search(Query(ServerPath(os.fsencode(path))))
+    (bench.root / "folder").mkdir()
+    for name in ("folder", "pipe"):
+        with pytest.raises(NotFound, match=f"{name} is not a regular file"):
+            bench.queries().search(Query(ServerPath(os.fsencode(bench.root / name))))
+    with pytest.raises(InvalidRequest, match="not inside a watched root"):
+        bench.queries().search(Query(ServerPath(os.fsencode(bench.root))))
 
 
 @pytest.fixture(scope="module")
@@ -315,32 +335,30 @@ def test_copies_are_one_match_with_sorted_paths(bench: Bench) -> None:
 
 
 def test_images_that_lost_their_file_are_left_out_and_made_up_for(bench: Bench) -> None:
-    for name in ("red.jpg", "reddish.jpg"):
-        del bench.catalogue.by_path[os.fsencode(bench.root / name)]
+    bench.lose("red.jpg", "reddish.jpg")
     found = bench.queries().search(Query(ImageBytes(b"picture 200 10 10"), limit=2))
-    assert len(found.matches) == 2
-    assert bench.index.asked == [2, 8]
+    assert sorted(names(found)) == ["blue.jpg", "green.jpg"]
+    assert [scan.k for scan in bench.scans] == [2, 8]
 
 
 def test_an_index_of_images_without_files_is_not_asked_for_ever(bench: Bench) -> None:
-    bench.catalogue.by_path.clear()
-    for i in range(200):
-        image_id = bench.put("gone.jpg", b"picture %d 1 2" % i)
-        del bench.catalogue.by_path[os.fsencode(bench.root / "gone.jpg")]
-        assert bench.index.contains(image_id)
+    gone = [f"{i}.jpg" for i in range(200)]
+    bench.put_all(*((name, b"picture %d 1 2" % i) for i, name in enumerate(gone)))
+    bench.lose("red.jpg", "reddish.jpg", "green.jpg", "blue.jpg", *gone)
     assert bench.queries().search(Query(ImageBytes(b"picture 0 1 2"), limit=2)).matches == ()
-    assert bench.index.asked == [2, 8, 32]
+    assert len(bench.index) == 204
+    assert [scan.k for scan in bench.scans] == [2, 8, 32]
 
 
 def test_an_image_without_facts_is_still_a_match(bench: Bench) -> None:
-    bench.catalogue.facts.clear()
-    assert bench.queries().search(Query(ImageBytes(b"picture 200 10 10"))).matches[0].facts is None
+    bench.put("unknown.jpg", b"picture 9 9 9", facts=None)
+    found = bench.queries().search(Query(ImageBytes(b"picture 9 9 9")))
+    assert names(found)[0] == "unknown.jpg" and found.matches[0].facts is None
 
 
 def test_a_search_that_nobody_waits_for_is_given_up_while_decoding() -> None:
     hold = threading.Event()
-    with short_directory() as directory:
-        bench = Bench(directory, decoder=TextDecoder(hold))
+    with prepared(decoder=TextDecoder(hold)) as bench:
         with pytest.raises(Abandoned):
             bench.queries().search(
                 Query(ImageBytes(b"picture 1 2 3")), alive=lambda: not bench.decoder.started.is_set()
@@ -353,7 +371,7 @@ def test_a_search_that_nobody_waits_for_is_given_up_while_decoding() -> None:
 def test_a_search_that_nobody_waits_for_does_not_reach_the_index(bench: Bench) -> None:
     with pytest.raises(Abandoned):
         bench.queries().search(Query(ImageBytes(b"picture 200 10 10")), alive=lambda: False)
-    assert bench.index.asked == []
+    assert bench.scans == []
 
 
 def test_both_decodings_of_a_comparison_that_nobody_waits_for_are_cancelled() -> None:
@@ -366,11 +384,10 @@ def test_both_decodings_of_a_comparison_that_nobody_waits_for_are_cancelled() ->
             return future
 
     hold = threading.Event()
-    with short_directory() as directory:
-        decoder = Counting(hold)
-        queries = Bench(directory, decoder=decoder).queries()
+    decoder = Counting(hold)
+    with prepared(decoder=decoder) as bench:
         with pytest.raises(Abandoned):
-            queries.compare(ImageBytes(b"picture 1 2 3"), ImageBytes(b"picture 3 2 1"), lambda: False)
+            bench.queries().compare(ImageBytes(b"picture 1 2 3"), ImageBytes(b"picture 3 2 1"), lambda: False)
         assert [future.cancelled() for future in decoder.futures] == [True, True]
         hold.set()
 
@@ -395,3 +412,71 @@ def test_a_picture_gets_all_cores_only_while_no_other_is_on_its_way(bench: Bench
     assert bench.featurizer.alone[0] is False
     queries.search(Query(ImageBytes(b"picture 77 10 10")))
     assert bench.featurizer.alone[-1] is True
+
+
+class BusyFeaturizer(TinyFeaturizer):
+    """Embeds the first pictures when it is let go on; writes down how many it was given together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.sizes: list[int] = []
+
+    def embed(self, pixels: Sequence[Pixels], *, alone: bool) -> Vector:
+        self.sizes.append(len(pixels))
+        if not self.begun.is_set():
+            self.begun.set()
+            assert self.go_on.wait(20)
+        return super().embed(pixels, alone=alone)
+
+
+@contextmanager
+def one_held_up(featurizer: BusyFeaturizer) -> Iterator[tuple[Bench, Queries, ThreadPoolExecutor]]:
+    """Searches on one core, one of which is being finished until `featurizer` goes on."""
+    with prepared(featurizer=featurizer) as bench, ThreadPoolExecutor(8) as pool:
+        for number in range(4):
+            bench.put(f"{number}.jpg", b"picture %d 200 %d" % (60 * number, 180 - 60 * number))
+        queries = bench.queries()
+        first = pool.submit(queries.search, Query(ImageBytes(b"picture 0 200 181")))
+        assert featurizer.begun.wait(20)
+        try:
+            yield bench, queries, pool
+        finally:
+            featurizer.go_on.set()
+        assert names(first.result(20))[0] == "0.jpg"
+
+
+def test_the_pictures_of_several_callers_are_embedded_and_scanned_together() -> None:
+    featurizer = BusyFeaturizer()
+    with one_held_up(featurizer) as (bench, queries, pool):
+        waiting = [threading.Event() for _ in range(3)]
+
+        def ask(number: int) -> Found:
+            def alive() -> bool:
+                """Asked for the first time when the picture is decoded and its caller waits for a turn."""
+                waiting[number - 1].set()
+                return True
+
+            return queries.search(Query(ImageBytes(b"picture %d 200 %d" % (60 * number, 181 - 60 * number))), alive)
+
+        asked = [pool.submit(ask, number) for number in (1, 2, 3)]
+        assert all(event.wait(20) for event in waiting)
+        featurizer.go_on.set()
+        assert [names(one.result(20))[0] for one in asked] == ["1.jpg", "2.jpg", "3.jpg"]
+        assert featurizer.sizes == [1, 3]
+        assert [scan.queries for scan in bench.scans] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(ImageBytes(b"picture 60 200 121"), exact=True),
+        Query(ImageBytes(b"picture 60 200 121"), path_prefix=b"/"),
+        Query(ImageBytes(b"picture 60 200 120")),
+        Query(GivenVector(vector_of(60, 200, 120))),
+    ],
+    ids=["exact", "under a path", "known picture", "vector"],
+)
+def test_a_search_that_takes_long_in_a_way_of_its_own_and_one_without_a_picture_wait_for_no_other(query: Query) -> None:
+    with one_held_up(BusyFeaturizer()) as (_, queries, pool):
+        assert names(pool.submit(queries.search, query).result(20))[0] == "1.jpg"

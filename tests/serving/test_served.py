@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
 from simd.errors import InvalidRequest
+from simd.index.brute import BruteIndex
 from simd.serving.queries import Query
 from simd.serving.served import Served, Serving
 from simd.serving.subjects import GivenVector, ImageBytes
-from tests.serving.doubles import DIMENSION, Bench, MemoryIndex, TextDecoder, serving, short_directory
+from tests.serving.doubles import DIMENSION, Bench, TextDecoder, prepared, serving
 
 
 def other(bench: Bench) -> Served:
     """Another model, whose index is empty."""
-    served = bench.served("other")
-    return Served(served.model, served.device, served.size, served.featurizer, MemoryIndex())
+    return bench.served("other", BruteIndex(DIMENSION))
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with prepared() as bench:
+        yield bench
 
 
 def test_a_search_under_way_ends_on_the_model_it_began_with() -> None:
     hold = threading.Event()
-    with short_directory() as directory, ThreadPoolExecutor(1) as pool:
-        bench = Bench(directory, decoder=TextDecoder(hold))
+    with prepared(decoder=TextDecoder(hold)) as bench, ThreadPoolExecutor(1) as pool:
         bench.put("a.png", b"picture 1 2 3")
         queries = bench.queries()
         search = pool.submit(queries.search, Query(ImageBytes(b"picture 1 2 4")))
@@ -38,52 +45,65 @@ def test_a_search_under_way_ends_on_the_model_it_began_with() -> None:
         assert queries.search(Query(ImageBytes(b"picture 1 2 4"))).searched == 0
 
 
-def test_nobody_waits_for_one_that_is_not_used(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+def test_nobody_waits_for_one_that_is_not_used(bench: Bench) -> None:
     old = bench.serving.replace(other(bench))
     assert bench.serving.wait_unused(old, 0.0)
 
 
-def test_a_search_that_fails_lets_go_too(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+def test_a_search_that_fails_lets_go_too(bench: Bench) -> None:
     queries = bench.queries()
     with pytest.raises(InvalidRequest):
         queries.search(Query(GivenVector(np.ones(DIMENSION + 1, np.float32))))
     assert bench.serving.wait_unused(bench.serving.replace(other(bench)), 0.0)
 
 
-def test_a_vector_of_the_wrong_length_is_told_which_model_answers(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+def test_a_vector_of_the_wrong_length_is_told_which_model_answers(bench: Bench) -> None:
     bench.serving.replace(other(bench))
     with pytest.raises(InvalidRequest, match=f"9 values.* other, which answers now, is {DIMENSION}"):
         bench.queries().search(Query(GivenVector(np.ones(9, np.float32))))
 
 
-def test_many_searches_while_the_model_is_replaced_again_and_again(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    holder: Serving = bench.serving
-    open_ones = {bench.served("first")}
-    holder.replace(next(iter(open_ones)))
-    stop = threading.Event()
+def test_one_that_was_replaced_is_in_use_until_the_last_of_those_who_began_with_it_has_ended(bench: Bench) -> None:
+    holder = bench.serving
+    with ExitStack() as first, ExitStack() as second:
+        old = first.enter_context(holder.use())
+        assert second.enter_context(holder.use()) is old
+        assert holder.replace(other(bench)) is old
+        assert not holder.wait_unused(old, 0.0)
+        first.close()
+        assert not holder.wait_unused(old, 0.0)
+        second.close()
+        assert holder.wait_unused(old, 0.0)
 
-    def use() -> int:
-        count = 0
+
+def test_none_of_many_finds_its_model_closed_while_it_is_replaced_again_and_again(bench: Bench) -> None:
+    holder: Serving = bench.serving
+    first = bench.served()
+    holder.replace(first)
+    open_ones = {first}
+    stop = threading.Event()
+    seen: list[set[Served]] = [set() for _ in range(4)]
+
+    def use(mine: set[Served]) -> None:
         while not stop.is_set():
             with holder.use() as served:
+                mine.add(served)
+                os.sched_yield()
                 assert served in open_ones
-                count += 1
-        return count
 
-    with ThreadPoolExecutor(4) as pool:
-        users = [pool.submit(use) for _ in range(4)]
-        for number in range(200):
-            fresh = bench.served(str(number))
-            open_ones.add(fresh)
-            old = holder.replace(fresh)
-            assert holder.wait_unused(old, 10)
-            open_ones.discard(old)
-        stop.set()
-        assert all(user.result(10) >= 0 for user in users)
+    with ThreadPoolExecutor(len(seen)) as pool:
+        try:
+            users = [pool.submit(use, mine) for mine in seen]
+            while min(map(len, seen)) < 50 and not any(user.done() for user in users):
+                fresh = bench.served()
+                open_ones.add(fresh)
+                old = holder.replace(fresh)
+                assert holder.wait_unused(old, 10)
+                open_ones.discard(old)
+        finally:
+            stop.set()
+        for user in users:
+            user.result(10)
 
 
 def test_status_follows_the_swap_and_tells_of_a_switch() -> None:

@@ -8,20 +8,26 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from simd.errors import ConfigError, Reason
+from simd.serving.convert_search import found_to
+from simd.serving.embedder import Took
+from simd.serving.queries import Found
 from simd.serving.readiness import Readiness
 from simd.serving.server import Server
 from simd.types import AddReport, Rejection, RemoveReport, Root, RootStatus, ScanReport
 from simd.v1 import index_service_pb2, index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
-from tests.serving.doubles import Bench, TextDecoder, serving, short_directory, vector_of
+from tests.serving.doubles import Bench, TextDecoder, prepared, serving, vector_of
+from tests.serving.waiting import until
 
 RED = b"picture 200 10 10"
 
@@ -70,7 +76,7 @@ def test_search_by_image_answers_with_all_that_is_known(bench: Bench, channel: g
     assert list(match.paths) == [f"{bench.root}/copy.jpg", f"{bench.root}/red.jpg"]
     assert match.path_count == 2 and not match.path_bytes and not match.paths_bytes
     assert (match.distance, match.similarity, match.width, match.height) == (0, 1, 640, 480)
-    assert response.searched == 1 and not response.exact and response.took.total_ms > 0
+    assert response.searched == 1 and response.took.total_ms > 0
 
 
 def test_search_by_id_by_vector_and_by_path(bench: Bench, channel: grpc.Channel) -> None:
@@ -87,7 +93,14 @@ def test_search_by_id_by_vector_and_by_path(bench: Bench, channel: grpc.Channel)
 
 def test_exact_is_passed_on(bench: Bench, channel: grpc.Channel) -> None:
     bench.put("red.jpg", RED)
-    assert search(channel, image=RED, exact=True).exact
+    for exact in (True, False):
+        search(channel, image=RED, exact=exact)
+    assert [scan.exact for scan in bench.scans] == [True, False]
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_whether_something_nearer_may_have_been_missed_is_told(exact: bool) -> None:
+    assert found_to(Found((), 7, exact, Took())).exact is exact
 
 
 def test_a_min_similarity_of_zero_is_not_the_same_as_none(bench: Bench, channel: grpc.Channel) -> None:
@@ -108,8 +121,7 @@ def test_a_name_that_is_not_utf8_survives_both_ways(bench: Bench, channel: grpc.
 
 
 def test_a_picture_in_very_many_places_does_not_make_the_answer_too_big(bench: Bench, channel: grpc.Channel) -> None:
-    for i in range(150):
-        bench.put(f"{i:03}.jpg", RED)
+    bench.put_all(*((f"{i:03}.jpg", RED) for i in range(150)))
     (match,) = search(channel, image=RED).matches
     assert (len(match.paths), match.path_count) == (100, 150)
 
@@ -137,8 +149,9 @@ def test_a_bad_request_is_answered_with_the_field_at_fault(
 ) -> None:
     error = failure(lambda: search(channel, **request_))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    status = rpc_status.from_call(error)
-    assert any(field.encode() in detail.value for detail in status.details)
+    bad = error_details_pb2.BadRequest()
+    [fields] = [bad.field_violations for detail in rpc_status.from_call(error).details if detail.Unpack(bad)]
+    assert [violation.field for violation in fields] == [field]
 
 
 def test_an_unknown_image_is_not_found(channel: grpc.Channel) -> None:
@@ -201,8 +214,7 @@ def test_a_cancelled_call_ends_the_work() -> None:
 
 def test_calls_beyond_the_limit_are_refused() -> None:
     hold = threading.Event()
-    with short_directory() as directory:
-        bench = Bench(directory, decoder=TextDecoder(hold))
+    with prepared(decoder=TextDecoder(hold)) as bench:
         server = Server(bench.listen, Readiness(), max_request_bytes=1000, max_concurrent=1, turns=1)
         server.start()
         server.open(bench.services)
@@ -289,7 +301,7 @@ def test_index_requests_that_cannot_be_are_refused_and_nothing_is_done(
 
 def test_status_tells_everything(bench: Bench, channel: grpc.Channel) -> None:
     bench.put("red.jpg", RED)
-    bench.reject("bad.jpg", Reason.TRUNCATED, "it ends early")
+    bench.reject("bad.jpg", reason=Reason.TRUNCATED)
     bench.ingest.pending = [7]
     bench.ingest.roots_ = [RootStatus(Root(1, b"/photos"), False, "polling", 3, None, "not mounted")]
     status = index(channel).Status(index_service_pb2.StatusRequest())
@@ -307,12 +319,14 @@ def test_status_tells_everything(bench: Bench, channel: grpc.Channel) -> None:
     assert not root.HasField("last_scan_time")
     assert (status.model.name, status.model.dimension, status.model.licence) == ("tiny", 4, "Apache-2.0")
     assert (status.device.device, status.device.engine) == ("cpu", "numpy")
-    assert (status.index.kind, status.index.vectors, status.index.disk_bytes) == ("memory", 1, 4096)
+    assert (status.index.kind, status.index.vectors, status.index.disk_bytes) == ("brute", 1, 4096)
     assert status.version and status.uptime_s > 0
 
 
 def test_errors_are_listed_page_by_page(bench: Bench, channel: grpc.Channel) -> None:
-    paths = [bench.reject(b"%02d\xff.jpg" % i, Reason.CORRUPT, f"number {i}") for i in range(5)]
+    paths: list[bytes] = []
+    for i in range(5):
+        paths += bench.reject(b"%02d\xff.jpg" % i, reason=Reason.CORRUPT, detail=f"number {i}")
     found, token = [], ""
     for expected in (2, 2, 1):
         page = index(channel).ListErrors(index_service_pb2.ListErrorsRequest(page_size=2, page_token=token))
@@ -327,8 +341,8 @@ def test_errors_are_listed_page_by_page(bench: Bench, channel: grpc.Channel) -> 
 
 
 def test_errors_are_listed_under_a_prefix(bench: Bench, channel: grpc.Channel) -> None:
-    bench.reject("a/1.jpg", Reason.CORRUPT, "")
-    bench.reject("b/2.jpg", Reason.EMPTY, "")
+    bench.reject("a/1.jpg", "bc/1.jpg", reason=Reason.CORRUPT)
+    bench.reject("b/2.jpg", reason=Reason.EMPTY)
     page = index(channel).ListErrors(index_service_pb2.ListErrorsRequest(path_prefix=f"{bench.root}/b"))
     assert [error.reason for error in page.errors] == ["empty"]
 
@@ -346,7 +360,7 @@ def test_before_it_is_ready_only_status_and_health_answer() -> None:
         assert (status.ready, status.detail) == (False, "loading the model")
         assert health_of(channel) == health_pb2.HealthCheckResponse.NOT_SERVING
         error = failure(lambda: search(channel, image=RED))
-        assert error.code() is grpc.StatusCode.UNAVAILABLE
+        assert error.code() is grpc.StatusCode.UNAVAILABLE, error
         assert "loading the model" in error.details()
         bench.server.open(bench.services)
         assert search(channel, image=RED).searched == 0
@@ -402,18 +416,43 @@ def test_stopping_lets_the_call_under_way_finish_refuses_new_ones_and_takes_the_
         assert bench.decoder.started.wait(10)
         stopping = threading.Thread(target=bench.server.stop, args=(10,))
         stopping.start()
-        deadline = threading.Event()
-        while grpc_accepts(channel) and not deadline.wait(0.01):
-            pass
+        until(lambda: not is_let_in(channel), "new calls to be refused")
+        assert not call.done()
         hold.set()
         assert len(call.result(timeout=10).matches) == 1
         stopping.join(10)
+        assert not stopping.is_alive()
         assert not os.path.exists(bench.listen.removeprefix("unix:"))
         bench.server.stop(0)
 
 
-def grpc_accepts(channel: grpc.Channel) -> bool:
+def test_a_server_that_has_ended_leaves_no_thread() -> None:
+    before, hold = set(threading.enumerate()), threading.Event()
+    with (
+        serving(max_searches=1, decoder=TextDecoder(hold)) as bench,
+        grpc.insecure_channel(bench.listen) as channel,
+        ThreadPoolExecutor(1) as callers,
+    ):
+        first = callers.submit(search, channel, image=RED)
+        assert bench.decoder.started.wait(10)
+        failure(lambda: search(channel, image=RED))
+        hold.set()
+        first.result(10)
+        stub = index(channel)
+        assert stub.Status(index_service_pb2.StatusRequest(), timeout=10).ready
+        stub.Scan(index_service_pb2.ScanRequest(), timeout=10)
+        assert len(list(stub.Export(index_service_pb2.ExportRequest(), timeout=10))) == 1
+        assert next(stub.WatchStatus(index_service_pb2.WatchStatusRequest(), timeout=10)).status.ready
+        lanes = {thread.name.rpartition("_")[0] for thread in set(threading.enumerate()) - before}
+        assert lanes >= {f"rpc{name}" for name in ("", "-refused")}
+    until(lambda: set(threading.enumerate()) <= before, "every thread to end")
+
+
+def is_let_in(channel: grpc.Channel) -> bool:
     try:
-        return bool(health_of(channel) == health_pb2.HealthCheckResponse.SERVING)
-    except grpc.RpcError:
+        index(channel).Status(index_service_pb2.StatusRequest(), timeout=10)
+    except grpc.RpcError as error:
+        # gRPC cancels what arrives at the moment it stops.
+        assert error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED), error
         return False
+    return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +13,11 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from simd.serving.status_watch import MAX_WATCHERS, StatusFeed
+from simd.serving.status_watch import INTERVAL_S, MAX_WATCHERS, Reading, StatusFeed, StatusWatch
 from simd.types import PauseState
 from simd.v1 import index_service_pb2, index_service_pb2_grpc
 from tests.serving.doubles import DAMAGE, Bench, serving
+from tests.serving.waiting import until
 
 DEADLINE_S = 30.0
 
@@ -53,18 +56,85 @@ def test_the_first_reading_comes_at_once_and_then_every_change(bench: Bench, stu
 
 
 def test_who_watches_what_does_not_change_is_told_nothing(bench: Bench, stub: Any) -> None:
-    readings = watch(stub, timeout=1.5)
-    got: list[Any] = []
-    error = failure(lambda: got.extend(readings))
-    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert len(got) == 1
+    bench.ingest.pending = [0, 0, 0, 0, 5]
+    readings = watch(stub)
+    assert [next(readings).status.pending for _ in range(2)] == [0, 5]
+    readings.cancel()
 
 
-def test_the_readings_come_no_faster_than_asked_for(bench: Bench, stub: Any) -> None:
-    readings = watch(stub, min_interval=Duration(seconds=20), timeout=2.0)
-    next(readings)
-    bench.ingest.pending = [5]
-    assert failure(lambda: next(readings)).code() is grpc.StatusCode.DEADLINE_EXCEEDED
+class Clock:
+    """Time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_reading_that_is_there_too_early_is_kept_until_its_time() -> None:
+    clock, states = Clock(), itertools.count()
+    asked: list[float] = []
+
+    def wanted() -> bool:
+        asked.append(clock.now)
+        return True
+
+    feed = StatusFeed(lambda: index_service_pb2.StatusResponse(pending=next(states)), 0.0, clock)
+    first = feed.next(None, clock.now, wanted)
+    with ThreadPoolExecutor(1) as watchers:
+        second = watchers.submit(feed.next, first, clock.now + 20.0, wanted)
+
+        def looked() -> bool:
+            """Whether it compared its time with this one: it asks before and after that whether it is wanted."""
+            feed.wake()
+            return asked.count(clock.now) > 2 or second.done()
+
+        for clock.now in (1001.0, 1019.0):
+            until(looked, "it to look at the clock")
+            assert not second.done()
+        clock.now = 1020.0
+        until(looked, "it to look at the clock")
+        reading = second.result(10)
+    assert reading is not None and reading.status.pending > 0
+
+
+class Feed(StatusFeed):
+    """Every reading is another one, and there at once; writes down before when it was not to come."""
+
+    def __init__(self) -> None:
+        super().__init__(index_service_pb2.StatusResponse)
+        self.not_before: list[float] = []
+
+    def next(self, after: Reading | None, not_before: float, wanted: Callable[[], bool]) -> Reading | None:
+        self.not_before.append(not_before)
+        return Reading(len(self.not_before), index_service_pb2.StatusResponse())
+
+
+class Caller:
+    """Stays."""
+
+    def is_active(self) -> bool:
+        return True
+
+    def add_callback(self, call: Callable[[], None]) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"), [(Duration(seconds=20), 20.0), (Duration(nanos=1), INTERVAL_S), (None, INTERVAL_S)]
+)
+def test_the_readings_come_no_faster_than_asked_for_and_than_they_are_taken(
+    asked: Duration | None, expected: float
+) -> None:
+    clock, feed = Clock(), Feed()
+    watching = StatusWatch(feed, clock=clock)
+    caller: Any = Caller()
+    request = index_service_pb2.WatchStatusRequest(min_interval=asked)
+    for _ in itertools.islice(watching(request, caller), 2):
+        clock.now += 100.0
+    watching.close()
+    assert feed.not_before == [float("-inf"), 1000.0 + expected]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +147,8 @@ def test_an_interval_that_cannot_be_is_refused_with_the_field(stub: Any, interva
 
 
 def test_all_who_can_watch_leave_room_for_requests_and_one_more_is_refused(bench: Bench, stub: Any) -> None:
-    streams = [watch(stub) for _ in range(MAX_WATCHERS)]
+    # Who leaves is noticed at once, and not when the next reading is due.
+    streams = [watch(stub, min_interval=Duration(seconds=86400)) for _ in range(MAX_WATCHERS)]
     for stream in streams:
         assert next(stream).status.ready
     with ThreadPoolExecutor(4) as callers:
@@ -87,25 +158,29 @@ def test_all_who_can_watch_leave_room_for_requests_and_one_more_is_refused(bench
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and str(MAX_WATCHERS) in error.details()
     for stream in streams:
         stream.cancel()
-    left = threading.Event()
-    for _ in range(1000):
+
+    def is_let_in() -> bool:
         try:
-            assert next(watch(stub)).status.ready
-            break
+            return bool(next(watch(stub)).status.ready)
         except grpc.RpcError:
-            left.wait(0.01)
-    else:
-        raise AssertionError("those who left still count")
+            return False
+
+    until(is_let_in, "those who left to be forgotten")
 
 
 def test_one_who_does_not_read_is_in_nobodys_way(bench: Bench, stub: Any) -> None:
-    watch(stub)
-    readings = watch(stub)
-    for pending in range(3):
-        bench.ingest.pending = [pending + 10]
-        while next(readings).status.pending != pending + 10:
-            pass
-    readings.cancel()
+    # gRPC takes some megabytes for one who does not read; from then on its stream stands.
+    bench.ingest.roots_ = [dataclasses.replace(bench.ingest.roots_[0], detail="x" * (3 << 20))]
+    with grpc.insecure_channel(bench.listen, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+        silent = watch(index_service_pb2_grpc.IndexServiceStub(channel))  # type: ignore[no-untyped-call]
+        silent.initial_metadata()
+        readings = watch(stub)
+        for pending in range(10, 16):
+            bench.ingest.pending = [pending]
+            while next(readings).status.pending != pending:
+                pass
+        readings.cancel()
+        silent.cancel()
 
 
 def test_a_daemon_that_is_not_ready_can_be_watched_until_it_is() -> None:

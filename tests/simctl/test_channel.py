@@ -61,7 +61,8 @@ def test_loopback_is_spoken_to_in_the_clear(listener: socket.socket) -> None:
 
 def test_loopback_is_spoken_to_with_tls_once_an_authority_is_named(listener: socket.socket) -> None:
     authorities = ssl.get_default_verify_paths().cafile or ssl.get_default_verify_paths().openssl_cafile
-    assert not first_bytes(listener, tls_ca=authorities).startswith(PREFACE)
+    found = first_bytes(listener, tls_ca=authorities)
+    assert found and not found.startswith(PREFACE)
 
 
 def test_what_is_not_loopback_is_always_spoken_to_with_tls(listener: socket.socket) -> None:

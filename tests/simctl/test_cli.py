@@ -255,7 +255,7 @@ def test_a_daemon_that_is_starting_ends_with_3_and_status_still_answers() -> Non
 
 def test_status_json_has_what_programs_rely_on(bench: Bench) -> None:
     bench.put("red.jpg", RED)
-    bench.reject("bad.jpg", Reason.TRUNCATED, "it ends early")
+    bench.reject("bad.jpg", reason=Reason.TRUNCATED)
     bench.ingest.pending = [7]
     status = document(simctl(bench.listen, "status", "--json"))
     expected = {"ready": True, "images": 1, "files": 1, "pending": 7, "failed": 1, "paused": False}
@@ -274,7 +274,7 @@ def test_status_json_has_what_programs_rely_on(bench: Bench) -> None:
     assert status["model"] == {"name": "tiny", "dimension": 4, "fingerprint": "ab" * 16, "licence": "Apache-2.0"}
     assert status["device"] == {"device": "cpu", "engine": "numpy", "reason": "there is nothing else"}
     assert status["index"] == {
-        "kind": "memory",
+        "kind": "brute",
         "vectors": 1,
         "dead": 0,
         "disk_bytes": 4096,
@@ -297,7 +297,7 @@ def test_status_tells_of_a_switch_to_another_model(bench: Bench) -> None:
 
 def test_status_for_people_names_what_matters(bench: Bench) -> None:
     bench.put("red.jpg", RED)
-    bench.reject("bad.jpg", Reason.TRUNCATED, "it ends early")
+    bench.reject("bad.jpg", reason=Reason.TRUNCATED)
     bench.ingest.pending = [7]
     bench.ingest.roots_.append(RootStatus(Root(2, b"/mnt/usb"), False, "polling", 9, None, "not mounted"))
     done = simctl(bench.listen, "status")
@@ -415,8 +415,7 @@ def test_scan_explains_paths_and_scans_nothing(bench: Bench) -> None:
 
 
 def test_errors_lists_every_page(bench: Bench) -> None:
-    for i in range(1500):
-        bench.reject(b"%04d\xff" % i, Reason.CORRUPT, "broken")
+    bench.reject(*(b"%04d\xff" % i for i in range(1500)), reason=Reason.CORRUPT, detail="broken")
     found = document(simctl(bench.listen, "errors", "--json"))
     assert found["total"] == len(found["errors"]) == 1500
     assert found["errors"][0].keys() == {
@@ -456,8 +455,7 @@ def test_a_proxy_of_the_environment_is_not_asked(bench: Bench) -> None:
 
 
 def test_a_reader_that_leaves_is_no_reason_to_complain(bench: Bench) -> None:
-    for i in range(3000):
-        bench.reject(b"%04d" % i, Reason.CORRUPT, "broken " * 20)
+    bench.reject(*(b"%04d" % i for i in range(3000)), reason=Reason.CORRUPT, detail="broken " * 20)
     process = subprocess.Popen(
         [sys.executable, "-m", "simctl", "errors"],
         env=environment({"SIMD_ADDRESS": bench.listen}),

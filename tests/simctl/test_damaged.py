@@ -18,7 +18,7 @@ def bench() -> Iterator[Bench]:
     with serving() as bench:
         bench.put("red.jpg", b"picture 200 10 10")
         bench.ingest.pending = [7]
-        bench.index.damage = DAMAGE
+        bench.oracle.damage = DAMAGE
         yield bench
 
 
@@ -32,7 +32,7 @@ def test_status_for_people_says_what_is_wrong_and_what_helps_before_all_else(ben
 
 
 def test_status_for_people_of_a_daemon_that_answers_shows_problems_too(bench: Bench) -> None:
-    bench.index.damage, bench.catalogue.readable = None, False
+    bench.oracle.damage, bench.catalogue.readable = None, False
     first, second, *_ = run(bench.listen, "status").stdout.decode().splitlines()
     assert first.startswith("ready  (simd ") and second.startswith("  problem  the catalogue cannot be read now")
 
@@ -50,12 +50,12 @@ def test_status_for_programs_has_the_problems(bench: Bench) -> None:
     [problem] = status["problems"]
     assert "simd check --repair" in problem
     assert (status["ready"], status["images"], status["pending"]) == (False, 1, 7)
-    bench.index.damage = None
+    bench.oracle.damage = None
     assert document(run(bench.listen, "status", "--json"))["problems"] == []
 
 
 def test_every_line_of_a_watched_status_names_the_problems(bench: Bench) -> None:
-    bench.index.damage, bench.catalogue.readable = None, False
+    bench.oracle.damage, bench.catalogue.readable = None, False
     done = run(bench.listen, "status", "--watch", "--timeout", "0.7")
     assert b"7 pending" in done.stdout and b"the catalogue cannot be read now" in done.stdout
 

@@ -11,6 +11,7 @@ from simctl.errors import DaemonUnreachable, SimctlError
 from simctl.patience import Patience
 
 from tests.serving.doubles import TextDecoder, serving
+from tests.serving.waiting import until
 
 RED = b"picture 200 10 10"
 
@@ -65,7 +66,7 @@ def test_what_reads_is_tried_again(error: SimctlError) -> None:
 def test_pauses_grow() -> None:
     patient, clock = patience(60)
     patient.call(Failing(4, UNREACHABLE), None, reads=True)
-    assert clock.pauses == sorted(clock.pauses)
+    assert clock.pauses == sorted(clock.pauses) and clock.pauses[-1] > 2 * clock.pauses[0]
 
 
 def test_what_changes_something_is_tried_again_only_if_it_was_not_taken_on() -> None:
@@ -114,9 +115,12 @@ def test_a_patient_client_finds_a_daemon_that_becomes_ready() -> None:
             hasty.search(image=RED)
         assert caught.value.retry_after_s == 1.0
         bench.put("red.jpg", RED)
-        opening = in_background(lambda: bench.server.open(bench.services))
-        assert client.search(image=RED).matches
-        opening.join(20)
+        found: list[simctl.SearchResult] = []
+        asking = in_background(lambda: found.append(client.search(image=RED)))
+        until(lambda: bench.calls("SearchService/Search", "UNAVAILABLE") > 1, "the patient one to be refused as well")
+        bench.server.open(bench.services)
+        asking.join(30)
+        assert found and found[0].matches
 
 
 def test_a_patient_client_is_answered_by_a_daemon_that_was_too_busy() -> None:
@@ -132,6 +136,8 @@ def test_a_patient_client_is_answered_by_a_daemon_that_was_too_busy() -> None:
             assert (caught.value.reason, caught.value.retry_after_s) == ("OVERLOADED", 1.0)
             found: list[simctl.SearchResult] = []
             second = in_background(lambda: found.append(client.search(image=RED)))
+            refused = "SearchService/Search", "RESOURCE_EXHAUSTED"
+            until(lambda: bench.calls(*refused) > 1, "the patient one to be refused as well")
             hold.set()
             second.join(30)
             first.join(20)

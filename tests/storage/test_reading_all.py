@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from simd.index.local import LocalIndex
+from tests.disks import CrashingDisk
+from tests.serving.waiting import until
 from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, Clock, embeddings, image_id
 
 
@@ -50,12 +53,27 @@ def test_embeddings_are_those_of_the_time_of_the_call_whatever_happens_then(inde
     assert all(np.array_equal(found[i], before[i]) for i in found)
 
 
-def test_a_check_tells_how_much_it_has_read(index: LocalIndex) -> None:
+def test_a_check_tells_of_every_file_how_much_it_has_read(index: LocalIndex, tmp_path: Path) -> None:
     read: list[int] = []
     assert index.check(read.append) == []
-    directory = index._store.directory
-    files = [*(directory / "segments").rglob("*.npy"), *(directory / "log").iterdir()]
-    assert sum(read) == sum(path.stat().st_size for path in files)
+    logs = sum(path.stat().st_size for path in (tmp_path / "index" / "log").iterdir())
+    arrays = [path.stat().st_size for path in (tmp_path / "index" / "segments").rglob("*.npy")]
+    assert sorted(filter(None, read)) == sorted([logs, *arrays])
+    index.close()
+
+
+def test_what_was_not_read_yet_when_it_was_damaged_is_found_to_be_damaged(index: LocalIndex, tmp_path: Path) -> None:
+    last = max((tmp_path / "index" / "segments").iterdir()) / "vectors.npy"
+    damage = [b"damage"]
+
+    def meanwhile(count: int) -> None:
+        if count and damage:
+            with last.open("r+b") as stream:
+                stream.seek(200)
+                stream.write(damage.pop())
+
+    [problem] = index.check(meanwhile)
+    assert problem.startswith(f"{last}: ")
     index.close()
 
 
@@ -68,7 +86,31 @@ def test_changes_flushes_and_searches_go_on_during_a_check(index: LocalIndex) ->
         assert index.vector(image_id(1)) is not None
 
     assert index.check(meanwhile) == []
+    assert next(numbers) > 1010
     assert index.check() == []
+    index.close()
+
+
+def test_a_compaction_waits_for_a_check_so_that_no_file_goes_that_is_still_to_be_read(tmp_path: Path) -> None:
+    disk = CrashingDisk("compaction.before_manifest", action=lambda: None)
+    index = LocalIndex.open(tmp_path / "index", DIMENSION, FINGERPRINT, disk=disk, options=OPTIONS)
+    for start in (0, 300):
+        index.put(embeddings(*range(start, start + 300)))
+        index.flush()
+    waited: list[None] = []
+    with ThreadPoolExecutor(1) as pool:
+
+        def meanwhile(count: int) -> None:
+            if not compacting:
+                compacting.append(pool.submit(index.compact, lambda: waited.append(None)))
+            # It asks whether somebody waits for it, again and again, for as long as it may not begin.
+            until(lambda: len(waited) > 3 or compacting[0].done(), "the compaction to wait")
+            assert not disk.passed["compaction.before_manifest"]
+
+        compacting: list[Future[None]] = []
+        assert index.check(meanwhile) == []
+        compacting[0].result(20)
+    assert disk.passed["compaction.before_manifest"] == 1
     index.close()
 
 

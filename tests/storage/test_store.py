@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -184,13 +185,20 @@ def test_many_threads_share_syncs_and_lose_nothing(tmp_path: Path) -> None:
 
 def test_background_maintenance_flushes_and_merges_while_changes_go_on(tmp_path: Path) -> None:
     with opened(tmp_path, background=True, flush_rows=32) as store:
+
+        def is_flushed() -> bool:
+            return sum(part.rows for part in store.snapshot.parts if not part.in_order) < 32
+
         for start in range(0, 2000, 20):
             store.put(embeddings(*range(start, start + 20)))
             store.delete([image_id(start)])
+            if start % 100 == 0:
+                until(is_flushed, "a segment to be written")
         assert len(store.snapshot) == 1900
-    with opened(tmp_path, background=True) as store:
+        until(lambda: store.segment_count() < 8, "the twenty and more segments to be merged")
+    with opened(tmp_path) as store:
         assert len(store.snapshot) == 1900
-        assert store.segment_count() > 0
+        assert 0 < store.segment_count() < 8
 
 
 def test_two_writers_cannot_open_one_store(tmp_path: Path) -> None:
@@ -290,22 +298,38 @@ def test_a_full_disk_refuses_puts_and_serves_on(tmp_path: Path, background: bool
         assert len(store.snapshot) == 30
 
 
-def test_a_flush_that_runs_out_of_room_anywhere_loses_nothing(tmp_path: Path) -> None:
-    disk = FullDisk(1 << 30)
-    with opened(tmp_path, disk=disk) as store:
-        room = 0
-        for start in range(0, 1000, 40):
-            store.put(embeddings(*range(start, start + 40)))
-            disk.room, room = room, room + 350
+def test_a_flush_or_a_merge_that_runs_out_of_room_anywhere_loses_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path / "store") as store:
+        store.put(embeddings(*range(40)))
+        store.flush()
+        store.put(embeddings(*range(40, 80)))
+        store.delete([image_id(3)])
+        before = contents(store)
+    full: list[int] = []
+
+    def taken_of(room: int) -> int:
+        """How many bytes a flush and a merge take where there are so many."""
+        directory, disk = tmp_path / str(room), FullDisk(1 << 30)
+        shutil.copytree(tmp_path / "store", directory)
+        with opened(directory, disk=disk) as store:
+            disk.room = room
             try:
                 store.compact()
             except StoreFull:
-                pass
-            disk.room = 1 << 30
-            assert len(store.snapshot) == start + 40
-        assert store.check() == []
-    with opened(tmp_path) as store:
-        assert len(store.snapshot) == 1000
+                full.append(room)
+            left, disk.room = disk.room, 1 << 30
+            assert contents(store) == before
+            store.compact()
+            assert contents(store) == before and store.segment_count() == 1
+        with opened(directory) as store:
+            assert contents(store) == before and store.recovery_notes == ()
+        return room - left
+
+    enough = taken_of(1 << 29)
+    rooms = list(range(0, enough, 997))
+    for room in rooms:
+        taken_of(room)
+    assert full == rooms and len(rooms) > 15
 
 
 @pytest.mark.parametrize("gone", ["manifest.json", "segments", "log", "segments/*/ids.npy", "segments/*/segment.json"])
