@@ -11,13 +11,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from simd.errors import ImageRejected, Reason
+from simd.featurize.levels import extent, high_bits
 from simd.types import Pixels
 
 BAND_PIXELS = 1 << 18
@@ -125,35 +123,12 @@ def _is_opaque(image: Image.Image, band_pixels: int) -> bool:
 
 def _to_eight_bits(image: Image.Image, band_pixels: int) -> Converter:
     """Grey values of a wider type as 0..255: 16-bit by its high byte, anything else by its own range."""
-    low, high, kind = _range(image, band_pixels)
-    if kind == "u" or (kind == "i" and low >= 0 and high <= 0xFFFF):
-        return lambda band: Image.fromarray((np.asarray(band) >> 8).astype(np.uint8))
-    if 0.0 <= low and high <= 1.0:
-        low, high = 0.0, 1.0
-    scale = 255.0 / (high - low) if high > low else 0.0
-
-    def convert(band: Image.Image) -> Image.Image:
-        values = np.asarray(band)
-        scaled = np.where(np.isfinite(values), (values.astype(np.float64) - low) * scale, 0.0)
-        return Image.fromarray(np.rint(scaled).astype(np.uint8))
-
-    return convert
-
-
-def _range(image: Image.Image, band_pixels: int) -> tuple[float, float, str]:
-    """The smallest and the greatest finite value of a grey picture, and the kind of its values: u, i or f."""
-    low, high, kind = float("inf"), float("-inf"), "f"
-    for box in _bands(image, band_pixels):
-        values: npt.NDArray[Any] = np.asarray(image.crop(box))
-        kind = values.dtype.kind
-        if kind == "u":
-            return 0.0, 0.0, kind
-        finite = values[np.isfinite(values)]
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    if low > high:
-        raise ImageRejected(Reason.CORRUPT, "the picture holds no finite value")
-    return low, high, kind
+    scale = high_bits(16)
+    if not image.mode.startswith("I;"):
+        measured = extent(np.asarray(image.crop(box)) for box in _bands(image, band_pixels))
+        if image.mode == "F" or not measured.within_16_bits:
+            scale = measured.scale
+    return lambda band: Image.fromarray(scale(np.asarray(band)))
 
 
 def _on_ground(image: Image.Image) -> Image.Image:
