@@ -22,9 +22,11 @@ from typing import TypeVar
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from simd.errors import ImageRejected, Reason
+from simd.featurize.extra import Importer
 from simd.featurize.formats import Format, sniff
 from simd.featurize.headers import ends_early
-from simd.featurize.opening import DecodeLimits, Importer, Opened, Opener
+from simd.featurize.opened import DecodeLimits, Opened
+from simd.featurize.opening import Opener
 from simd.featurize.pixels import SIDEWAYS, model_input
 from simd.types import ImageFacts, Pixels
 

@@ -1,0 +1,116 @@
+"""What the libraries of the extra `formats` read: HEIC, JPEG XL and raw photographs.
+
+A library is imported when the first picture comes that needs it; where it is not installed, the rejection says so.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from PIL import Image
+
+from simd.errors import ImageRejected, Reason
+from simd.featurize import formats
+from simd.featurize.formats import Format, Reader
+from simd.featurize.jxl import header_of
+from simd.featurize.opened import DecodeLimits, Opened
+
+Importer = Callable[[str], ModuleType]
+"""`importlib.import_module`, or what a test puts in its place."""
+
+_JPEG_XL_BYTES_PER_PIXEL = 16
+
+_TURNED_BY = {3: Image.Transpose.ROTATE_180, 5: Image.Transpose.ROTATE_90, 6: Image.Transpose.ROTATE_270}
+"""LibRaw's word for how the camera was held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """Opens what needs the extra.
+
+    Attributes:
+        limits: what a picture may cost.
+        load_module: imports the libraries.
+        by_pillow: opens what Pillow can read, once it is taught to.
+    """
+
+    limits: DecodeLimits
+    load_module: Importer
+    by_pillow: Callable[[Format, bytes], Opened]
+
+    def open(self, found: Format, data: bytes) -> Opened:
+        """Read the header of a format that needs the extra.
+
+        Raises:
+            ImageRejected: too many pixels, or the library is not installed.
+            Exception: whatever a library raises at a damaged file.
+        """
+        match found.reader:
+            case Reader.HEIF:
+                return self._heif(found, data)
+            case Reader.JPEG_XL:
+                return self._jpeg_xl(found, data)
+        return self._raw(found, data)
+
+    def _heif(self, found: Format, data: bytes) -> Opened:
+        library = self._library(found.described, "pillow_heif")
+        # A thumbnail that a file carries may be of another picture, and the pool has a worker for each core already.
+        library.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+        return self.by_pillow(found, data)
+
+    def _jpeg_xl(self, found: Format, data: bytes) -> Opened:
+        library = self._library(found.described, "pillow_jxl")
+        header = header_of(data)
+        if header is None:
+            raise ValueError("its header cannot be read")
+        memory = header.width * header.height * _JPEG_XL_BYTES_PER_PIXEL
+        load = partial(self._decode_jpeg_xl, library, data)
+        return Opened(found.name, header.width, header.height, memory, load)
+
+    def _decode_jpeg_xl(self, library: Any, data: bytes) -> Image.Image:
+        is_jpeg, info, content, _, _ = library.Decoder(num_threads=0)(data)
+        if is_jpeg:
+            return self.by_pillow(formats.JPEG, content).load()
+        self.limits.admit(info.width, info.height)
+        mode = "F" if info.mode == "F;16" else info.mode
+        return Image.frombytes(mode, (info.width, info.height), content)
+
+    def _raw(self, found: Format, data: bytes) -> Opened:
+        """The preview that the camera made: developing the sensor's values is a matter of taste."""
+        library = self._library(found.described, "rawpy")
+        try:
+            with library.imread(io.BytesIO(data)) as raw:
+                sizes, preview = raw.sizes, raw.extract_thumb()
+        except (library.LibRawNoThumbnailError, library.LibRawUnsupportedThumbnailError) as error:
+            raise ImageRejected(Reason.UNSUPPORTED, f"it is {found.described} without a preview to show") from error
+        except (library.LibRawFileUnsupportedError, library.NotSupportedError) as error:
+            raise ImageRejected(Reason.UNSUPPORTED, f"it is {found.described} of an unknown kind") from error
+        if preview.format == library.ThumbFormat.JPEG:
+            opened = self.by_pillow(formats.JPEG, preview.data)
+        else:
+            image = _turned(Image.fromarray(preview.data), sizes.flip)
+            self.limits.admit(image.width, image.height)
+            opened = Opened(found.name, image.width, image.height, preview.data.nbytes, lambda: image)
+        width, height = sizes.width, sizes.height
+        if (width > height) != (opened.width > opened.height):
+            width, height = height, width
+        return Opened(found.name, width, height, opened.memory, opened.load)
+
+    def _library(self, described: str, name: str) -> Any:
+        try:
+            return self.load_module(name)
+        except ImportError as error:
+            raise ImageRejected(
+                Reason.UNSUPPORTED,
+                f"it is {described}, and its decoder is not installed; install the extra `formats` "
+                "(pip install 'simd-images[formats]'), restart simd and run `simctl scan --retry`",
+            ) from error
+
+
+def _turned(image: Image.Image, flip: int) -> Image.Image:
+    return image.transpose(_TURNED_BY[flip]) if flip in _TURNED_BY else image
