@@ -35,7 +35,8 @@ T = TypeVar("T")
 __all__ = ["DECODER_VERSION", "DecodeLimits", "Picture", "check_bytes", "decode"]
 
 DECODER_VERSION = "2: stretch, boxes 2x, bicubic, jpeg draft 1.5x, exif turn, ground 240, 16-bit >> 8, float by range"
-"""What decides the pixels. It is part of the model fingerprint: change it whenever they change."""
+"""What decides the pixels. It is part of the model fingerprint: change it whenever the pixels change of pictures that
+were decoded right. Pictures that were not are too rare for everything to be embedded anew (docs/models.md)."""
 
 _ORIENTATION_TAG = 0x0112
 _ENOUGH = 1.5

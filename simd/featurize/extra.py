@@ -1,4 +1,4 @@
-"""What the libraries of the extra `formats` read: HEIC, JPEG XL and raw photographs.
+"""What the libraries of the extra `formats` read: HEIC, JPEG XL, raw photographs, and rare kinds of TIFF and JPEG.
 
 A library is imported when the first picture comes that needs it; where it is not installed, the rejection says so.
 """
@@ -15,14 +15,15 @@ from typing import Any
 from PIL import Image
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize import formats
+from simd.featurize import formats, tiff
 from simd.featurize.formats import Format, Reader
 from simd.featurize.jxl import header_of
-from simd.featurize.opened import DecodeLimits, Opened
+from simd.featurize.opened import DecodeLimits, Opened, unsupported
 
 Importer = Callable[[str], ModuleType]
 """`importlib.import_module`, or what a test puts in its place."""
 
+_CODECS = "imagecodecs"
 _JPEG_XL_BYTES_PER_PIXEL = 16
 
 _TURNED_BY = {3: Image.Transpose.ROTATE_180, 5: Image.Transpose.ROTATE_90, 6: Image.Transpose.ROTATE_270}
@@ -56,6 +57,16 @@ class Extra:
             case Reader.JPEG_XL:
                 return self._jpeg_xl(found, data)
         return self._raw(found, data)
+
+    def tiff(self, kind: tiff.Kind, data: bytes) -> Opened:
+        """A TIFF that Pillow does not read, or not right."""
+        if not kind.decodable:
+            raise unsupported(kind.described)
+        codecs = self._library(kind.described, _CODECS)
+        if kind.tile != (0, 0):
+            self.limits.admit(*kind.tile)
+        load = partial(tiff.decoded, data, kind, codecs.tiff_decode)
+        return Opened(formats.TIFF.name, kind.width, kind.height, kind.memory, load)
 
     def _heif(self, found: Format, data: bytes) -> Opened:
         library = self._library(found.described, "pillow_heif")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simd.featurize import formats
 from simd.featurize.boxes import boxes
+from simd.featurize.directory import first_directory
 from simd.featurize.formats import Format
 from simd.featurize.jxl import header_of
 
@@ -37,7 +38,19 @@ def ends_early(found: Format, data: bytes | memoryview) -> bool:
             return _boxes_end(data) > len(data)
         case "JXL":
             return data[:2] != b"\xff\x0a" and _boxes_end(data) > len(data)
+        case "TIFF":
+            return _tiff_end(data) > len(data)
     return False
+
+
+def _tiff_end(data: bytes | memoryview) -> int:
+    """Where the last strip or tile ends; past every end where not even the directory is there."""
+    tags = first_directory(data)
+    if tags is None:
+        return len(data) + 1
+    strips, tiles = ((273, 279), (324, 325))
+    places = [(tags.values(offsets), tags.values(sizes)) for offsets, sizes in (strips, tiles)]
+    return max((at + size for offsets, sizes in places for at, size in zip(offsets, sizes, strict=False)), default=0)
 
 
 def _boxes_end(data: bytes | memoryview) -> int:

@@ -1,6 +1,7 @@
 """Opens a picture: its header is read and held against the limits, its pixels are not decoded yet.
 
-Pillow opens most formats. The rest is read by the libraries of the extra `formats` (`extra.py`).
+Pillow opens most formats, and what it is known to make something else of is mended here. The rest is read by the
+libraries of the extra `formats` (`extra.py`).
 
 Adjusts what Pillow allows in the whole process; a worker decodes one picture at a time.
 """
@@ -22,10 +23,11 @@ from PIL import (
     PngImagePlugin,
     PpmImagePlugin,
     TiffImagePlugin,
+    UnidentifiedImageError,
     WebPImagePlugin,
 )
 
-from simd.featurize import formats
+from simd.featurize import formats, tiff
 from simd.featurize.extra import Extra, Importer
 from simd.featurize.formats import Format, Reader
 from simd.featurize.headers import declared_size
@@ -49,6 +51,8 @@ _BYTES_PER_PIXEL = {"WEBP": 16, "AVIF": 14, "JPEG2000": 16, "TIFF": 8, "HEIF": 1
 """What decoding holds at most, measured with 8 and 10 bits a channel; Pillow's own picture takes 4."""
 _PROGRESSIVE_BYTES_PER_PIXEL = 6
 """A progressive JPEG is held whole, as two bytes a coefficient, however much it is shrunk."""
+_INTEGER_BYTES_PER_PIXEL = 14
+"""What a TIFF of 32-bit integers takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +93,12 @@ class Opener:
         return Extra(self.limits, self.load_module, self._by_pillow)
 
     def _by_pillow(self, found: Format, data: bytes) -> Opened:
-        image = Image.open(io.BytesIO(data), formats=(found.name,))
-        opened = self._opened(found, image)
-        if found is not formats.JPEG or not image.info.get("progressive"):
-            return opened
-        return replace(opened, memory=opened.memory + opened.width * opened.height * _PROGRESSIVE_BYTES_PER_PIXEL)
+        match found.name:
+            case "JPEG":
+                return self._jpeg(data)
+            case "TIFF":
+                return self._tiff(data)
+        return self._opened(found, Image.open(io.BytesIO(data), formats=(found.name,)))
 
     def _opened(self, found: Format, image: Image.Image) -> Opened:
         width, height = image.size
@@ -101,6 +106,31 @@ class Opener:
         image.draft(None, (self.enough, self.enough))
         memory = image.width * image.height * _BYTES_PER_PIXEL.get(found.name, 4)
         return Opened(found.name, width, height, memory, partial(_loaded, image))
+
+    def _jpeg(self, data: bytes) -> Opened:
+        image = Image.open(io.BytesIO(data), formats=("JPEG",))
+        opened = self._opened(formats.JPEG, image)
+        memory = opened.memory
+        if image.info.get("progressive"):
+            memory += opened.width * opened.height * _PROGRESSIVE_BYTES_PER_PIXEL
+        return replace(opened, memory=memory)
+
+    def _tiff(self, data: bytes) -> Opened:
+        kind = tiff.kind_of(data)
+        if kind is None:
+            return self._opened(formats.TIFF, Image.open(io.BytesIO(data), formats=("TIFF",)))
+        self.limits.admit(kind.width, kind.height)
+        if kind.misread:
+            return self._extra.tiff(kind, data)
+        try:
+            image = tiff.opened(data, kind)
+        except UnidentifiedImageError:
+            return self._extra.tiff(kind, data)
+        opened = self._opened(formats.TIFF, image)
+        memory = opened.memory
+        if image.mode == "I":
+            memory = opened.width * opened.height * _INTEGER_BYTES_PER_PIXEL
+        return replace(opened, memory=memory, load=lambda: tiff.righted(_loaded(image), kind))
 
 
 def _loaded(image: Image.Image) -> Image.Image:

@@ -68,7 +68,7 @@ def model_input(image: Image.Image, size: tuple[int, int], orientation: int, ban
 
 def _resized(image: Image.Image, size: tuple[int, int], band_pixels: int) -> Image.Image:
     """The picture at this size, as L, RGB, RGBA, CMYK or RGBa, just as `Image.resize` does it in one call."""
-    if image.size == size and image.has_transparency_data:
+    if image.size == size and image.has_transparency_data and image.mode != "La":
         return image.convert("RGBA")
     convert = _converter(image, band_pixels)
     if convert is None:
@@ -107,6 +107,8 @@ def _converter(image: Image.Image, band_pixels: int) -> Converter | None:
         return _to_eight_bits(image, band_pixels)
     if _is_opaque(image, band_pixels):
         return lambda band: band.convert("RGB")
+    if image.mode == "La":
+        return lambda band: band.convert("LA").convert("RGBA").convert("RGBa")
     if image.has_transparency_data:
         return lambda band: band.convert("RGBA").convert("RGBa")
     if image.mode in ("L", "RGB", "CMYK"):
