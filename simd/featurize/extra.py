@@ -17,7 +17,9 @@ from PIL import Image
 from simd.errors import ImageRejected, Reason
 from simd.featurize import formats, tiff
 from simd.featurize.formats import Format, Reader
+from simd.featurize.jpeg import Frame, ended, whole_without_end
 from simd.featurize.jxl import header_of
+from simd.featurize.levels import Samples, high_bits, levels, picture
 from simd.featurize.opened import DecodeLimits, Opened, unsupported
 
 Importer = Callable[[str], ModuleType]
@@ -25,6 +27,8 @@ Importer = Callable[[str], ModuleType]
 
 _CODECS = "imagecodecs"
 _JPEG_XL_BYTES_PER_PIXEL = 16
+_WIDE_BYTES_PER_SAMPLE = 11
+"""What decoding samples of more than 8 bits holds at most: the decoder's, ours of 16 bits, those of 8 and Pillow's."""
 
 _TURNED_BY = {3: Image.Transpose.ROTATE_180, 5: Image.Transpose.ROTATE_90, 6: Image.Transpose.ROTATE_270}
 """LibRaw's word for how the camera was held."""
@@ -67,6 +71,16 @@ class Extra:
             self.limits.admit(*kind.tile)
         load = partial(tiff.decoded, data, kind, codecs.tiff_decode)
         return Opened(formats.TIFF.name, kind.width, kind.height, kind.memory, load)
+
+    def jpeg(self, frame: Frame, data: bytes) -> Opened:
+        """A JPEG of more than 8 bits, or a JPEG-LS."""
+        if not frame.of_library:
+            raise unsupported(frame.described)
+        codecs = self._library(frame.described, _CODECS)
+        self.limits.admit(frame.width, frame.height)
+        memory = frame.width * frame.height * frame.components * _WIDE_BYTES_PER_SAMPLE
+        load = partial(_decode_jpeg, getattr(codecs, frame.decoder), frame, data)
+        return Opened(formats.JPEG.name, frame.width, frame.height, memory, load)
 
     def _heif(self, found: Format, data: bytes) -> Opened:
         library = self._library(found.described, "pillow_heif")
@@ -121,6 +135,17 @@ class Extra:
                 f"it is {described}, and its decoder is not installed; install the extra `formats` "
                 "(pip install 'simd-images[formats]'), restart simd and run `simctl scan --retry`",
             ) from error
+
+
+def _decode_jpeg(decode: Callable[[bytes], Samples], frame: Frame, data: bytes) -> Image.Image:
+    def decoded(content: bytes) -> Image.Image:
+        return picture(levels(decode(content), high_bits(frame.bits)))
+
+    # The library makes a picture of whatever there is.
+    whole = decoded(data) if ended(data) else whole_without_end(data, decoded)
+    if whole is None:
+        raise EOFError("the end of its picture is missing")
+    return whole
 
 
 def _turned(image: Image.Image, flip: int) -> Image.Image:

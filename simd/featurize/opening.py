@@ -31,6 +31,7 @@ from simd.featurize import formats, tiff
 from simd.featurize.extra import Extra, Importer
 from simd.featurize.formats import Format, Reader
 from simd.featurize.headers import declared_size
+from simd.featurize.jpeg import filled_up, frame_of, whole_without_end
 from simd.featurize.opened import DecodeLimits, Opened, unsupported
 
 # Image.open knows a format once its plugin is imported; nothing is then imported while a hostile file is open.
@@ -108,12 +109,34 @@ class Opener:
         return Opened(found.name, width, height, memory, partial(_loaded, image))
 
     def _jpeg(self, data: bytes) -> Opened:
+        frame = frame_of(data)
+        if frame and not frame.of_pillow:
+            return self._extra.jpeg(frame, data)
         image = Image.open(io.BytesIO(data), formats=("JPEG",))
         opened = self._opened(formats.JPEG, image)
         memory = opened.memory
         if image.info.get("progressive"):
             memory += opened.width * opened.height * _PROGRESSIVE_BYTES_PER_PIXEL
-        return replace(opened, memory=memory)
+        return replace(opened, memory=memory, load=partial(self._whole_jpeg, image, data))
+
+    def _whole_jpeg(self, image: Image.Image, data: bytes) -> Image.Image:
+        """The picture, though the file may lack its end, as long as every pixel is there."""
+        error = OSError("image file is truncated: zeros are in place of its end")
+        try:
+            image.load()
+            if not filled_up(data):
+                return image
+        except OSError as broken:
+            error = broken.with_traceback(None)
+        whole = whole_without_end(data, self._decoded_jpeg)
+        if whole is None:
+            raise error
+        return whole
+
+    def _decoded_jpeg(self, data: bytes) -> Image.Image:
+        image = Image.open(io.BytesIO(data), formats=("JPEG",))
+        image.draft(None, (self.enough, self.enough))
+        return _loaded(image)
 
     def _tiff(self, data: bytes) -> Opened:
         kind = tiff.kind_of(data)
