@@ -18,6 +18,7 @@ from simd.errors import ImageRejected, Reason
 from simd.featurize import formats, tiff
 from simd.featurize.formats import Format, Reader
 from simd.featurize.jpeg import Frame, ended, whole_without_end
+from simd.featurize.jpeg2000 import Deep
 from simd.featurize.jxl import header_of
 from simd.featurize.levels import Samples, high_bits, levels, picture
 from simd.featurize.opened import DecodeLimits, Opened, unsupported
@@ -81,6 +82,14 @@ class Extra:
         memory = frame.width * frame.height * frame.components * _WIDE_BYTES_PER_SAMPLE
         load = partial(_decode_jpeg, getattr(codecs, frame.decoder), frame, data)
         return Opened(formats.JPEG.name, frame.width, frame.height, memory, load)
+
+    def jpeg_2000(self, deep: Deep, data: bytes, size: tuple[int, int]) -> Opened:
+        """A JPEG 2000 of several channels with more than 8 bits."""
+        if not deep.decodable:
+            raise unsupported(deep.described)
+        codecs = self._library(deep.described, _CODECS)
+        memory = size[0] * size[1] * deep.channels * _WIDE_BYTES_PER_SAMPLE
+        return Opened(formats.JPEG_2000.name, *size, memory, partial(deep.decoded, data, codecs.jpeg2k_decode))
 
     def _heif(self, found: Format, data: bytes) -> Opened:
         library = self._library(found.described, "pillow_heif")

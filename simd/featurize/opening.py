@@ -32,6 +32,7 @@ from simd.featurize.extra import Extra, Importer
 from simd.featurize.formats import Format, Reader
 from simd.featurize.headers import declared_size
 from simd.featurize.jpeg import filled_up, frame_of, whole_without_end
+from simd.featurize.jpeg2000 import deep
 from simd.featurize.opened import DecodeLimits, Opened, unsupported
 
 # Image.open knows a format once its plugin is imported; nothing is then imported while a hostile file is open.
@@ -99,6 +100,8 @@ class Opener:
                 return self._jpeg(data)
             case "TIFF":
                 return self._tiff(data)
+            case "JPEG2000":
+                return self._jpeg_2000(data)
         return self._opened(found, Image.open(io.BytesIO(data), formats=(found.name,)))
 
     def _opened(self, found: Format, image: Image.Image) -> Opened:
@@ -154,6 +157,11 @@ class Opener:
         if image.mode == "I":
             memory = opened.width * opened.height * _INTEGER_BYTES_PER_PIXEL
         return replace(opened, memory=memory, load=lambda: tiff.righted(_loaded(image), kind))
+
+    def _jpeg_2000(self, data: bytes) -> Opened:
+        opened = self._opened(formats.JPEG_2000, Image.open(io.BytesIO(data), formats=("JPEG2000",)))
+        found = deep(data)
+        return self._extra.jpeg_2000(found, data, (opened.width, opened.height)) if found else opened
 
 
 def _loaded(image: Image.Image) -> Image.Image:
