@@ -19,15 +19,15 @@ from simd.featurize import formats, tiff
 from simd.featurize.formats import Format, Reader
 from simd.featurize.jpeg import Frame, ended, whole_without_end
 from simd.featurize.jpeg2000 import Deep
-from simd.featurize.jxl import header_of
-from simd.featurize.levels import Samples, high_bits, levels, picture
+from simd.featurize.jxl import JxlHeader, header_of
+from simd.featurize.levels import Samples, extent, high_bits, levels, picture
 from simd.featurize.opened import DecodeLimits, Opened, unsupported
 
 Importer = Callable[[str], ModuleType]
 """`importlib.import_module`, or what a test puts in its place."""
 
 _CODECS = "imagecodecs"
-_JPEG_XL_BYTES_PER_PIXEL = 16
+_JPEG_XL_BYTES_PER_PIXEL, _FRAME_BYTES_PER_PIXEL = 16, 20
 _WIDE_BYTES_PER_SAMPLE = 11
 """What decoding samples of more than 8 bits holds at most: the decoder's, ours of 16 bits, those of 8 and Pillow's."""
 
@@ -102,8 +102,12 @@ class Extra:
         header = header_of(data)
         if header is None:
             raise ValueError("its header cannot be read")
-        memory = header.width * header.height * _JPEG_XL_BYTES_PER_PIXEL
-        load = partial(self._decode_jpeg_xl, library, data)
+        pixels = header.width * header.height
+        if header.animated:
+            codecs = self._library("an animated JPEG XL picture", _CODECS)
+            load, memory = partial(_first_frame, codecs, data, header), pixels * _FRAME_BYTES_PER_PIXEL
+        else:
+            load, memory = partial(self._decode_jpeg_xl, library, data), pixels * _JPEG_XL_BYTES_PER_PIXEL
         return Opened(found.name, header.width, header.height, memory, load)
 
     def _decode_jpeg_xl(self, library: Any, data: bytes) -> Image.Image:
@@ -155,6 +159,15 @@ def _decode_jpeg(decode: Callable[[bytes], Samples], frame: Frame, data: bytes) 
     if whole is None:
         raise EOFError("the end of its picture is missing")
     return whole
+
+
+def _first_frame(codecs: Any, data: bytes, header: JxlHeader) -> Image.Image:
+    samples = codecs.jpegxl_decode(data, index=0, numthreads=1)
+    if samples.shape[:2] != (header.height, header.width):
+        # Channels of their own, of which the first is the picture.
+        samples = samples[0]
+    integers = samples.dtype.kind == "u"
+    return picture(levels(samples, high_bits(header.bits) if integers else extent([samples]).scale))
 
 
 def _turned(image: Image.Image, flip: int) -> Image.Image:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simd.featurize import formats
-from simd.featurize.boxes import boxes
+from simd.featurize.boxes import boxes, inside
 from simd.featurize.directory import first_directory
 from simd.featurize.formats import Format
 from simd.featurize.jxl import header_of
@@ -18,6 +18,27 @@ def declared_size(found: Format, data: bytes | memoryview) -> tuple[int, int] | 
         return _webp_size(data)
     header = header_of(data) if found is formats.JPEG_XL else None
     return (header.width, header.height) if header else None
+
+
+def first_frame(found: Format, data: bytes | memoryview) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of an animation's first frame on its canvas; None where it is all of that."""
+    if found is not formats.WEBP or data[12:16] != b"VP8X":
+        return None
+    at = 12
+    while at + 8 <= len(data):
+        if data[at : at + 4] == b"ANMF" and at + 20 <= len(data):
+            left, top, width, height = (int.from_bytes(data[at + n : at + n + 3], "little") for n in (8, 11, 14, 17))
+            return 2 * left, 2 * top, 2 * left + width + 1, 2 * top + height + 1
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+    return None
+
+
+def avif_size(data: bytes | memoryview) -> tuple[int, int]:
+    """Width and height of the largest picture that an AVIF describes; zeros where it describes none."""
+    found = (data[box.start + 4 : box.start + 12] for box in inside(data, b"meta", b"iprp", b"ipco", b"ispe"))
+    sizes = [(int.from_bytes(size[:4], "big"), int.from_bytes(size[4:], "big")) for size in found]
+    return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
 
 
 def ends_early(found: Format, data: bytes | memoryview) -> bool:

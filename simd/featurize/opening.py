@@ -28,9 +28,10 @@ from PIL import (
 )
 
 from simd.featurize import formats, tiff
+from simd.featurize.bitfields import bit_fields
 from simd.featurize.extra import Extra, Importer
 from simd.featurize.formats import Format, Reader
-from simd.featurize.headers import declared_size
+from simd.featurize.headers import avif_size, declared_size, first_frame
 from simd.featurize.jpeg import filled_up, frame_of, whole_without_end
 from simd.featurize.jpeg2000 import deep
 from simd.featurize.opened import DecodeLimits, Opened, unsupported
@@ -53,8 +54,14 @@ _BYTES_PER_PIXEL = {"WEBP": 16, "AVIF": 14, "JPEG2000": 16, "TIFF": 8, "HEIF": 1
 """What decoding holds at most, measured with 8 and 10 bits a channel; Pillow's own picture takes 4."""
 _PROGRESSIVE_BYTES_PER_PIXEL = 6
 """A progressive JPEG is held whole, as two bytes a coefficient, however much it is shrunk."""
-_INTEGER_BYTES_PER_PIXEL = 14
-"""What a TIFF of 32-bit integers takes."""
+_CANVAS_BYTES_PER_PIXEL, _INTEGER_BYTES_PER_PIXEL, _BIT_FIELD_BYTES_PER_PIXEL = 8, 14, 16
+"""What a frame takes that is put on a canvas, a TIFF of 32-bit integers, and a BMP of bit fields."""
+
+_AVIF_SIDE, _AVIF_PIXELS = 32_768, 16_384 * 16_384
+"""Larger ones are refused by the decoder, whatever the limits."""
+_PNG_DEPTH_AT = 24
+
+Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +107,21 @@ class Opener:
                 return self._jpeg(data)
             case "TIFF":
                 return self._tiff(data)
+            case "BMP":
+                return self._bmp(data)
             case "JPEG2000":
                 return self._jpeg_2000(data)
-        return self._opened(found, Image.open(io.BytesIO(data), formats=(found.name,)))
+            case "AVIF":
+                return self._avif(data)
+        image = Image.open(io.BytesIO(data), formats=(found.name,))
+        opened = self._opened(found, image)
+        if found is formats.PNG:
+            _shorten_key(image, data)
+        frame = first_frame(found, data) or (image.tile[0].extents if found is formats.GIF and image.tile else None)
+        if frame is None or frame == (0, 0, *image.size):
+            return opened
+        memory = opened.memory + opened.width * opened.height * _CANVAS_BYTES_PER_PIXEL
+        return replace(opened, memory=memory, load=partial(_on_canvas, image, frame))
 
     def _opened(self, found: Format, image: Image.Image) -> Opened:
         width, height = image.size
@@ -158,12 +177,52 @@ class Opener:
             memory = opened.width * opened.height * _INTEGER_BYTES_PER_PIXEL
         return replace(opened, memory=memory, load=lambda: tiff.righted(_loaded(image), kind))
 
+    def _bmp(self, data: bytes) -> Opened:
+        fields = bit_fields(data)
+        if fields is None:
+            try:
+                return self._opened(formats.BMP, Image.open(io.BytesIO(data), formats=("BMP",)))
+            except OSError as error:
+                if str(error).startswith("Unsupported BMP"):
+                    raise unsupported(f"a BMP picture of a rare kind ({error})") from None
+                raise
+        self.limits.admit(fields.width, fields.height)
+        memory = fields.width * fields.height * _BIT_FIELD_BYTES_PER_PIXEL
+        return Opened(formats.BMP.name, fields.width, fields.height, memory, partial(fields.decoded, data))
+
     def _jpeg_2000(self, data: bytes) -> Opened:
         opened = self._opened(formats.JPEG_2000, Image.open(io.BytesIO(data), formats=("JPEG2000",)))
         found = deep(data)
         return self._extra.jpeg_2000(found, data, (opened.width, opened.height)) if found else opened
 
+    def _avif(self, data: bytes) -> Opened:
+        try:
+            return self._opened(formats.AVIF, Image.open(io.BytesIO(data), formats=("AVIF",)))
+        except UnidentifiedImageError:
+            width, height = avif_size(data)
+            if max(width, height) > _AVIF_SIDE or width * height > _AVIF_PIXELS:
+                raise unsupported(
+                    f"an AVIF picture of {width} x {height} pixels, more than its decoder takes"
+                ) from None
+            raise
+
 
 def _loaded(image: Image.Image) -> Image.Image:
     image.load()
     return image
+
+
+def _on_canvas(image: Image.Image, frame: Box) -> Image.Image:
+    """An animation's first frame where it stands; what it leaves out is transparent, not some colour."""
+    canvas = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    canvas.paste(_loaded(image).crop(frame).convert("RGBA"), frame[:2])
+    if exif := image.info.get("exif"):
+        canvas.info["exif"] = exif
+    return canvas
+
+
+def _shorten_key(image: Image.Image, data: bytes) -> None:
+    """Bring the colour of a PNG that is transparent to 8 bits a channel, to which Pillow brings its pixels."""
+    key = image.info.get("transparency")
+    if isinstance(key, tuple) and data[_PNG_DEPTH_AT] == 16:
+        image.info["transparency"] = tuple(value >> 8 for value in key)

@@ -68,7 +68,7 @@ def model_input(image: Image.Image, size: tuple[int, int], orientation: int, ban
 
 def _resized(image: Image.Image, size: tuple[int, int], band_pixels: int) -> Image.Image:
     """The picture at this size, as L, RGB, RGBA, CMYK or RGBa, just as `Image.resize` does it in one call."""
-    if image.size == size and image.has_transparency_data and image.mode != "La":
+    if image.size == size and image.has_transparency_data and image.mode not in ("La", "I;16"):
         return image.convert("RGBA")
     convert = _converter(image, band_pixels)
     if convert is None:
@@ -104,7 +104,7 @@ def _bands(image: Image.Image, pixels: int, multiple: int = 1) -> Iterator[Box]:
 def _converter(image: Image.Image, band_pixels: int) -> Converter | None:
     """What brings a band of a picture to a mode that can be resized: L, RGB or RGBa. None if it is in one already."""
     if image.mode == "F" or image.mode.startswith("I"):
-        return _to_eight_bits(image, band_pixels)
+        return _keyed(image, _to_eight_bits(image, band_pixels))
     if _is_opaque(image, band_pixels):
         return lambda band: band.convert("RGB")
     if image.mode == "La":
@@ -131,6 +131,19 @@ def _to_eight_bits(image: Image.Image, band_pixels: int) -> Converter:
         if image.mode == "F" or not measured.within_16_bits:
             scale = measured.scale
     return lambda band: Image.fromarray(scale(np.asarray(band)))
+
+
+def _keyed(image: Image.Image, convert: Converter) -> Converter:
+    """The same, with the one grey value that is transparent, if there is one."""
+    key = image.info.get("transparency")
+    if key is None:
+        return convert
+
+    def with_alpha(band: Image.Image) -> Image.Image:
+        alpha = Image.fromarray(np.where(np.asarray(band) == key, 0, 255).astype(np.uint8))
+        return Image.merge("LA", (convert(band), alpha)).convert("RGBA").convert("RGBa")
+
+    return with_alpha
 
 
 def _on_ground(image: Image.Image) -> Image.Image:
