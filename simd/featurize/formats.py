@@ -122,6 +122,9 @@ _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
 _SVG = _other("an SVG drawing")
 _COMPACT_HEIF = _other("a HEIF picture with a compact header (mif3)")
 
+KNOWN = (*(found for _, _, found in _MAGIC), _SVG, _COMPACT_HEIF, _VIDEO)
+"""What `sniff` finds, but for formats that it tells by more than a few bytes and that are read."""
+
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 

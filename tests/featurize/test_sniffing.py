@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 import pytest
 
 from simd.errors import ImageRejected, Reason
+from simd.featurize import formats
 from simd.featurize.decode import decode
+from tests.conftest import REPOSITORY
 from tests.featurize.drawings import LIMITS, SIZE
 
 
@@ -64,3 +67,11 @@ def test_a_portable_anymap_is_one_however_its_header_is_written(data: bytes) -> 
 def test_a_kind_that_is_known_and_not_read_is_named(data: bytes, name: str) -> None:
     error = refused(data)
     assert error.reason is Reason.UNSUPPORTED and name in error.detail
+
+
+def test_every_format_that_is_known_and_not_read_is_in_the_documentation() -> None:
+    text = (REPOSITORY / "docs" / "errors.md").read_text().partition("## Formats that are known and not read")[2]
+    documented = set(re.findall(r"\w+", text))
+    for known in formats.KNOWN:
+        if known.reader is formats.Reader.NONE:
+            assert set(re.findall(r"[A-Z]\w+", known.described)) <= documented, known.described
