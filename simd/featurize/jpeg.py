@@ -44,12 +44,12 @@ class Frame:
     @property
     def of_pillow(self) -> bool:
         """Whether Pillow reads it."""
-        return self.process in _OF_PILLOW and self.bits == 8
+        return self.process in _OF_PILLOW and self.bits == 8 and self.height > 0
 
     @property
     def of_library(self) -> bool:
         """Whether imagecodecs does."""
-        return self.process in _OF_LIBRARY and self.bits <= 16 and self.components in (1, 3)
+        return self.process in _OF_LIBRARY and self.bits <= 16 and self.components in (1, 3) and self.height > 0
 
     @property
     def decoder(self) -> str:
@@ -59,6 +59,8 @@ class Frame:
     @property
     def described(self) -> str:
         """With an article, to complete "it is ..."."""
+        if self.height == 0:
+            return "a JPEG picture that says how high it is behind its first scan (DNL)"
         if self.process == _JPEG_LS:
             return f"a JPEG-LS picture of {self.bits} bits"
         kind = {0xC3: "lossless ", 0xC2: "progressive "}.get(

@@ -17,7 +17,15 @@ from simd.featurize.directory import first_directory
 from simd.featurize.levels import Levels, Samples, Scale, extent, high_bits, levels, picture, rows
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _SAMPLES = 256, 257, 258, 259, 262, 274, 277
-_PLANAR, _COLOUR_MAP, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA, _SAMPLE_FORMAT = 284, 320, 322, 323, 338, 339
+_PLANAR, _COLOUR_MAP, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA, _SAMPLE_FORMAT, _SUBSAMPLING = (
+    284,
+    320,
+    322,
+    323,
+    338,
+    339,
+    530,
+)
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE = range(4)
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
@@ -49,6 +57,7 @@ class Kind:
         colour_map: all reds, all greens, all blues.
         planar: whether each channel is stored apart from the others.
         tile: width and height of the parts that are decoded at once; zeros where it is stored in strips.
+        subsampled: whether it has fewer samples of colour than of brightness.
     """
 
     order: str
@@ -65,6 +74,7 @@ class Kind:
     orientation: int
     colour_map: tuple[int, ...]
     tile: tuple[int, int]
+    subsampled: bool
 
     @property
     def grey(self) -> bool:
@@ -140,6 +150,7 @@ def kind_of(data: bytes) -> Kind | None:
         orientation=tags.value(_ORIENTATION, 1),
         colour_map=tags.values(_COLOUR_MAP),
         tile=(tags.value(_TILE_WIDTH, 0), tags.value(_TILE_HEIGHT, 0)),
+        subsampled=tags.values(_SUBSAMPLING) not in ((), (1, 1)),
     )
     return kind if kind.photometric in _PHOTOMETRICS and kind.compression in _COMPRESSIONS else None
 
@@ -151,8 +162,8 @@ def opened(data: bytes, kind: Kind) -> Image.Image:
         UnidentifiedImageError: Pillow does not know the kind.
     """
     before = TiffImagePlugin.READ_LIBTIFF
-    # Pillow's own reader takes the planes of some kinds for something else.
-    TiffImagePlugin.READ_LIBTIFF = kind.planar
+    # Pillow's own reader takes the planes of some kinds for something else, and knows no samples for several pixels.
+    TiffImagePlugin.READ_LIBTIFF = kind.planar or kind.subsampled
     try:
         image = Image.open(io.BytesIO(data), formats=("TIFF",))
     finally:

@@ -139,6 +139,14 @@ def test_a_hierarchical_jpeg_is_not_read_and_not_called_damaged(process: int) ->
     assert error.reason is Reason.UNSUPPORTED and "JPEG" in error.detail
 
 
+def test_a_jpeg_whose_height_comes_later_is_not_read_and_not_called_damaged() -> None:
+    data = bytearray(encoded(quadrants(), "JPEG"))
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 2] = b"\0\0"
+    error = refused(bytes(data))
+    assert error.reason is Reason.UNSUPPORTED and "DNL" in error.detail
+
+
 def test_a_rare_kind_with_too_many_pixels_is_refused_from_its_header() -> None:
     data = bytearray(WIDE["JPEG-LS"])
     struct.pack_into(">HH", data, data.index(b"\xff\xf7") + 5, 60_000, 60_000)

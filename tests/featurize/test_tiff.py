@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +28,7 @@ from tests.featurize.tiffs import (
     SIGNED,
     UNASSOCIATED,
     UNSPECIFIED,
+    YCBCR,
     Samples,
     Tiff,
 )
@@ -176,6 +178,26 @@ def test_inks_have_their_colours(how: dict[str, Any], bits: int, planar: bool, r
     assert_looks_like(data, np.asarray(inks.convert("RGB")))
 
 
+@pytest.mark.parametrize("compression", [1, DEFLATE])
+@pytest.mark.parametrize("subsampling", [(1, 1), (2, 1), (2, 2), (4, 2)])
+def test_colours_that_several_pixels_share_are_read(compression: int, subsampling: tuple[int, int]) -> None:
+    across, down = subsampling
+
+    def shared(part: Samples) -> bytes:
+        out = bytearray()
+        for top in range(0, len(part), down):
+            for left in range(0, part.shape[1], across):
+                unit = part[top : top + down, left : left + across].astype(int)
+                out += bytes(unit[:, :, 0].ravel().tolist()) + bytes(
+                    unit[:, :, 1:].mean(axis=(0, 1)).astype(int).tolist()
+                )
+        return zlib.compress(out) if compression == DEFLATE else bytes(out)
+
+    samples = np.asarray(quadrants().convert("YCbCr"))
+    data = Tiff(8, YCBCR, compression=compression, compress=shared, subsampling=subsampling).of(samples)
+    assert_upright(read(data).pixels)
+
+
 @pytest.mark.parametrize("how", [{"order": ">", "big": True}, {}])
 def test_webp_in_a_tiff_is_read(how: dict[str, Any], rgb: Samples) -> None:
     def webp(part: Samples) -> bytes:
@@ -197,9 +219,18 @@ def test_a_rare_kind_is_upright_however_the_camera_was_held(turn: int) -> None:
         8: Image.Transpose.ROTATE_270,
     }
     image = quadrants().transpose(inverse[turn]) if turn in inverse else quadrants()
-    picture = read(Tiff(32, RGB, FLOAT, orientation=turn).of(np.asarray(image) / 255))
-    assert_upright(picture.pixels)
-    assert (picture.facts.width, picture.facts.height) == (96, 64)
+    grey = read(encoded(quadrants().convert("L"), "PNG")).pixels.astype(int)
+    for tiff, samples in (
+        (Tiff(32, RGB, FLOAT, orientation=turn), np.asarray(image) / 255),
+        (Tiff(12, orientation=turn), widened(np.asarray(image.convert("L")), 12)),
+        (Tiff(16, RGB, planar=True, orientation=turn), widened(np.asarray(image), 16)),
+    ):
+        picture = read(tiff.of(samples))
+        assert (picture.facts.width, picture.facts.height) == (96, 64)
+        if tiff.photometric == RGB:
+            assert_upright(picture.pixels)
+        else:
+            assert np.abs(picture.pixels.astype(int) - grey).mean() < 2
 
 
 SOUND_BUT_UNREAD = {

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Samples = npt.NDArray[Any]
 
-MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
+MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 UNSPECIFIED, ASSOCIATED, UNASSOCIATED = 0, 1, 2
 UNCOMPRESSED, DEFLATE = 1, 8
@@ -49,6 +49,7 @@ class Tiff:
     orientation: int = 1
     compress: Callable[[Samples], bytes] | None = None
     directory_first: bool = False
+    subsampling: Sequence[int] = ()
 
     def of(self, samples: Samples) -> bytes:
         """The file: `(height, width)` or `(height, width, channels)`."""
@@ -115,6 +116,7 @@ class Tiff:
             (320, _SHORT, self.colour_map),
             (338, _SHORT, self.extra),
             (339, _SHORT, [self.sample_format] * channels),
+            (530, _SHORT, self.subsampling),
         ]
 
     def _places(self, offsets: list[int], sizes: list[int]) -> list[_Entry]:
