@@ -44,6 +44,8 @@ _OF_LIBRARY = {1, 2, 3, 4, 5, 8, 32773, 32946, 34887, 34925, 50000, 50001}
 _SIXTEEN_BITS = 4096
 """An integer picture of more bits whose greatest value is no less has 16 bits; below, as many as that value needs."""
 _MAX_SAMPLES = 8
+_LOOKED_AT = 1 << 20
+"""About so many samples of floats are looked at to tell their scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,15 +241,31 @@ def _scale(samples: Samples, kind: Kind) -> Scale:
     if kind.sample_format == _UNSIGNED and kind.bits <= 16:
         return high_bits(kind.bits)
     measured = extent(samples[band] for band in rows(samples))
+    if kind.sample_format == _FLOAT:
+        return _from_black_to_white if kind.photometric == _RGB and _is_exposed(samples) else measured.scale
     if kind.sample_format == _UNSIGNED and measured.high >= 1 << (kind.bits - 1):
         return high_bits(kind.bits)
-    if kind.sample_format != _FLOAT and measured.within_16_bits:
-        return high_bits(16 if measured.high >= _SIXTEEN_BITS else max(1, int(measured.high).bit_length()))
+    if measured.within_16_bits:
+        full = 16 if kind.bits > 16 else 15
+        return high_bits(full if measured.high >= _SIXTEEN_BITS else max(1, int(measured.high).bit_length()))
     return measured.scale
+
+
+def _is_exposed(samples: Samples) -> bool:
+    """Whether floats are brightness, 1 being white: most of what is not black is no brighter, though a few may be."""
+    step = max(1, int((samples.size / _LOOKED_AT) ** 0.5))
+    some = samples[::step, ::step]
+    some = some[np.isfinite(some) & (some > 0)]
+    return some.size == 0 or float(np.median(some)) <= 1.0
+
+
+def _from_black_to_white(values: Samples) -> Levels:
+    found: Levels = np.rint(np.clip(np.nan_to_num(values, nan=0.0), 0.0, 1.0) * 255).astype(np.uint8)
+    return found
 
 
 def _alpha_scale(kind: Kind) -> Scale:
     if kind.sample_format == _UNSIGNED:
         return high_bits(kind.bits)
     full = 1.0 if kind.sample_format == _FLOAT else float((1 << (kind.bits - 1)) - 1)
-    return lambda values: np.rint(np.clip(np.nan_to_num(values) / full, 0.0, 1.0) * 255).astype(np.uint8)
+    return lambda values: _from_black_to_white(values / full)

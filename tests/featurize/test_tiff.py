@@ -160,6 +160,29 @@ def test_integers_of_few_bits_in_wide_samples_are_as_bright_as_those_bits(
     assert_looks_like(data, grey)
 
 
+def test_signed_integers_of_16_bits_have_15_of_them(grey: Samples) -> None:
+    for order in "<>":
+        for compression in (1, DEFLATE):
+            tiff = Tiff(16, sample_format=SIGNED, order=order, compression=compression)
+            assert_looks_like(tiff.of(widened(grey, 15)), grey)
+
+
+def test_floats_in_colour_beyond_white_are_white_and_do_not_darken_the_rest(rgb: Samples) -> None:
+    for highlight in (1.5, 60_000.0, np.inf):
+        values = rgb / 255
+        values[:8, :8], values[8:16, :8] = highlight, -0.2
+        seen = rgb.copy()
+        seen[:8, :8], seen[8:16, :8] = 255, 0
+        assert_looks_like(Tiff(32, RGB, FLOAT).of(values), seen)
+
+
+@pytest.mark.parametrize("full", [1.0, 255.0, 65_535.0])
+def test_floats_in_colour_of_any_scale_use_it(full: float, rgb: Samples) -> None:
+    stretched = rgb.copy()
+    stretched[0, 0], stretched[0, 1] = 0, 255
+    assert_looks_like(Tiff(32, RGB, FLOAT).of(stretched / 255 * full), stretched)
+
+
 def test_negative_values_are_scaled_by_their_range(grey: Samples) -> None:
     black_to_white = np.rint((grey - grey.min()) / (grey.max() - grey.min()) * 255).astype(np.uint8)
     for bits in (16, 32):
