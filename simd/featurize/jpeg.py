@@ -17,6 +17,15 @@ _FRAMES = {*range(0xC0, 0xD0), _JPEG_LS} - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = {0xC2, 0xCA}
 _OF_PILLOW = {0xC0, 0xC1, 0xC2, 0xC3, 0xC9, 0xCA}
 _OF_LIBRARY = {0xC0, 0xC1, 0xC2, 0xC3, _JPEG_LS}
+_PROCESSES = {
+    0xC0: "baseline",
+    0xC1: "sequential",
+    0xC2: "progressive",
+    0xC3: "lossless",
+    0xC9: "arithmetic",
+    0xCA: "arithmetic, progressive",
+    0xCB: "arithmetic, lossless",
+}
 _BLOCK = 64
 
 _ZEROS = bytes(16)
@@ -63,10 +72,7 @@ class Frame:
             return "a JPEG picture that says how high it is behind its first scan (DNL)"
         if self.process == _JPEG_LS:
             return f"a JPEG-LS picture of {self.bits} bits"
-        kind = {0xC3: "lossless ", 0xC2: "progressive "}.get(
-            self.process, "" if self.process < 0xC3 else "hierarchical "
-        )
-        return f"a {kind}JPEG picture of {self.bits} bits (process {self.process - 0xC0})"
+        return f"a JPEG picture of {self.bits} bits ({_PROCESSES.get(self.process, 'hierarchical')})"
 
 
 def frame_of(data: bytes) -> Frame | None:
