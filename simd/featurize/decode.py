@@ -22,9 +22,11 @@ from typing import TypeVar
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from simd.errors import ImageRejected, Reason
+from simd.featurize.extra import Importer
 from simd.featurize.formats import SNIFF_BYTES, Format, Reader, sniff
 from simd.featurize.headers import ends_early
-from simd.featurize.opening import DecodeLimits, Importer, Opened, Opener
+from simd.featurize.opened import DecodeLimits, Opened, unsupported
+from simd.featurize.opening import Opener
 from simd.featurize.pixels import SIDEWAYS, model_input
 from simd.types import ImageFacts, Pixels
 
@@ -33,7 +35,8 @@ T = TypeVar("T")
 __all__ = ["DECODER_VERSION", "SNIFF_BYTES", "DecodeLimits", "Picture", "check_bytes", "check_start", "decode"]
 
 DECODER_VERSION = "2: stretch, boxes 2x, bicubic, jpeg draft 1.5x, exif turn, ground 240, 16-bit >> 8, float by range"
-"""What decides the pixels. It is part of the model fingerprint: change it whenever they change."""
+"""What decides the pixels. It is part of the model fingerprint: change it whenever the pixels change of pictures that
+were decoded right. Pictures that were not are too rare for everything to be embedded anew (docs/models.md)."""
 
 _ORIENTATION_TAG = 0x0112
 _ENOUGH = 1.5
@@ -116,9 +119,7 @@ def _format_of(start: bytes, size: int) -> Format:
     if found is None:
         raise ImageRejected(Reason.NOT_AN_IMAGE, f"the content ({size:,} bytes) is no image format that is known")
     if found.reader is Reader.NONE:
-        raise ImageRejected(
-            Reason.UNSUPPORTED, f"it is {found.described}, which simd does not read; convert it to JPEG, PNG or WebP"
-        )
+        raise unsupported(found.described)
     return found
 
 

@@ -6,9 +6,11 @@ document" in place of "not an image".
 
 from __future__ import annotations
 
-import struct
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
+
+from simd.featurize.directory import first_directory
 
 SNIFF_BYTES = 1024
 """So much of a file's start tells its format. The directory that tells raw photographs from TIFF may be anywhere."""
@@ -105,6 +107,8 @@ _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
     (0, b"#?RADIANCE", _other("a Radiance HDR picture")),
     (0, b"DDS ", _other("a DirectDraw surface (DDS)")),
     (0, b"qoif", _other("a QOI picture")),
+    (0, b"P7\n", _other("a PAM picture")),
+    (0, b"PF\n", _other("a PFM picture in colour")),
     (0, b"AT&TFORM", _other("a DjVu document")),
     (0, b"SIMPLE  =", _other("a FITS picture")),
     (0, b"\x1aE\xdf\xa3", _other("a Matroska or WebM video")),
@@ -116,6 +120,10 @@ _MAGIC: tuple[tuple[int, bytes, Format], ...] = (
     (0, b"0&\xb2u\x8ef\xcf\x11", _other("a Windows Media video")),
 )
 _SVG = _other("an SVG drawing")
+_COMPACT_HEIF = _other("a HEIF picture with a compact header (mif3)")
+
+KNOWN = (*(found for _, _, found in _MAGIC), _SVG, _COMPACT_HEIF, _VIDEO)
+"""What `sniff` finds, but for formats that it tells by more than a few bytes and that are read."""
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
@@ -123,11 +131,14 @@ _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 _DIB_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 """Sizes of the second header of a BMP. Two letters alone would make a picture of any text that begins with them."""
 
+_PNM_NUMBERS = {b"1": 2, b"2": 3, b"3": 3, b"4": 2, b"5": 3, b"6": 3, b"f": 2}
+"""How many whole numbers follow the letters of each kind of PNM. Letters alone would make a picture of a text."""
+_PNM_COMMENT = re.compile(rb"#[^\r\n]*")
+
 # Tags of a TIFF directory, and the values that only raw photographs have.
 _NEW_SUBFILE_TYPE, _COMPRESSION, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 254, 259, 262, 330, 50706
 _RAW_COMPRESSIONS = {32767, 32770, 34713, 65535}
 _RAW_PHOTOMETRICS = {32803, 34892}
-_MAX_ENTRIES = 256
 
 
 def sniff(data: bytes | memoryview) -> Format | None:
@@ -140,7 +151,7 @@ def sniff(data: bytes | memoryview) -> Format | None:
         return _iso_media(start)
     if start[:2] == b"BM" and int.from_bytes(start[14:18], "little") in _DIB_HEADERS:
         return BMP
-    if start[:1] == b"P" and start[1:2] in b"123456f" and start[2:3].isspace():
+    if start[:1] == b"P" and start[2:3].isspace() and _is_pnm(start):
         return PNM
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<svg", b"<?xml", b"<!--", b"<!doctype svg")) and b"<svg" in text:
@@ -148,10 +159,24 @@ def sniff(data: bytes | memoryview) -> Format | None:
     return None
 
 
+def _is_pnm(start: bytes) -> bool:
+    """Whether the numbers follow that a PNM begins with: width, height, and for most kinds the highest value."""
+    wanted = _PNM_NUMBERS.get(start[1:2])
+    if wanted is None:
+        return False
+    words = _PNM_COMMENT.sub(b"", start[2:]).split(None, wanted)
+    if start[1:2] == b"1" and words[2:] and words[2][:1] not in b"01":
+        return False
+    # A comment may be longer than what is looked at.
+    return all(word.isdigit() for word in words[:wanted]) and (bool(words) or len(start) == SNIFF_BYTES)
+
+
 def _iso_media(start: bytes) -> Format:
     """AVIF, HEIC and MP4 share one container; its brands tell which it is."""
     size = min(int.from_bytes(start[:4], "big"), len(start))
     brands = {start[8:12], *(start[at : at + 4] for at in range(16, size - 3, 4))}
+    if start[8:12] == b"mif3":
+        return _COMPACT_HEIF
     if brands & _AVIF_BRANDS:
         return AVIF
     if brands & _HEIC_BRANDS:
@@ -161,24 +186,14 @@ def _iso_media(start: bytes) -> Format:
 
 def _is_raw(data: bytes | memoryview) -> bool:
     """Whether a TIFF is a raw photograph: what its first directory shows would be its tiny thumbnail."""
-    tags = _first_directory(data)
+    tags = first_directory(data)
     return (
-        _DNG_VERSION in tags
-        or tags.get(_COMPRESSION) in _RAW_COMPRESSIONS
-        or tags.get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS
-        or (_SUB_DIRECTORIES in tags and bool(tags.get(_NEW_SUBFILE_TYPE, 0) & 1))
+        tags is not None
+        and not tags.big
+        and (
+            _DNG_VERSION in tags
+            or tags.value(_COMPRESSION, 0) in _RAW_COMPRESSIONS
+            or tags.value(_PHOTOMETRIC, 0) in _RAW_PHOTOMETRICS
+            or (_SUB_DIRECTORIES in tags and bool(tags.value(_NEW_SUBFILE_TYPE, 0) & 1))
+        )
     )
-
-
-def _first_directory(data: bytes | memoryview) -> dict[int, int]:
-    """The tags of a classic TIFF's first directory, each with its value if that is one small number."""
-    order = "<" if data[:1] == b"I" else ">"
-    if int.from_bytes(data[2:4], "little" if order == "<" else "big") != 42:
-        return {}
-    try:
-        (at,) = struct.unpack_from(order + "I", data, 4)
-        (count,) = struct.unpack_from(order + "H", data, at)
-        entries = [struct.unpack_from(order + "HHI4s", data, at + 2 + 12 * n) for n in range(min(count, _MAX_ENTRIES))]
-    except struct.error:
-        return {}
-    return {tag: struct.unpack(order + ("H2x" if kind == 3 else "I"), value)[0] for tag, kind, _, value in entries}

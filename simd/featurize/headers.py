@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 from simd.featurize import formats
+from simd.featurize.boxes import boxes, inside
+from simd.featurize.directory import first_directory
 from simd.featurize.formats import Format
-
-_JXL_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+from simd.featurize.jxl import header_of
 
 
 def declared_size(found: Format, data: bytes | memoryview) -> tuple[int, int] | None:
@@ -18,7 +16,29 @@ def declared_size(found: Format, data: bytes | memoryview) -> tuple[int, int] | 
     """
     if found is formats.WEBP:
         return _webp_size(data)
-    return _jxl_size(data) if found is formats.JPEG_XL else None
+    header = header_of(data) if found is formats.JPEG_XL else None
+    return (header.width, header.height) if header else None
+
+
+def first_frame(found: Format, data: bytes | memoryview) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of an animation's first frame on its canvas; None where it is all of that."""
+    if found is not formats.WEBP or data[12:16] != b"VP8X":
+        return None
+    at = 12
+    while at + 8 <= len(data):
+        if data[at : at + 4] == b"ANMF" and at + 20 <= len(data):
+            left, top, width, height = (int.from_bytes(data[at + n : at + n + 3], "little") for n in (8, 11, 14, 17))
+            return 2 * left, 2 * top, 2 * left + width + 1, 2 * top + height + 1
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+    return None
+
+
+def avif_size(data: bytes | memoryview) -> tuple[int, int]:
+    """Width and height of the largest picture that an AVIF describes; zeros where it describes none."""
+    found = (data[box.start + 4 : box.start + 12] for box in inside(data, b"meta", b"iprp", b"ipco", b"ispe"))
+    sizes = [(int.from_bytes(size[:4], "big"), int.from_bytes(size[4:], "big")) for size in found]
+    return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
 
 
 def ends_early(found: Format, data: bytes | memoryview) -> bool:
@@ -39,34 +59,23 @@ def ends_early(found: Format, data: bytes | memoryview) -> bool:
             return _boxes_end(data) > len(data)
         case "JXL":
             return data[:2] != b"\xff\x0a" and _boxes_end(data) > len(data)
+        case "TIFF":
+            return _tiff_end(data) > len(data)
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Box:
-    """A box of an ISO container: its type, where its content starts, and where it says that it ends."""
-
-    kind: bytes
-    start: int
-    end: int
-
-
-def _boxes(data: bytes | memoryview) -> Iterator[_Box]:
-    at = 0
-    while at + 8 <= len(data):
-        size, header = int.from_bytes(data[at : at + 4], "big"), 8
-        if size == 1:
-            size, header = int.from_bytes(data[at + 8 : at + 16], "big"), 16
-        if size == 0:
-            size = len(data) - at
-        if size < header:
-            return
-        yield _Box(bytes(data[at + 4 : at + 8]), at + header, at + size)
-        at += size
+def _tiff_end(data: bytes | memoryview) -> int:
+    """Where the last strip or tile ends; past every end where not even the directory is there."""
+    tags = first_directory(data)
+    if tags is None:
+        return len(data) + 1
+    strips, tiles = ((273, 279), (324, 325))
+    places = [(tags.values(offsets), tags.values(sizes)) for offsets, sizes in (strips, tiles)]
+    return max((at + size for offsets, sizes in places for at, size in zip(offsets, sizes, strict=False)), default=0)
 
 
 def _boxes_end(data: bytes | memoryview) -> int:
-    return max((box.end for box in _boxes(data)), default=0)
+    return max((box.end for box in boxes(data)), default=0)
 
 
 def _webp_size(data: bytes | memoryview) -> tuple[int, int] | None:
@@ -81,48 +90,3 @@ def _webp_size(data: bytes | memoryview) -> tuple[int, int] | None:
         case b"VP8 ":
             return (int.from_bytes(data[26:28], "little") & 0x3FFF), (int.from_bytes(data[28:30], "little") & 0x3FFF)
     return None
-
-
-class _Bits:
-    """Reads numbers of a few bits, lowest bit first."""
-
-    def __init__(self, data: bytes) -> None:
-        self._bits = int.from_bytes(data, "little")
-
-    def take(self, count: int) -> int:
-        value = self._bits & ((1 << count) - 1)
-        self._bits >>= count
-        return value
-
-
-def _jxl_size(data: bytes | memoryview) -> tuple[int, int] | None:
-    stream = _jxl_codestream(data)
-    if stream[:2] != b"\xff\x0a":
-        return None
-    bits = _Bits(stream[2:12])
-    side = _jxl_small_side if bits.take(1) else _jxl_side
-    height = side(bits)
-    ratio = bits.take(3)
-    if ratio == 0:
-        return side(bits), height
-    across, down = _JXL_RATIOS[ratio - 1]
-    return height * across // down, height
-
-
-def _jxl_small_side(bits: _Bits) -> int:
-    return 8 * (bits.take(5) + 1)
-
-
-def _jxl_side(bits: _Bits) -> int:
-    return 1 + bits.take((9, 13, 18, 30)[bits.take(2)])
-
-
-def _jxl_codestream(data: bytes | memoryview) -> bytes:
-    """The first bytes of the picture itself, which may stand in a container, whole or in parts."""
-    if data[:2] == b"\xff\x0a":
-        return bytes(data[:16])
-    for box in _boxes(data):
-        if box.kind in (b"jxlc", b"jxlp"):
-            start = box.start + (4 if box.kind == b"jxlp" else 0)
-            return bytes(data[start : start + 16])
-    return b""

@@ -1,7 +1,7 @@
 """Opens a picture: its header is read and held against the limits, its pixels are not decoded yet.
 
-Pillow opens most formats. HEIC, JPEG XL and raw photographs need the libraries of the extra `formats`, which are
-imported when the first such picture comes; where they are not installed, the rejection says so.
+Pillow opens most formats, and what it is known to make something else of is mended here. The rest is read by the
+libraries of the extra `formats` (`extra.py`).
 
 Adjusts what Pillow allows in the whole process; a worker decodes one picture at a time.
 """
@@ -9,11 +9,8 @@ Adjusts what Pillow allows in the whole process; a worker decodes one picture at
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from types import ModuleType
-from typing import Any
 
 from PIL import (
     AvifImagePlugin,
@@ -26,16 +23,18 @@ from PIL import (
     PngImagePlugin,
     PpmImagePlugin,
     TiffImagePlugin,
+    UnidentifiedImageError,
     WebPImagePlugin,
 )
 
-from simd.errors import ImageRejected, Reason
-from simd.featurize import formats
+from simd.featurize import formats, tiff
+from simd.featurize.bitfields import bit_fields
+from simd.featurize.extra import Extra, Importer
 from simd.featurize.formats import Format, Reader
-from simd.featurize.headers import declared_size
-
-Importer = Callable[[str], ModuleType]
-"""`importlib.import_module`, or what a test puts in its place."""
+from simd.featurize.headers import avif_size, declared_size, first_frame
+from simd.featurize.jpeg import filled_up, frame_of, whole_without_end
+from simd.featurize.jpeg2000 import deep
+from simd.featurize.opened import DecodeLimits, Opened, unsupported
 
 # Image.open knows a format once its plugin is imported; nothing is then imported while a hostile file is open.
 _PLUGINS = (
@@ -51,40 +50,18 @@ _PLUGINS = (
     WebPImagePlugin,
 )
 
-_BYTES_PER_PIXEL = {"WEBP": 16, "AVIF": 14, "JPEG2000": 16, "TIFF": 8, "HEIF": 14, "JXL": 16}
+_BYTES_PER_PIXEL = {"WEBP": 16, "AVIF": 14, "JPEG2000": 16, "TIFF": 8, "HEIF": 14}
 """What decoding holds at most, measured with 8 and 10 bits a channel; Pillow's own picture takes 4."""
 _PROGRESSIVE_BYTES_PER_PIXEL = 6
 """A progressive JPEG is held whole, as two bytes a coefficient, however much it is shrunk."""
+_CANVAS_BYTES_PER_PIXEL, _INTEGER_BYTES_PER_PIXEL, _BIT_FIELD_BYTES_PER_PIXEL = 8, 14, 16
+"""What a frame takes that is put on a canvas, a TIFF of 32-bit integers, and a BMP of bit fields."""
 
-_TURNED_BY = {3: Image.Transpose.ROTATE_180, 5: Image.Transpose.ROTATE_90, 6: Image.Transpose.ROTATE_270}
-"""LibRaw's word for how the camera was held."""
+_AVIF_SIDE, _AVIF_PIXELS = 32_768, 16_384 * 16_384
+"""Larger ones are refused by the decoder, whatever the limits."""
+_PNG_DEPTH_AT = 24
 
-
-@dataclass(frozen=True, slots=True)
-class DecodeLimits:
-    """What one image may cost: bytes of its file, pixels of its picture."""
-
-    max_bytes: int
-    max_pixels: int
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A picture that is within the limits.
-
-    Attributes:
-        format: the name of its format.
-        width: in pixels, of the original.
-        height: in pixels, of the original.
-        memory: bytes that decoding it takes, about and at most.
-        load: decodes it.
-    """
-
-    format: str
-    width: int
-    height: int
-    memory: int
-    load: Callable[[], Image.Image]
+Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,88 +90,120 @@ class Opener:
             Exception: whatever a library raises at a damaged file.
         """
         if declared := declared_size(found, data):
-            self._admit(*declared)
-        match found.reader:
-            case Reader.PILLOW:
-                return self._pillow(found, data)
-            case Reader.HEIF:
-                return self._heif(found, data)
-            case Reader.JPEG_XL:
-                return self._jpeg_xl(found, data, declared)
-            case _:
-                return self._raw(found, data)
+            self.limits.admit(*declared)
+        if found.reader is not Reader.PILLOW:
+            return self._extra.open(found, data)
+        return self._by_pillow(found, data)
 
-    def _admit(self, width: int, height: int) -> None:
-        if width < 1 or height < 1:
-            raise ImageRejected(Reason.CORRUPT, f"the picture says that it is {width} x {height} pixels")
-        if width * height > self.limits.max_pixels:
-            raise ImageRejected(
-                Reason.TOO_MANY_PIXELS,
-                f"the picture is {width} x {height} = {width * height:,} pixels, more than the "
-                f"{self.limits.max_pixels:,} allowed; raise `max_image_pixels` to admit it",
-            )
+    @property
+    def _extra(self) -> Extra:
+        return Extra(self.limits, self.load_module, self._by_pillow)
 
-    def _pillow(self, found: Format, data: bytes) -> Opened:
+    def _by_pillow(self, found: Format, data: bytes) -> Opened:
+        match found.name:
+            case "JPEG":
+                return self._jpeg(data)
+            case "TIFF":
+                return self._tiff(data)
+            case "BMP":
+                return self._bmp(data)
+            case "JPEG2000":
+                return self._jpeg_2000(data)
+            case "AVIF":
+                return self._avif(data)
         image = Image.open(io.BytesIO(data), formats=(found.name,))
+        opened = self._opened(found, image)
+        if found is formats.PNG:
+            _shorten_key(image, data)
+        frame = first_frame(found, data) or (image.tile[0].extents if found is formats.GIF and image.tile else None)
+        if frame is None or frame == (0, 0, *image.size):
+            return opened
+        memory = opened.memory + opened.width * opened.height * _CANVAS_BYTES_PER_PIXEL
+        return replace(opened, memory=memory, load=partial(_on_canvas, image, frame))
+
+    def _opened(self, found: Format, image: Image.Image) -> Opened:
         width, height = image.size
-        self._admit(width, height)
+        self.limits.admit(width, height)
         image.draft(None, (self.enough, self.enough))
         memory = image.width * image.height * _BYTES_PER_PIXEL.get(found.name, 4)
-        if found is formats.JPEG and image.info.get("progressive"):
-            memory += width * height * _PROGRESSIVE_BYTES_PER_PIXEL
         return Opened(found.name, width, height, memory, partial(_loaded, image))
 
-    def _heif(self, found: Format, data: bytes) -> Opened:
-        library = self._library(found, "pillow_heif")
-        # A thumbnail that a file carries may be of another picture, and the pool has a worker for each core already.
-        library.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
-        return self._pillow(found, data)
+    def _jpeg(self, data: bytes) -> Opened:
+        frame = frame_of(data)
+        if frame and not frame.of_pillow:
+            return self._extra.jpeg(frame, data)
+        image = Image.open(io.BytesIO(data), formats=("JPEG",))
+        opened = self._opened(formats.JPEG, image)
+        memory = opened.memory
+        if image.info.get("progressive"):
+            memory += opened.width * opened.height * _PROGRESSIVE_BYTES_PER_PIXEL
+        return replace(opened, memory=memory, load=partial(self._whole_jpeg, image, data))
 
-    def _jpeg_xl(self, found: Format, data: bytes, declared: tuple[int, int] | None) -> Opened:
-        library = self._library(found, "pillow_jxl")
-        if declared is None:
-            raise ValueError("its header cannot be read")
-        memory = declared[0] * declared[1] * _BYTES_PER_PIXEL[found.name]
-        return Opened(found.name, *declared, memory, partial(self._decode_jpeg_xl, library, data))
-
-    def _decode_jpeg_xl(self, library: Any, data: bytes) -> Image.Image:
-        is_jpeg, info, content, _, _ = library.Decoder(num_threads=0)(data)
-        if is_jpeg:
-            return self._pillow(formats.JPEG, content).load()
-        self._admit(info.width, info.height)
-        mode = "F" if info.mode == "F;16" else info.mode
-        return Image.frombytes(mode, (info.width, info.height), content)
-
-    def _raw(self, found: Format, data: bytes) -> Opened:
-        """The preview that the camera made: developing the sensor's values is a matter of taste."""
-        library = self._library(found, "rawpy")
+    def _whole_jpeg(self, image: Image.Image, data: bytes) -> Image.Image:
+        """The picture, though the file may lack its end, as long as every pixel is there."""
+        error = OSError("image file is truncated: zeros are in place of its end")
         try:
-            with library.imread(io.BytesIO(data)) as raw:
-                sizes, preview = raw.sizes, raw.extract_thumb()
-        except (library.LibRawNoThumbnailError, library.LibRawUnsupportedThumbnailError) as error:
-            raise ImageRejected(Reason.UNSUPPORTED, f"it is {found.described} without a preview to show") from error
-        except (library.LibRawFileUnsupportedError, library.NotSupportedError) as error:
-            raise ImageRejected(Reason.UNSUPPORTED, f"it is {found.described} of an unknown kind") from error
-        if preview.format == library.ThumbFormat.JPEG:
-            opened = self._pillow(formats.JPEG, preview.data)
-        else:
-            image = _turned(Image.fromarray(preview.data), sizes.flip)
-            self._admit(image.width, image.height)
-            opened = Opened(found.name, image.width, image.height, preview.data.nbytes, lambda: image)
-        width, height = sizes.width, sizes.height
-        if (width > height) != (opened.width > opened.height):
-            width, height = height, width
-        return Opened(found.name, width, height, opened.memory, opened.load)
+            image.load()
+            if not filled_up(data):
+                return image
+        except OSError as broken:
+            error = broken.with_traceback(None)
+        whole = whole_without_end(data, self._decoded_jpeg)
+        if whole is None:
+            raise error
+        return whole
 
-    def _library(self, found: Format, name: str) -> Any:
+    def _decoded_jpeg(self, data: bytes) -> Image.Image:
+        image = Image.open(io.BytesIO(data), formats=("JPEG",))
+        image.draft(None, (self.enough, self.enough))
+        return _loaded(image)
+
+    def _tiff(self, data: bytes) -> Opened:
+        kind = tiff.kind_of(data)
+        if kind is None:
+            return self._opened(formats.TIFF, Image.open(io.BytesIO(data), formats=("TIFF",)))
+        self.limits.admit(kind.width, kind.height)
+        if kind.misread:
+            return self._extra.tiff(kind, data)
         try:
-            return self.load_module(name)
-        except ImportError as error:
-            raise ImageRejected(
-                Reason.UNSUPPORTED,
-                f"it is {found.described}, and its decoder is not installed; install the extra `formats` "
-                "(pip install 'simd-images[formats]'), restart simd and run `simctl scan --retry`",
-            ) from error
+            image = tiff.opened(data, kind)
+        except UnidentifiedImageError:
+            return self._extra.tiff(kind, data)
+        opened = self._opened(formats.TIFF, image)
+        memory = opened.memory
+        if image.mode == "I":
+            memory = opened.width * opened.height * _INTEGER_BYTES_PER_PIXEL
+        return replace(opened, memory=memory, load=lambda: tiff.righted(_loaded(image), kind))
+
+    def _bmp(self, data: bytes) -> Opened:
+        fields = bit_fields(data)
+        if fields is None:
+            try:
+                return self._opened(formats.BMP, Image.open(io.BytesIO(data), formats=("BMP",)))
+            except OSError as error:
+                if str(error).startswith("Unsupported BMP"):
+                    raise unsupported(f"a BMP picture of a rare kind ({error})") from None
+                raise
+        self.limits.admit(fields.width, fields.height)
+        memory = fields.width * fields.height * _BIT_FIELD_BYTES_PER_PIXEL
+        return Opened(formats.BMP.name, fields.width, fields.height, memory, partial(fields.decoded, data))
+
+    def _jpeg_2000(self, data: bytes) -> Opened:
+        opened = self._opened(formats.JPEG_2000, Image.open(io.BytesIO(data), formats=("JPEG2000",)))
+        found = deep(data)
+        return self._extra.jpeg_2000(found, data, (opened.width, opened.height)) if found else opened
+
+    def _avif(self, data: bytes) -> Opened:
+        try:
+            return self._opened(formats.AVIF, Image.open(io.BytesIO(data), formats=("AVIF",)))
+        except UnidentifiedImageError:
+            width, height = avif_size(data)
+            if max(width, height) > _AVIF_SIDE or width * height > _AVIF_PIXELS:
+                self.limits.admit(width, height)
+                raise unsupported(
+                    f"an AVIF picture of {width} x {height} pixels, more than its decoder takes"
+                ) from None
+            raise
 
 
 def _loaded(image: Image.Image) -> Image.Image:
@@ -202,5 +211,17 @@ def _loaded(image: Image.Image) -> Image.Image:
     return image
 
 
-def _turned(image: Image.Image, flip: int) -> Image.Image:
-    return image.transpose(_TURNED_BY[flip]) if flip in _TURNED_BY else image
+def _on_canvas(image: Image.Image, frame: Box) -> Image.Image:
+    """An animation's first frame where it stands; what it leaves out is transparent, not some colour."""
+    canvas = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    canvas.paste(_loaded(image).crop(frame).convert("RGBA"), frame[:2])
+    if exif := image.info.get("exif"):
+        canvas.info["exif"] = exif
+    return canvas
+
+
+def _shorten_key(image: Image.Image, data: bytes) -> None:
+    """Bring the colour of a PNG that is transparent to 8 bits a channel, to which Pillow brings its pixels."""
+    key = image.info.get("transparency")
+    if isinstance(key, tuple) and data[_PNG_DEPTH_AT] == 16:
+        image.info["transparency"] = tuple(value >> 8 for value in key)

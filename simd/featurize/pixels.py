@@ -11,13 +11,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from simd.errors import ImageRejected, Reason
+from simd.featurize.levels import extent, high_bits
 from simd.types import Pixels
 
 BAND_PIXELS = 1 << 18
@@ -70,7 +68,7 @@ def model_input(image: Image.Image, size: tuple[int, int], orientation: int, ban
 
 def _resized(image: Image.Image, size: tuple[int, int], band_pixels: int) -> Image.Image:
     """The picture at this size, as L, RGB, RGBA, CMYK or RGBa, just as `Image.resize` does it in one call."""
-    if image.size == size and image.has_transparency_data:
+    if image.size == size and image.has_transparency_data and image.mode not in ("La", "I;16"):
         return image.convert("RGBA")
     convert = _converter(image, band_pixels)
     if convert is None:
@@ -106,9 +104,11 @@ def _bands(image: Image.Image, pixels: int, multiple: int = 1) -> Iterator[Box]:
 def _converter(image: Image.Image, band_pixels: int) -> Converter | None:
     """What brings a band of a picture to a mode that can be resized: L, RGB or RGBa. None if it is in one already."""
     if image.mode == "F" or image.mode.startswith("I"):
-        return _to_eight_bits(image, band_pixels)
+        return _keyed(image, _to_eight_bits(image, band_pixels))
     if _is_opaque(image, band_pixels):
         return lambda band: band.convert("RGB")
+    if image.mode == "La":
+        return lambda band: band.convert("LA").convert("RGBA").convert("RGBa")
     if image.has_transparency_data:
         return lambda band: band.convert("RGBA").convert("RGBa")
     if image.mode in ("L", "RGB", "CMYK"):
@@ -125,35 +125,25 @@ def _is_opaque(image: Image.Image, band_pixels: int) -> bool:
 
 def _to_eight_bits(image: Image.Image, band_pixels: int) -> Converter:
     """Grey values of a wider type as 0..255: 16-bit by its high byte, anything else by its own range."""
-    low, high, kind = _range(image, band_pixels)
-    if kind == "u" or (kind == "i" and low >= 0 and high <= 0xFFFF):
-        return lambda band: Image.fromarray((np.asarray(band) >> 8).astype(np.uint8))
-    if 0.0 <= low and high <= 1.0:
-        low, high = 0.0, 1.0
-    scale = 255.0 / (high - low) if high > low else 0.0
-
-    def convert(band: Image.Image) -> Image.Image:
-        values = np.asarray(band)
-        scaled = np.where(np.isfinite(values), (values.astype(np.float64) - low) * scale, 0.0)
-        return Image.fromarray(np.rint(scaled).astype(np.uint8))
-
-    return convert
+    scale = high_bits(16)
+    if not image.mode.startswith("I;"):
+        measured = extent(np.asarray(image.crop(box)) for box in _bands(image, band_pixels))
+        if image.mode == "F" or not measured.within_16_bits:
+            scale = measured.scale
+    return lambda band: Image.fromarray(scale(np.asarray(band)))
 
 
-def _range(image: Image.Image, band_pixels: int) -> tuple[float, float, str]:
-    """The smallest and the greatest finite value of a grey picture, and the kind of its values: u, i or f."""
-    low, high, kind = float("inf"), float("-inf"), "f"
-    for box in _bands(image, band_pixels):
-        values: npt.NDArray[Any] = np.asarray(image.crop(box))
-        kind = values.dtype.kind
-        if kind == "u":
-            return 0.0, 0.0, kind
-        finite = values[np.isfinite(values)]
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    if low > high:
-        raise ImageRejected(Reason.CORRUPT, "the picture holds no finite value")
-    return low, high, kind
+def _keyed(image: Image.Image, convert: Converter) -> Converter:
+    """The same, with the one grey value that is transparent, if there is one."""
+    key = image.info.get("transparency")
+    if key is None:
+        return convert
+
+    def with_alpha(band: Image.Image) -> Image.Image:
+        alpha = Image.fromarray(np.where(np.asarray(band) == key, 0, 255).astype(np.uint8))
+        return Image.merge("LA", (convert(band), alpha)).convert("RGBA").convert("RGBa")
+
+    return with_alpha
 
 
 def _on_ground(image: Image.Image) -> Image.Image:

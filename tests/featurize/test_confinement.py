@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from simd.featurize import confinement, landlock, seccomp
 from simd.featurize.workers import DecodePool, WorkerSettings
-from tests.featurize.drawings import LIMITS, SIZE
+from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
 from tests.featurize.hostile import hostile
+from tests.featurize.rawfile import dng
 from tests.featurize.test_workers import PATIENCE_S, PICTURE, always, rejection
+from tests.featurize.tiffs import FLOAT, RGB, Tiff
 
 needs_landlock = pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
 needs_seccomp = pytest.mark.skipif(not seccomp.available(), reason="this kernel or machine has no filter")
@@ -80,6 +84,39 @@ def test_it_reaches_no_process(taken: DecodePool) -> None:
 
 def test_it_may_start_threads_as_libraries_do(taken: DecodePool) -> None:
     assert attempt(taken, "thread", "") == "it could"
+
+
+def pictures() -> Iterator[tuple[str, bytes]]:
+    """One for each library that decodes."""
+    image = quadrants()
+    for name in ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "JPEG2000", "PPM"):
+        yield name, encoded(image, name)
+    if importlib.util.find_spec("imagecodecs"):
+        codecs = importlib.import_module("imagecodecs")
+        samples = np.asarray(image)
+        yield "JPEG-LS", bytes(codecs.jpegls_encode(samples))
+        yield "JPEG of 12 bits", bytes(codecs.jpeg8_encode(samples.astype(np.uint16) << 4, bitspersample=12))
+        yield "deep JPEG 2000", bytes(codecs.jpeg2k_encode(samples.astype(np.uint16) * 257, level=0))
+        yield "animated JPEG XL", bytes(codecs.jpegxl_encode(np.stack([samples, samples[::-1]])))
+        yield "TIFF of floats", Tiff(32, RGB, FLOAT).of(samples.astype(np.float32) / 255)
+    if importlib.util.find_spec("pillow_heif"):
+        importlib.import_module("pillow_heif").register_heif_opener()
+        yield "HEIC", encoded(image, "HEIF", quality=90)
+    if importlib.util.find_spec("pillow_jxl"):
+        importlib.import_module("pillow_jxl")
+        yield "JPEG XL", encoded(image, "JXL")
+    if importlib.util.find_spec("rawpy"):
+        yield "raw photograph", dng(encoded(image, "JPEG", quality=95), image.size)
+
+
+def test_it_reads_every_format_though_their_libraries_come_late() -> None:
+    pool = DecodePool(1, WorkerSettings(LIMITS))
+    try:
+        for name, data in pictures():
+            decoded = pool.submit_bytes(data, SIZE).result(PATIENCE_S)
+            assert_upright(decoded.pictures[SIZE], 48)
+    finally:
+        pool.close()
 
 
 def test_a_worker_that_is_not_confined_could() -> None:

@@ -122,6 +122,24 @@ def test_a_jpeg_kept_inside_a_jpeg_xl_is_read_as_the_jpeg() -> None:
     assert read(data).facts.format == "JXL"
 
 
+# The quadrants, turned to be seen as EXIF's orientation 6 says; the header says so. Made by cjxl 0.7.
+TURNED_JPEG_XL = bytes.fromhex(
+    "0000000c4a584c200d0a870a00000014667479706a786c20000000006a786c200000004a6a786c63ff0a178e05028a4b0208020100cc004b28"
+    "37d61fbc5750300546d41ff763dc18df9d1708020030d28885f3f1d7a7ff5425c1b1f781447f80a4a87e040ac594c0eb24"
+)
+
+
+def test_a_turned_jpeg_xl_is_upright_and_its_facts_are_as_displayed() -> None:
+    codecs = pytest.importorskip("imagecodecs")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    jpeg = encoded(quadrants().transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif)
+    for data in (TURNED_JPEG_XL, codecs.jpegxl_encode_jpeg(jpeg, usecontainer=True)):
+        picture = read(bytes(data))
+        assert_upright(picture.pixels)
+        assert picture.facts == ImageFacts(96, 64, "JXL")
+
+
 def test_a_raw_photograph_gives_the_cameras_preview_and_the_facts_of_the_sensor() -> None:
     picture = read(EXTRA["raw photograph"])
     assert_upright(picture.pixels)

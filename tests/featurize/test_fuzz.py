@@ -7,6 +7,7 @@ import importlib.util
 from collections.abc import Iterator
 from concurrent.futures import wait
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,7 +17,9 @@ from simd.errors import ImageRejected, Reason
 from simd.featurize.decode import DecodeLimits
 from simd.featurize.workers import DecodePool, WorkerSettings
 from tests.featurize.drawings import SIZE, encoded, quadrants
+from tests.featurize.handmade import bmp
 from tests.featurize.rawfile import dng
+from tests.featurize.tiffs import DEFLATE, FLOAT, RGB, Tiff
 
 LIMITS = DecodeLimits(max_bytes=1 << 22, max_pixels=4_000_000)
 PATIENCE_S = 120.0
@@ -30,6 +33,7 @@ def seeds() -> dict[str, bytes]:
     exif = Image.Exif()
     exif[0x0112] = 6
     exif[0x010E] = "a description"
+    samples = np.asarray(picture)
     frames = {"save_all": True, "append_images": [clear.rotate(90), clear.rotate(180)]}
     found = {
         "JPEG": encoded(picture, "JPEG", exif=exif),
@@ -49,6 +53,11 @@ def seeds() -> dict[str, bytes]:
         "JPEG2000": encoded(clear, "JPEG2000"),
         "PPM": encoded(picture, "PPM"),
         "raw": dng(encoded(picture, "JPEG"), picture.size, sensor=32),
+        "grey TIFF of 12 bits": Tiff(12).of(samples[:, :, 0].astype(int) * 16),
+        "TIFF of colour planes": Tiff(16, RGB, planar=True).of(samples.astype(int) * 257),
+        "BMP of bit fields": bmp(np.asarray(clear), 16, (0xF00, 0xF0, 0xF, 0xF000)),
+        "TIFF of 10 bits": Tiff(10, RGB, tile=(16, 16), compression=DEFLATE).of(samples.astype(int) * 4),
+        "big-endian BigTIFF of floats": Tiff(32, RGB, FLOAT, order=">", big=True).of(samples / 255),
     }
     if importlib.util.find_spec("pillow_heif"):
         importlib.import_module("pillow_heif").register_heif_opener()
@@ -56,6 +65,13 @@ def seeds() -> dict[str, bytes]:
     if importlib.util.find_spec("pillow_jxl"):
         importlib.import_module("pillow_jxl")
         found["JXL"] = encoded(clear, "JXL")
+    if importlib.util.find_spec("imagecodecs"):
+        codecs = importlib.import_module("imagecodecs")
+        wide = samples.astype(np.uint16) * 257
+        found["JPEG-LS"] = bytes(codecs.jpegls_encode(samples))
+        found["JPEG of 12 bits"] = bytes(codecs.jpeg8_encode(wide >> 4, bitspersample=12))
+        found["deep JPEG2000"] = bytes(codecs.jpeg2k_encode(wide))
+        found["animated JXL"] = bytes(codecs.jpegxl_encode(np.stack([samples, samples[::-1]])))
     return found
 
 

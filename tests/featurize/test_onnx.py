@@ -18,7 +18,7 @@ from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
 from simd.featurize.golden import golden, pictures
 from simd.featurize.models import Model, resolve
-from simd.featurize.opening import DecodeLimits
+from simd.featurize.opened import DecodeLimits
 from simd.featurize.weights import lite0_file, read_weights
 from tests.featurize import onnx_lite0
 

@@ -29,7 +29,7 @@ from simd.featurize.golden import pictures
 from simd.featurize.known import HUB
 from simd.featurize.locate import locate
 from simd.featurize.models import Model, resolve
-from simd.featurize.opening import DecodeLimits
+from simd.featurize.opened import DecodeLimits
 from tests.featurize.exports import DIMENSION, SIDE
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
