@@ -130,7 +130,10 @@ class Opener:
 
     def _jpeg(self, data: bytes) -> Opened:
         frame = frame_of(data)
-        if frame and not frame.of_pillow:
+        if frame is None:
+            # Pillow would look for it byte by byte, through all that follows.
+            raise UnidentifiedImageError("it has no frame")
+        if not frame.of_pillow:
             return self._extra.jpeg(frame, data)
         image = Image.open(io.BytesIO(data), formats=("JPEG",))
         opened = self._opened(formats.JPEG, image)
