@@ -15,8 +15,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from simctl import streams
 from simctl.client import Client
-from simctl.errors import SimctlError
+from simctl.errors import EXIT_ERROR, SimctlError
 from simctl.output import Output
 from simd import __version__
 
@@ -72,22 +73,28 @@ _EXIT_BROKEN_PIPE = 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    streams.mend()
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a name's letters is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    output = Output(os.environ)
+    words = sys.argv[1:] if argv is None else argv
     try:
-        for stream in (sys.stdout, sys.stderr):
-            # A terminal that cannot show a name's letters is no reason to fail.
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")
-        words = sys.argv[1:] if argv is None else argv
-        args = _parser(words).parse_args(words)
-        code = _run(args, Output(os.environ))
-        sys.stdout.flush()
-        return code
+        try:
+            return _run(_parser(words).parse_args(words), output)
+        finally:
+            # Also after --help and a wrong usage, which end with an exception.
+            output.finish()
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at its end, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.silence(sys.stdout)
         return _EXIT_BROKEN_PIPE
+    except streams.Unwritable as error:
+        streams.silence(sys.stdout)
+        output.error(str(error))
+        return EXIT_ERROR
 
 
 def _run(args: argparse.Namespace, output: Output) -> int:
@@ -98,10 +105,10 @@ def _run(args: argparse.Namespace, output: Output) -> int:
             code: int = _module(args.command).run(args, client, output)
             return code
     except SimctlError as error:
+        output.error(str(error))
         if args.json:
             about = {"code": error.code, "reason": error.reason, "field": error.field, "message": str(error)}
             output.json({"error": about})
-        output.error(str(error))
         return error.exit_code
 
 

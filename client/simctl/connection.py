@@ -12,7 +12,7 @@ import grpc
 
 from simctl.address import resolve
 from simctl.channel import Security, connect
-from simctl.errors import from_rpc
+from simctl.errors import SimctlError, from_rpc
 from simctl.patience import Patience
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
@@ -138,5 +138,12 @@ class Connection:
 
 
 def absolute(path: Path) -> bytes:
-    """A path as requests have it."""
-    return os.path.abspath(os.fsencode(path))
+    """A path as requests have it.
+
+    Raises:
+        SimctlError: it is relative, and the current folder is gone.
+    """
+    try:
+        return os.path.abspath(os.fsencode(path))
+    except FileNotFoundError as error:
+        raise SimctlError(f"the current folder is gone, so {os.fsdecode(path)} is nowhere; name it from /") from error
