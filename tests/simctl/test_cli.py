@@ -9,6 +9,7 @@ import pty
 import signal
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -493,9 +494,10 @@ def test_ctrl_c_is_quiet_and_ends_with_130() -> None:
         hold.set()
 
 
-def on_a_terminal(address: str, *args: str, **extra: str) -> bytes:
+def on_a_terminal(address: str, *args: str, columns: int = 80, **extra: str) -> bytes:
     """What the command writes to a terminal, both streams together."""
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
     process = subprocess.Popen(
         [sys.executable, "-m", "simctl", *args],
         env=environment({"SIMD_ADDRESS": address, "TERM": "xterm", **extra}),
