@@ -96,10 +96,12 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         page = _page("errors", request)
         # One more than asked for tells whether there is a next page.
         lines = ledger.rejections(after=page.after, limit=page.size + 1, under=page.under)
+        total = ledger.count_rejections(page.under) if page.total is None else page.total
         return index_service_pb2.ListErrorsResponse(
             errors=[convert.line_to(line) for line in lines[: page.size]],
-            next_page_token=page.token(lines[page.size - 1].key) if len(lines) > page.size else "",
-            total=ledger.count_rejections(page.under),
+            next_page_token=page.token(lines[page.size - 1].key, total) if len(lines) > page.size else "",
+            total=total,
+            total_size=total,
         )
 
     def ListFiles(
@@ -110,9 +112,11 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         page = _page("files", request)
         files = catalogue.files(after=page.after, limit=page.size + 1, under=page.under)
         facts = catalogue.facts_of({file.image_id for file in files})
+        total = catalogue.count_files(page.under) if page.total is None else page.total
         return index_service_pb2.ListFilesResponse(
             files=[convert.file_to(file, facts.get(file.image_id)) for file in files[: page.size]],
-            next_page_token=page.token(files[page.size - 1].key) if len(files) > page.size else "",
+            next_page_token=page.token(files[page.size - 1].key, total) if len(files) > page.size else "",
+            total_size=total,
         )
 
     def Compact(

@@ -154,6 +154,7 @@ class MemoryCatalogue:
     damage: CorruptStore | None = None
     readable: bool = True
     sizes: set[int] = field(default_factory=set)
+    counted: int = 0
 
     def has_size(self, size: int) -> bool:
         return size in self.sizes
@@ -180,7 +181,12 @@ class MemoryCatalogue:
             by_reason[line.rejection.reason] = by_reason.get(line.rejection.reason, 0) + 1
         return Counts(len(set(self.by_path.values())), len(self.by_path), {}, by_reason, current=self.readable)
 
+    def count_files(self, under: bytes) -> int:
+        self.counted += 1
+        return sum(path.startswith(under) for path in self.by_path)
+
     def count_rejections(self, under: bytes) -> int:
+        self.counted += 1
         return sum(line.path.startswith(under) for line in self.ledger)
 
     def files(self, *, after: FileKey | None, limit: int, under: bytes) -> list[ListedFile]:

@@ -137,21 +137,22 @@ def test_a_token_is_refused_where_it_does_not_belong(bench: Bench, index: Any) -
         lambda: list_files(index, page_token=token),
         lambda: list_files(index, page_token="x" + token, path_prefix=f"{bench.root}/a"),
         lambda: index.ListErrors(wire.ListErrorsRequest(page_token=token, path_prefix=f"{bench.root}/a"), timeout=10),
-        lambda: list_files(index, page_size=MAX_PAGE + 1),
         lambda: list_files(index, path_prefix="a"),
     ):
         with pytest.raises(grpc.RpcError) as caught:
             call()
         code, field = code_and_field(caught.value)
-        assert code is grpc.StatusCode.INVALID_ARGUMENT and field in ("page_token", "page_size", "path_prefix")
+        assert code is grpc.StatusCode.INVALID_ARGUMENT and field in ("page_token", "path_prefix")
 
 
 def test_a_page_token_survives_every_path_and_nothing_else_passes_for_one() -> None:
     page = Page.asked("files", b"/a", 10, "")
     for path in (b"", b"a:b", b"\xff\0\n", b"x" * 4095):
         key = FileKey((1 << 63) - 1, path)
-        assert Page.asked("files", b"/a", 10, page.token(key)).after == key
-    for bad in ("!", "AAAA", page.token(FileKey(1 << 63, b"x")), page.token(FileKey(-1, b"x")), "é", "A" * 9000):
+        following = Page.asked("files", b"/a", 10, page.token(key, 7))
+        assert (following.after, following.total) == (key, 7)
+    forged = [page.token(FileKey(1 << 63, b"x"), 1), page.token(FileKey(-1, b"x"), 1), page.token(key, -1)]
+    for bad in ("!", "AAAA", *forged, page.token(key, 1 << 63), "é", "A" * 9000):
         with pytest.raises(InvalidRequest, match="page_token"):
             Page.asked("files", b"/a", 10, bad)
 
@@ -164,6 +165,33 @@ def test_the_total_of_the_ledger_is_of_what_was_asked_for(bench: Bench, index: A
     request = wire.ListErrorsRequest(path_prefix=f"{bench.root}/a", page_size=1)
     page = index.ListErrors(request, timeout=10)
     assert (len(page.errors), page.total) == (1, 3)
+
+
+def test_a_page_size_above_the_limit_is_cut(bench: Bench, index: Any) -> None:
+    for number in range(MAX_PAGE + 1):
+        bench.put(f"{number:04}.jpg", RED)
+        bench.reject(f"{number:04}.txt", Reason.NOT_AN_IMAGE, "no")
+    errors = index.ListErrors(wire.ListErrorsRequest(page_size=(1 << 32) - 1), timeout=10)
+    files = list_files(index, page_size=MAX_PAGE + 1)
+    assert len(files.files) == len(errors.errors) == MAX_PAGE
+    assert files.next_page_token and errors.next_page_token
+
+
+def test_every_page_tells_how_many_there_are_on_all_as_the_first_counted_them(bench: Bench, index: Any) -> None:
+    for number in range(5):
+        bench.put(f"a/{number}.jpg", RED)
+        bench.put(f"b/{number}.jpg", RED)
+        bench.reject(f"a/{number}.txt", Reason.NOT_AN_IMAGE, "no")
+    assert list_files(index).total_size == 10
+    under = f"{bench.root}/a"
+    page = list_files(index, page_size=2, path_prefix=under)
+    assert page.total_size == 5
+    del bench.catalogue.by_path[os.fsencode(f"{under}/4.jpg")]
+    page = list_files(index, page_size=2, path_prefix=under, page_token=page.next_page_token)
+    assert (len(page.files), page.total_size, page.next_page_token) == (2, 5, "")
+    errors = index.ListErrors(wire.ListErrorsRequest(page_size=2, path_prefix=under), timeout=10)
+    assert errors.total_size == errors.total == 5
+    assert bench.catalogue.counted == 3
 
 
 def test_compact_tells_what_it_freed(bench: Bench, index: Any) -> None:
