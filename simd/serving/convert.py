@@ -132,11 +132,11 @@ def paths_to(paths: Sequence[bytes]) -> tuple[list[str], list[bytes]]:
 def added_to(report: AddReport) -> index_service_pb2.AddResponse:
     """What `add` did."""
     rejected = []
-    for path, rejection in report.rejected:
-        text = text_of(path)
+    for item in report.rejected:
+        text = text_of(item.path)
         rejected.append(
             index_service_pb2.RejectedFile(
-                path=text, path_bytes=exact_of(path, text), reason=rejection.reason, detail=clean(rejection.detail)
+                path=text, path_bytes=exact_of(item.path, text), reason=item.reason, detail=clean(item.detail)
             )
         )
     return index_service_pb2.AddResponse(

@@ -103,7 +103,10 @@ class IndexServiceServicer:
 
     def Add(self, request, context):
         """Add indexes files now, without waiting for their turn, and returns when each is searchable or refused. A directory
-        outside every root becomes one; the files found in a directory are queued and counted, not waited for.
+        outside every root becomes one; the files found in a directory are queued and counted, not waited for. Paths that
+        are wrong are answered one by one, in `rejected`, and the others are done.
+
+        INVALID_ARGUMENT: no path, more than 100,000, or one that no path can be: not absolute, or longer than 4095 bytes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,6 +115,8 @@ class IndexServiceServicer:
     def Remove(self, request, context):
         """Remove takes files or images out of the answers. A file that is still there stays out until it changes, or until
         it is added again.
+
+        INVALID_ARGUMENT: a path that no path can be, or a root of the configuration; nothing is done then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

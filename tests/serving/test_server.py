@@ -19,7 +19,7 @@ from grpc_status import rpc_status
 from simd.errors import ConfigError, Reason
 from simd.serving.readiness import Readiness
 from simd.serving.server import Server
-from simd.types import AddReport, Rejection, RemoveReport, Root, RootStatus, ScanReport
+from simd.types import AddReport, Refused, RemoveReport, Root, RootStatus, ScanReport
 from simd.v1 import index_service_pb2, index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import Bench, TextDecoder, serving, short_directory, vector_of
 
@@ -218,7 +218,7 @@ def test_calls_beyond_the_limit_are_refused() -> None:
 
 
 def test_add_passes_paths_on_and_tells_what_was_rejected(bench: Bench, channel: grpc.Channel) -> None:
-    rejected = ((b"/r/\xff.jpg", Rejection(Reason.TRUNCATED, "it ends at byte 17")),)
+    rejected = (Refused(b"/r/\xff.jpg", Reason.TRUNCATED, "it ends at byte 17"),)
     bench.ingest.add_report = AddReport(2, 1, rejected, queued=40)
     response = index(channel).Add(index_service_pb2.AddRequest(paths=["/r/é.jpg"], paths_bytes=[b"/r/\xff.jpg"]))
     assert bench.ingest.calls == [("add", "/r/é.jpg".encode(), b"/r/\xff.jpg")]

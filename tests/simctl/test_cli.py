@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from simd.errors import Reason
-from simd.types import AddReport, Rejection, RemoveReport, Root, RootStatus, ScanReport, SwitchStatus
+from simd.types import AddReport, PathState, Refused, RemoveReport, Root, RootStatus, ScanReport, SwitchStatus
 from tests.serving.doubles import Bench, TextDecoder, environment, serving, short_directory
 
 RED = b"picture 200 10 10"
@@ -355,8 +355,7 @@ def test_add_sends_absolute_paths_and_tells_what_became_of_them(bench: Bench) ->
 def test_add_with_rejected_files_ends_with_5_or_with_1_if_there_was_nothing_else(
     bench: Bench, added: int, code: int
 ) -> None:
-    rejection = Rejection(Reason.TRUNCATED, "it ends early")
-    bench.ingest.add_report = AddReport(added, 0, ((b"/r/\xff.jpg", rejection),))
+    bench.ingest.add_report = AddReport(added, 0, (Refused(b"/r/\xff.jpg", Reason.TRUNCATED, "it ends early"),))
     done = simctl(bench.listen, "add", "--json", "/r")
     assert done.returncode == code
     (item,) = document(done)["rejected"]
@@ -366,6 +365,17 @@ def test_add_with_rejected_files_ends_with_5_or_with_1_if_there_was_nothing_else
         b"/r/\xff.jpg",
     )
     assert rb"not indexed: /r/\xff.jpg: truncated: it ends early" in done.stderr
+
+
+def test_add_names_each_path_that_is_wrong_and_ends_with_5_when_others_were_done(bench: Bench) -> None:
+    gone = Refused(b"/r/gone.jpg", PathState.NOT_THERE, "there is no such file")
+    bench.ingest.add_report = AddReport(2, 0, (gone, Refused(b"/r/.x", PathState.IGNORED, "always passed over")))
+    done = simctl(bench.listen, "add", "/r/a.jpg", "/r/gone.jpg", "/r/.x", "/r/b.jpg")
+    assert (done.returncode, done.stdout) == (5, b"2 files added\n")
+    assert done.stderr.decode().splitlines() == [
+        "simctl: not indexed: /r/gone.jpg: not_there: there is no such file",
+        "simctl: not indexed: /r/.x: ignored: always passed over",
+    ]
 
 
 @pytest.mark.parametrize(
