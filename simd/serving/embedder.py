@@ -12,6 +12,7 @@ others are decoded by workers, each on its own, and embedded together.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -167,8 +168,11 @@ class Embedder:
 
     def _of_path(self, served: Served, path: bytes, identified: bool) -> Embedded | Begun:
         begun = self._clock()
-        real = self._files.resolve(path)
-        known = self._unchanged(path, real)
+        listed = os.path.normpath(path)
+        is_listed = self._catalogue.known_at(listed) is not None
+        # A path that only reads like a listed one (`link/../name`) may lead elsewhere: the listed one is meant.
+        real = self._files.resolve(listed if is_listed else path, known=is_listed)
+        known = self._unchanged(listed, real)
         stored = served.index.vector(known, deleted=True) if known else None
         if stored is not None:
             return Embedded(stored, known)

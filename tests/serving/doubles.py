@@ -160,7 +160,9 @@ class MemoryCatalogue:
         return size in self.sizes
 
     def known_at(self, path: bytes) -> Known | None:
-        return Known(self.stamps[path], self.by_path[path], None) if path in self.by_path else None
+        if path in self.by_path:
+            return Known(self.stamps[path], self.by_path[path], None)
+        return next((Known(line.stamp, None, line.rejection) for line in self.ledger if line.path == path), None)
 
     def images_under(self, prefix: bytes) -> set[ImageId]:
         return {i for path, i in self.by_path.items() if path.startswith(prefix.rstrip(b"/") + b"/")}
