@@ -36,6 +36,9 @@ MAX_PAUSE_S = 366 * 86400.0
 MAX_INTERVAL_S = 86400.0
 """Between two messages of a stream."""
 
+_MAX_DURATION_S = 315_576_000_000.0
+"""So protobuf has it."""
+
 MAX_PATH_BYTES = 4095
 """The kernel takes no longer one."""
 
@@ -305,6 +308,13 @@ def interval_of(duration: Duration) -> float:
             f"min_interval {seconds:g} s is not in 0..{MAX_INTERVAL_S:g} s", field="min_interval", remedy="leave it out"
         )
     return seconds
+
+
+def duration_to(seconds: float) -> Duration:
+    """So many seconds, to the microsecond, or the longest that there is."""
+    duration = Duration()
+    duration.FromMicroseconds(round(min(seconds, _MAX_DURATION_S) * 1e6))
+    return duration
 
 
 def _seconds_of(duration: Duration) -> float:

@@ -310,6 +310,17 @@ def test_status_tells_everything(bench: Bench, channel: grpc.Channel) -> None:
     assert status.version and status.uptime_s > 0
 
 
+def test_times_that_pass_are_durations_as_well_as_numbers(bench: Bench, channel: grpc.Channel) -> None:
+    bench.ingest.pending = [50]
+    status = index(channel).Status(index_service_pb2.StatusRequest())
+    assert status.uptime.ToMicroseconds() == round(status.uptime_s * 1e6)
+    assert (status.eta_s, status.time_left.ToMilliseconds()) == (4.0, 4000)
+    bench.ingest.pending = [0]
+    assert not index(channel).Status(index_service_pb2.StatusRequest()).HasField("time_left")
+    bench.ingest.pending = [10**18]
+    assert index(channel).Status(index_service_pb2.StatusRequest()).time_left.seconds == 315_576_000_000
+
+
 def test_errors_are_listed_page_by_page(bench: Bench, channel: grpc.Channel) -> None:
     paths = [bench.reject(b"%02d\xff.jpg" % i, Reason.CORRUPT, f"number {i}") for i in range(5)]
     found, token = [], ""
