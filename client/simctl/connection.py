@@ -31,8 +31,11 @@ _OPTIONS = (
 
 
 _READING = frozenset(
-    ("SearchRequest", "CompareRequest", "StatusRequest", "ListFilesRequest", "ListErrorsRequest", "bytes")
-)
+    (
+        "SearchRequest", "CompareRequest", "StatusRequest", "ListFilesRequest", "ListErrorsRequest", "GetFileRequest",
+        "GetImageRequest", "bytes",
+    )
+)  # fmt: skip
 """Requests that change nothing; the last one is that of the health check."""
 
 

@@ -374,6 +374,58 @@ class ListFilesResponse(_message.Message):
     total_size: int
     def __init__(self, files: _Optional[_Iterable[_Union[FileInfo, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ...) -> None: ...
 
+class GetFileRequest(_message.Message):
+    __slots__ = ("path", "path_bytes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    path_bytes: bytes
+    def __init__(self, path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ...) -> None: ...
+
+class GetFileResponse(_message.Message):
+    __slots__ = ("file", "error")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    file: FileInfo
+    error: FileError
+    def __init__(self, file: _Optional[_Union[FileInfo, _Mapping]] = ..., error: _Optional[_Union[FileError, _Mapping]] = ...) -> None: ...
+
+class GetImageRequest(_message.Message):
+    __slots__ = ("image_id",)
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    image_id: str
+    def __init__(self, image_id: _Optional[str] = ...) -> None: ...
+
+class ImageInfo(_message.Message):
+    __slots__ = ("image_id", "path", "path_bytes", "paths", "paths_bytes", "path_count", "size", "width", "height", "format")
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    PATHS_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PATH_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    image_id: str
+    path: str
+    path_bytes: bytes
+    paths: _containers.RepeatedScalarFieldContainer[str]
+    paths_bytes: _containers.RepeatedScalarFieldContainer[bytes]
+    path_count: int
+    size: int
+    width: int
+    height: int
+    format: str
+    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ..., size: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., format: _Optional[str] = ...) -> None: ...
+
+class GetImageResponse(_message.Message):
+    __slots__ = ("image",)
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    image: ImageInfo
+    def __init__(self, image: _Optional[_Union[ImageInfo, _Mapping]] = ...) -> None: ...
+
 class CompactRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

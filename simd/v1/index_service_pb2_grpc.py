@@ -80,6 +80,16 @@ class IndexServiceStub:
                 request_serializer=simd_dot_v1_dot_index__service__pb2.ListFilesRequest.SerializeToString,
                 response_deserializer=simd_dot_v1_dot_index__service__pb2.ListFilesResponse.FromString,
                 _registered_method=True)
+        self.GetFile = channel.unary_unary(
+                '/simd.v1.IndexService/GetFile',
+                request_serializer=simd_dot_v1_dot_index__service__pb2.GetFileRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_index__service__pb2.GetFileResponse.FromString,
+                _registered_method=True)
+        self.GetImage = channel.unary_unary(
+                '/simd.v1.IndexService/GetImage',
+                request_serializer=simd_dot_v1_dot_index__service__pb2.GetImageRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_index__service__pb2.GetImageResponse.FromString,
+                _registered_method=True)
         self.Compact = channel.unary_unary(
                 '/simd.v1.IndexService/Compact',
                 request_serializer=simd_dot_v1_dot_index__service__pb2.CompactRequest.SerializeToString,
@@ -173,6 +183,24 @@ class IndexServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetFile(self, request, context):
+        """GetFile tells what is known of one file: the image that it is, or why it is not indexed.
+
+        NOT_FOUND: nothing is known of it. Scan with `explain` says why, also of what was never looked at.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetImage(self, request, context):
+        """GetImage tells what is known of one image: where it is found, and what decoding told of it.
+
+        NOT_FOUND: no file that is searchable holds it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Compact(self, request, context):
         """Compact does all maintenance of the index now: it merges its parts and frees the room of what was deleted longer
         ago than the grace period. The daemon does this by itself when it is due. Searches and indexing go on. It returns
@@ -247,6 +275,16 @@ def add_IndexServiceServicer_to_server(servicer, server):
                     servicer.ListFiles,
                     request_deserializer=simd_dot_v1_dot_index__service__pb2.ListFilesRequest.FromString,
                     response_serializer=simd_dot_v1_dot_index__service__pb2.ListFilesResponse.SerializeToString,
+            ),
+            'GetFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFile,
+                    request_deserializer=simd_dot_v1_dot_index__service__pb2.GetFileRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_index__service__pb2.GetFileResponse.SerializeToString,
+            ),
+            'GetImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetImage,
+                    request_deserializer=simd_dot_v1_dot_index__service__pb2.GetImageRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_index__service__pb2.GetImageResponse.SerializeToString,
             ),
             'Compact': grpc.unary_unary_rpc_method_handler(
                     servicer.Compact,
@@ -508,6 +546,60 @@ class IndexService:
             '/simd.v1.IndexService/ListFiles',
             simd_dot_v1_dot_index__service__pb2.ListFilesRequest.SerializeToString,
             simd_dot_v1_dot_index__service__pb2.ListFilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.IndexService/GetFile',
+            simd_dot_v1_dot_index__service__pb2.GetFileRequest.SerializeToString,
+            simd_dot_v1_dot_index__service__pb2.GetFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.IndexService/GetImage',
+            simd_dot_v1_dot_index__service__pb2.GetImageRequest.SerializeToString,
+            simd_dot_v1_dot_index__service__pb2.GetImageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,4 +1,4 @@
-"""Compare, ListFiles, Compact, Verify and Export over a real socket."""
+"""Compare, ListFiles, GetFile, GetImage, Compact, Verify and Export over a real socket."""
 
 from __future__ import annotations
 
@@ -194,6 +194,61 @@ def test_every_page_tells_how_many_there_are_on_all_as_the_first_counted_them(be
     assert bench.catalogue.counted == 3
 
 
+def get(index: Any, method: str, **request: Any) -> Any:
+    """The answer of GetFile or GetImage."""
+    return getattr(index, method)(getattr(wire, f"{method}Request")(**request), timeout=10)
+
+
+def test_a_file_is_known_by_its_path_however_that_is_written(bench: Bench, index: Any) -> None:
+    image_id = bench.put("sub/red.jpg", RED)
+    bench.put("sub/red.jpg-other", GREEN)
+    path = f"{bench.root}/sub/red.jpg"
+    for name in (path, f"{path}/", f"//{path[1:]}", f"{bench.root}/x/../sub//red.jpg"):
+        answer = get(index, "GetFile", path=name)
+        assert answer.WhichOneof("outcome") == "file" and answer.file == list_files(index).files[0]
+        assert answer.file.image_id == image_id.hex()
+
+
+def test_a_file_that_is_not_indexed_is_known_by_its_path_with_the_reason(bench: Bench, index: Any) -> None:
+    path = bench.reject(b"\xff.txt", Reason.NOT_AN_IMAGE, "it is text")
+    answer = get(index, "GetFile", path="/elsewhere", path_bytes=path)
+    assert (answer.error.path_bytes, answer.error.reason, answer.error.detail) == (path, "not_an_image", "it is text")
+    assert answer.WhichOneof("outcome") == "error" and answer.error.failed_time.seconds == 1_700_000_100
+
+
+def test_an_image_is_known_by_its_id_with_its_files(bench: Bench, index: Any) -> None:
+    image_id = bench.put(b"\xff.jpg", RED).hex()
+    for number in range(150):
+        bench.put(f"{number:03}.jpg", RED)
+    image = get(index, "GetImage", image_id=image_id).image
+    assert (image.image_id, image.path, image.size) == (image_id, f"{bench.root}/000.jpg", len(RED))
+    assert (image.width, image.height, image.format) == (640, 480, "TEXT")
+    assert (len(image.paths), image.path_count, image.path_bytes) == (100, 151, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "request_", "code", "field"),
+    [
+        ("GetFile", {}, "INVALID_ARGUMENT", "path"),
+        ("GetFile", {"path": "a.jpg"}, "INVALID_ARGUMENT", "path"),
+        ("GetFile", {"path_bytes": b"/a\0b"}, "INVALID_ARGUMENT", "path"),
+        ("GetFile", {"path": "/" + "x" * 4095}, "INVALID_ARGUMENT", "path"),
+        ("GetFile", {"path": "/etc/passwd"}, "NOT_FOUND", "path"),
+        ("GetFile", {"path": "/"}, "NOT_FOUND", "path"),
+        ("GetImage", {}, "INVALID_ARGUMENT", "image_id"),
+        ("GetImage", {"image_id": "ab"}, "INVALID_ARGUMENT", "image_id"),
+        ("GetImage", {"image_id": "ab" * 16}, "NOT_FOUND", "image_id"),
+    ],
+)
+def test_what_is_not_known_is_told_with_the_field(
+    bench: Bench, index: Any, method: str, request_: dict[str, Any], code: str, field: str
+) -> None:
+    bench.put("red.jpg", RED)
+    with pytest.raises(grpc.RpcError) as caught:
+        get(index, method, **request_)
+    assert code_and_field(caught.value) == (grpc.StatusCode[code], field)
+
+
 def test_compact_tells_what_it_freed(bench: Bench, index: Any) -> None:
     bench.index.delete([bench.put("red.jpg", RED)])
     answer = index.Compact(wire.CompactRequest(), timeout=10)
@@ -270,7 +325,7 @@ def test_export_leaves_out_what_has_no_file_and_does_not_see_what_comes_later(be
     assert f"{bench.root}/red.jpg" in found and len(found) <= 2
 
 
-@pytest.mark.parametrize("method", ["ListFiles", "Compact", "Verify", "Export"])
+@pytest.mark.parametrize("method", ["ListFiles", "GetFile", "GetImage", "Compact", "Verify", "Export"])
 def test_before_the_daemon_is_ready_everything_is_refused(method: str) -> None:
     with serving(ready=False, decoder=TextDecoder()) as bench, grpc.insecure_channel(bench.listen) as channel:
         stub = index_service_pb2_grpc.IndexServiceStub(channel)  # type: ignore[no-untyped-call]

@@ -17,9 +17,9 @@ from tests.simctl.test_cli import RED
 COMMANDS = [
     "search {}", "search --json {}", "search --paths-only {}", "status", "status --json",
     "status --watch --timeout 1", "wait", "wait --json", "add {}", "remove {}", "scan", "scan --explain {}",
-    "files", "files --json", "files --paths-only", "errors", "errors --paths-only -0", "compare {} {}", "compact",
-    "verify", "export", "export --json", "pause", "resume", "health", "completion bash", "--help", "--version",
-    "search --help",
+    "files", "files --json", "files --paths-only", "show {}", "errors", "errors --paths-only -0", "compare {} {}",
+    "compact", "verify", "export", "export --json", "pause", "resume", "health", "completion bash", "--help",
+    "--version", "search --help",
 ]  # fmt: skip
 
 
