@@ -55,6 +55,9 @@ _DEFAULT_TIMEOUTS = {
 }
 """Seconds; the other commands take as long as their work does."""
 
+_LISTS = ("search", "files", "errors")
+"""Commands that can print a document a line, each as soon as it is known."""
+
 _SECURITY = {
     "tls_ca": "the authority of the daemon's certificate (SIMD_TLS_CA); else those that the system trusts",
     "tls_cert": "a certificate for a daemon that asks for one (SIMD_CLIENT_CERT)",
@@ -108,9 +111,8 @@ def _run(args: argparse.Namespace, output: Output) -> int:
             return code
     except SimctlError as error:
         output.error(str(error))
-        if args.json:
-            about = {"code": error.code, "reason": error.reason, "field": error.field, "message": str(error)}
-            output.json({"error": about})
+        if args.json or args.jsonl:
+            output.json({"error": error.document()})
         return error.exit_code
 
 
@@ -145,7 +147,12 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for name, purpose in _COMMANDS.items():
         own = commands.add_parser(name, help=purpose, description=purpose, parents=[shared])
         if name in words:
-            own.add_argument("--json", action="store_true", help="print one JSON document")
+            formats = own.add_mutually_exclusive_group()
+            formats.add_argument("--json", action="store_true", help="print one JSON document")
+            if name in _LISTS:
+                formats.add_argument("--jsonl", action="store_true", help="print a JSON document a line")
+            else:
+                own.set_defaults(jsonl=False)
             own.add_argument("--timeout", type=_seconds, metavar="S", help="give up after so many seconds")
             _module(name).arguments(own)
     return parser

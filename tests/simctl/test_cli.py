@@ -92,6 +92,32 @@ def test_search_with_several_images_prints_an_array_or_a_heading_each(bench: Ben
     assert [line for line in done.stdout.decode().splitlines() if line in queries] == queries
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_search_jsonl_prints_one_document_a_line_whatever_the_count(bench: Bench, count: int) -> None:
+    bench.put("red.jpg", RED)
+    queries = [f"{bench.root}/red.jpg", "absent.jpg"][:count]
+    done = simctl(bench.listen, "search", "--jsonl", "--paths-only", *queries)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["query"] for line in lines] == queries
+    assert lines[0]["matches"][0]["path"] == queries[0] and all("error" in line for line in lines[1:])
+    assert done.returncode == (0, 5)[count - 1]
+
+
+def test_lists_are_printed_a_document_a_line_as_well(bench: Bench) -> None:
+    for number in range(1200):
+        bench.put(f"{number}.jpg", b"picture %d 10 10" % (number % 200))
+        bench.reject(f"{number}.txt", Reason.CORRUPT, "broken")
+    for command in ("files", "errors"):
+        lines = simctl(bench.listen, command, "--jsonl").stdout.splitlines()
+        assert [json.loads(line) for line in lines] == document(simctl(bench.listen, command, "--json"))[command]
+    assert simctl(bench.listen, "files", "--jsonl", "--path-prefix", "/nowhere").returncode == 4
+
+
+def test_an_error_under_jsonl_is_a_line_too() -> None:
+    done = simctl("unix:/nowhere/simd.sock", "files", "--jsonl")
+    assert done.returncode == 3 and document(done)["error"]["code"] == "UNAVAILABLE"
+
+
 def test_search_reads_stdin(bench: Bench) -> None:
     bench.put("red.jpg", RED)
     done = simctl(bench.listen, "search", "--json", "-", stdin=RED)
@@ -175,7 +201,12 @@ def test_some_images_that_fail_end_with_5_and_are_named(bench: Bench) -> None:
     assert len(good["matches"]) == 1
     assert rejected == {
         "query": str(bad),
-        "error": {"code": "INVALID_ARGUMENT", "message": f"{bad}: the bytes are not an image"},
+        "error": {
+            "code": "INVALID_ARGUMENT",
+            "reason": "IMAGE_REJECTED",
+            "field": "image",
+            "message": f"{bad}: the bytes are not an image",
+        },
     }
     assert absent["error"]["message"] == "cannot read absent.jpg: No such file or directory"
     assert done.stderr.decode().splitlines() == [
@@ -228,6 +259,8 @@ def test_an_error_under_json_is_a_document_too() -> None:
         ["wait", "--timeout", "-1"],
         ["wait", "--timeout", "nan"],
         ["--address", "nonsense", "status"],
+        ["search", "--json", "--jsonl", "x"],
+        ["status", "--jsonl"],
     ],
 )
 def test_a_wrong_usage_ends_with_2(args: list[str]) -> None:

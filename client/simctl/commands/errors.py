@@ -22,6 +22,9 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     if args.json:
         found = [document(line) for line in lines]
         output.json({"errors": found, "total": len(found)})
+    elif args.jsonl:
+        for line in lines:
+            output.json(document(line))
     elif args.paths_only:
         output.paths((line.path for line in lines), zero=args.null)
     else:

@@ -23,6 +23,9 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     counting = _Counting(client.files(args.path_prefix))
     if args.json:
         output.json({"files": [document(file) for file in counting]})
+    elif args.jsonl:
+        for file in counting:
+            output.json(document(file))
     elif args.paths_only:
         output.paths((file.path for file in counting), zero=args.null)
     else:
