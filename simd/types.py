@@ -235,13 +235,23 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """An absolute path that `add` did not index or watch. `reason` is a `Reason` or a `PathState`; `detail` is for a
+    person."""
+
+    path: bytes
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddReport:
-    """What `add` did: files now in the answers (new, or already), those refused with the reason, and those that were
-    found in folders and will be indexed in the background."""
+    """What `add` did: files now in the answers (new, or already), paths that were refused, and how many files found in
+    folders will be indexed in the background."""
 
     added: int
     unchanged: int
-    rejected: tuple[tuple[bytes, Rejection], ...] = ()
+    rejected: tuple[Refused, ...] = ()
     queued: int = 0
 
 

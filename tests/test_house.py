@@ -51,7 +51,7 @@ EXEMPT = {
     ("simd/indexing/membership.py", "self._roots.replace"): "no path: the roots in memory",
     ("simd/modelsinuse.py", "self.serving.replace"): "no path: the model in use",
     ("simd/serving/address.py", "path.unlink"): "a socket that nobody answers",
-    ("simd/serving/server.py", "tempfile.TemporaryDirectory"): "the place of a socket",
+    ("simd/serving/listener.py", "tempfile.TemporaryDirectory"): "the place of a socket",
 }
 """Where files are touched that need not survive, or no files."""
 

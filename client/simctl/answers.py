@@ -105,7 +105,8 @@ def path_of(
     | index_service_pb2.RootStatus
     | index_service_pb2.Explanation
     | index_service_pb2.FileInfo
-    | index_service_pb2.ExportedImage,
+    | index_service_pb2.ExportedImage
+    | index_service_pb2.ImageInfo,
 ) -> str:
     """The path of a message, exact."""
     return os.fsdecode(message.path_bytes or message.path.encode())

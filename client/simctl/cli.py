@@ -15,8 +15,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from simctl import streams
 from simctl.client import Client
-from simctl.errors import SimctlError
+from simctl.errors import EXIT_ERROR, SimctlError
 from simctl.output import Output
 from simd import __version__
 
@@ -29,6 +30,7 @@ _COMMANDS = {
     "scan": "compare folders with what is known of them",
     "files": "list the files that are searchable",
     "errors": "list the files that are not indexed, and why",
+    "show": "show what is known of single files and images",
     "compare": "tell how much two pictures are alike",
     "compact": "do all maintenance of the index now",
     "verify": "read all of the index and tell what is wrong with it",
@@ -46,11 +48,15 @@ _DEFAULT_TIMEOUTS = {
     "status": 10.0,
     "files": 60.0,
     "errors": 60.0,
+    "show": 60.0,
     "health": 5.0,
     "pause": 10.0,
     "resume": 10.0,
 }
 """Seconds; the other commands take as long as their work does."""
+
+_LISTS = ("search", "files", "errors")
+"""Commands that can print a document a line, each as soon as it is known."""
 
 _SECURITY = {
     "tls_ca": "the authority of the daemon's certificate (SIMD_TLS_CA); else those that the system trusts",
@@ -72,22 +78,28 @@ _EXIT_BROKEN_PIPE = 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    streams.mend()
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a name's letters is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    output = Output(os.environ)
+    words = sys.argv[1:] if argv is None else argv
     try:
-        for stream in (sys.stdout, sys.stderr):
-            # A terminal that cannot show a name's letters is no reason to fail.
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")
-        words = sys.argv[1:] if argv is None else argv
-        args = _parser(words).parse_args(words)
-        code = _run(args, Output(os.environ))
-        sys.stdout.flush()
-        return code
+        try:
+            return _run(_parser(words).parse_args(words), output)
+        finally:
+            # Also after --help and a wrong usage, which end with an exception.
+            output.finish()
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at its end, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.silence(sys.stdout)
         return _EXIT_BROKEN_PIPE
+    except streams.Unwritable as error:
+        streams.silence(sys.stdout)
+        output.error(str(error))
+        return EXIT_ERROR
 
 
 def _run(args: argparse.Namespace, output: Output) -> int:
@@ -98,10 +110,9 @@ def _run(args: argparse.Namespace, output: Output) -> int:
             code: int = _module(args.command).run(args, client, output)
             return code
     except SimctlError as error:
-        if args.json:
-            about = {"code": error.code, "reason": error.reason, "field": error.field, "message": str(error)}
-            output.json({"error": about})
         output.error(str(error))
+        if args.json or args.jsonl:
+            output.json({"error": error.document()})
         return error.exit_code
 
 
@@ -136,7 +147,12 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for name, purpose in _COMMANDS.items():
         own = commands.add_parser(name, help=purpose, description=purpose, parents=[shared])
         if name in words:
-            own.add_argument("--json", action="store_true", help="print one JSON document")
+            formats = own.add_mutually_exclusive_group()
+            formats.add_argument("--json", action="store_true", help="print one JSON document")
+            if name in _LISTS:
+                formats.add_argument("--jsonl", action="store_true", help="print a JSON document a line")
+            else:
+                own.set_defaults(jsonl=False)
             own.add_argument("--timeout", type=_seconds, metavar="S", help="give up after so many seconds")
             _module(name).arguments(own)
     return parser

@@ -185,12 +185,12 @@ class Client(Searching, Upkeep):
 
         Args:
             timeout: give up after so many seconds; None is never, once a daemon was there, unless indexing is paused
-                until somebody resumes it, or something is damaged.
+                until somebody resumes it, something is damaged, or no watched folder can be read.
             progress: called with every reading, None while no daemon answers.
 
         Returns:
-            The last reading; `settled` is False if the time was over, or if it is paused or damaged and there is no
-            limit.
+            The last reading; `settled` is False if the time was over, or if it is paused, damaged or idle and there is
+            no limit.
 
         Raises:
             DaemonUnreachable: no daemon answered in all that time.

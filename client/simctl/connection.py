@@ -12,7 +12,7 @@ import grpc
 
 from simctl.address import resolve
 from simctl.channel import Security, connect
-from simctl.errors import from_rpc
+from simctl.errors import SimctlError, from_rpc
 from simctl.patience import Patience
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
@@ -31,8 +31,11 @@ _OPTIONS = (
 
 
 _READING = frozenset(
-    ("SearchRequest", "CompareRequest", "StatusRequest", "ListFilesRequest", "ListErrorsRequest", "bytes")
-)
+    (
+        "SearchRequest", "CompareRequest", "StatusRequest", "ListFilesRequest", "ListErrorsRequest", "GetFileRequest",
+        "GetImageRequest", "bytes",
+    )
+)  # fmt: skip
 """Requests that change nothing; the last one is that of the health check."""
 
 
@@ -138,5 +141,12 @@ class Connection:
 
 
 def absolute(path: Path) -> bytes:
-    """A path as requests have it."""
-    return os.path.abspath(os.fsencode(path))
+    """A path as requests have it.
+
+    Raises:
+        SimctlError: it is relative, and the current folder is gone.
+    """
+    try:
+        return os.path.abspath(os.fsencode(path))
+    except FileNotFoundError as error:
+        raise SimctlError(f"the current folder is gone, so {os.fsdecode(path)} is nowhere; name it from /") from error

@@ -31,6 +31,21 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """An image that is searchable: each of its files has `size` bytes. `paths` may be cut; `path_count` is how many
+    there are."""
+
+    image_id: str
+    path: str
+    paths: tuple[str, ...]
+    path_count: int
+    size: int
+    width: int
+    height: int
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
 class IndexSize:
     """Vectors in the answers, vectors deleted and not purged yet, bytes on disk."""
 
@@ -98,6 +113,20 @@ def file(message: index_service_pb2.FileInfo) -> File:
         image_id=message.image_id,
         size=message.size,
         modified_time=at.seconds + at.nanos / 1e9,
+        width=message.width,
+        height=message.height,
+        format=message.format,
+    )
+
+
+def image(message: index_service_pb2.ImageInfo) -> Image:
+    """From the wire."""
+    return Image(
+        image_id=message.image_id,
+        path=path_of(message),
+        paths=paths_of(message.paths, message.paths_bytes),
+        path_count=message.path_count,
+        size=message.size,
         width=message.width,
         height=message.height,
         format=message.format,

@@ -51,6 +51,10 @@ class SimctlError(Exception):
         self.retry_after_s = retry_after_s
         self.exit_code = exit_code
 
+    def document(self) -> dict[str, str]:
+        """The error as JSON has it."""
+        return {"code": self.code, "reason": self.reason, "field": self.field, "message": str(self)}
+
 
 class DaemonUnreachable(SimctlError):
     """No daemon answers at the address, or it does not answer yet."""

@@ -32,7 +32,11 @@ def write(path: str, export: Export, images: Iterable[ExportedImage]) -> int:
     Raises:
         SimctlError: the file cannot be written.
     """
-    target = os.path.abspath(path)
+    # A link stays one: what it leads to is written.
+    target = os.path.realpath(path)
+    if os.path.exists(target) and not os.path.isfile(target):
+        # It would be replaced by the file, which a device or a pipe does not survive.
+        raise SimctlError(f"cannot write {path}: it is not a regular file")
     try:
         with tempfile.NamedTemporaryFile(dir=os.path.dirname(target), prefix=".simctl-", delete=False) as whole:
             try:

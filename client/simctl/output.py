@@ -12,10 +12,14 @@ import os
 import shutil
 import sys
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
+from simctl.streams import Unwritable, reason, silence
+
+_DEFAULT_COLUMNS = 80
 _COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
@@ -25,7 +29,9 @@ class Output:
     Args:
         environ: for `NO_COLOR` and `TERM`.
         stdout: where results go.
-        stderr: where messages and progress go.
+        stderr: where messages and progress go; what cannot be written there is dropped.
+
+    Whatever prints results raises `Unwritable` when they cannot be written, and BrokenPipeError when nobody reads them.
     """
 
     def __init__(self, environ: Mapping[str, str], stdout: TextIO | None = None, stderr: TextIO | None = None) -> None:
@@ -37,50 +43,85 @@ class Output:
         self._progress = self._stderr.isatty()
         self._drawn = False
 
+    def text(self, text: str) -> None:
+        """Text that has its own line ends."""
+        try:
+            self._stdout.write(text)
+        except OSError as error:
+            raise _unwritable(error) from error
+
     def line(self, text: str = "") -> None:
         """A line for people."""
-        self._stdout.write(text + "\n")
+        self.text(text + "\n")
 
     def json(self, document: object) -> None:
         """The one document of a command that was asked for JSON."""
         # Whatever is not ASCII is escaped, so that no locale can spoil it.
-        self._stdout.write(json.dumps(document) + "\n")
+        self.text(json.dumps(document) + "\n")
 
     def paths(self, paths: Iterable[str], *, zero: bool) -> None:
         """Paths alone, their bytes as they are, each ended by a newline or by NUL."""
         end = b"\0" if zero else b"\n"
-        self._stdout.flush()
+        self.flush()
         for path in paths:
-            self._stdout.buffer.write(os.fsencode(path) + end)
-        self._stdout.buffer.flush()
+            try:
+                self._stdout.buffer.write(os.fsencode(path) + end)
+            except OSError as error:
+                raise _unwritable(error) from error
+        self.flush()
 
     def error(self, message: str) -> None:
         """What went wrong, on stderr."""
         self.clear()
-        self._stderr.write(f"simctl: {printable(message)}\n")
+        self._tell(f"simctl: {printable(message)}\n")
 
     def note(self, message: str) -> None:
         """Something worth knowing, on stderr."""
         self.clear()
-        self._stderr.write(f"{printable(message)}\n")
+        self._tell(f"{printable(message)}\n")
 
     def progress(self, text: str) -> None:
-        """One line that replaces the one before; only on a terminal."""
+        """One line that replaces the one before, cut where the terminal ends; only on a terminal."""
         if self._progress:
-            self._stderr.write(f"\r\x1b[K{printable(text)}")
-            self._stderr.flush()
+            # A line that wraps could not be taken back.
+            self._tell(f"\r\x1b[K{cut(printable(text), self.columns)}")
             self._drawn = True
+
+    @property
+    def columns(self) -> int:
+        """How many columns a line of progress may take."""
+        try:
+            columns = os.get_terminal_size(self._stderr.fileno()).columns
+        except OSError:
+            columns = 0
+        # Some terminals wrap as soon as the last column is written to.
+        return (columns or _DEFAULT_COLUMNS) - 1
 
     def clear(self) -> None:
         """Take the progress line away."""
         if self._drawn:
-            self._stderr.write("\r\x1b[K")
-            self._stderr.flush()
+            self._tell("\r\x1b[K")
             self._drawn = False
 
     def flush(self) -> None:
         """Let whoever reads the results have them now."""
-        self._stdout.flush()
+        try:
+            self._stdout.flush()
+        except OSError as error:
+            raise _unwritable(error) from error
+
+    def finish(self) -> None:
+        """Write what is left, of messages too: at the interpreter's end it could only fail without a word."""
+        self._tell("")
+        self.flush()
+
+    def _tell(self, text: str) -> None:
+        try:
+            self._stderr.write(text)
+            self._stderr.flush()
+        except OSError:
+            # There is nowhere left to say it; the exit code still tells.
+            silence(self._stderr)
 
     @contextmanager
     def screen(self) -> Iterator[Callable[[Iterable[str]], None] | None]:
@@ -89,22 +130,46 @@ class Output:
             yield None
             return
         # Lines are cut at the right edge, not wrapped: their number must be known.
-        self._stdout.write("\x1b[?7l\x1b[2J")
+        self.text("\x1b[?7l\x1b[2J")
         try:
             yield self._draw
         finally:
-            self._stdout.write("\x1b[?7h\n")
-            self._stdout.flush()
+            self.text("\x1b[?7h\n")
+            self.flush()
 
     def _draw(self, lines: Iterable[str]) -> None:
         height = shutil.get_terminal_size().lines
         shown = list(lines)[: height - 1]
-        self._stdout.write("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in shown) + "\x1b[J")
-        self._stdout.flush()
+        self.text("\x1b[H" + "".join(f"{line}\x1b[K\n" for line in shown) + "\x1b[J")
+        self.flush()
 
     def style(self, text: str, colour: str) -> str:
         """The text in a colour, where there are colours."""
         return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self._colour else text
+
+
+def _unwritable(error: OSError) -> Exception:
+    if isinstance(error, BrokenPipeError):
+        return error
+    return Unwritable(f"cannot write to stdout: {reason(error)}")
+
+
+def cut(text: str, columns: int) -> str:
+    """As much of a text as so many columns of a terminal hold."""
+    if text.isascii():
+        return text[:columns]
+    taken = 0
+    for at, char in enumerate(text):
+        taken += _columns_of(char)
+        if taken > columns:
+            return text[:at]
+    return text
+
+
+def _columns_of(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def printable(text: str) -> str:

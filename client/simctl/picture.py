@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from simctl.errors import SimctlError
+from simctl.streams import reason
 
 _MAX_BYTES = (1 << 31) - (1 << 20)
 """A protobuf message holds less than 2 GiB."""
@@ -28,7 +29,7 @@ def read(name: str) -> bytes:
             with open(name, "rb") as stream:
                 data = stream.read(_MAX_BYTES + 1)
     except OSError as error:
-        raise SimctlError(f"cannot read {shown(name)}: {error.strerror}") from error
+        raise SimctlError(f"cannot read {shown(name)}: {reason(error)}") from error
     if not data or len(data) > _MAX_BYTES:
         what = f"has more than {_MAX_BYTES:,} bytes, which no request can carry" if data else "is empty"
         raise SimctlError(f"{shown(name)} {what}")

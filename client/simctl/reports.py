@@ -134,15 +134,20 @@ class Status:
     thread_failures: dict[str, int] = field(default_factory=dict, hash=False)
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing is pending because there is no watched folder, or none that can be read now."""
+        return self.ready and self.pending == 0 and not any(root.online for root in self.roots)
+
+    @property
     def settled(self) -> bool:
-        """Whether the daemon is ready and has nothing left to do."""
-        return self.ready and self.pending == 0
+        """Whether the daemon is ready and has nothing left to do with the folders that it can read."""
+        return self.ready and self.pending == 0 and not self.idle
 
     @property
     def needs_somebody(self) -> bool:
-        """Whether it will not settle before somebody does something: it is paused without an end, or damaged."""
+        """Whether it will not settle before somebody does something: it is paused without an end, damaged or idle."""
         paused = self.paused and self.paused_until is None and self.pending > 0
-        return paused or (not self.ready and bool(self.problems))
+        return paused or self.idle or (not self.ready and bool(self.problems))
 
 
 def add_result(response: index_service_pb2.AddResponse) -> AddResult:

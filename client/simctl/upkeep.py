@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from simctl.connection import Connection, Path, absolute
 
 if TYPE_CHECKING:
-    from simctl import contents
+    from simctl import contents, reports
 
 
 class Upkeep(Connection):
@@ -36,6 +36,32 @@ class Upkeep(Connection):
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+    def file(self, path: Path, *, timeout: float | None = None) -> contents.File | reports.FileError:
+        """What is known of one file: the image that it is, or why it is not indexed.
+
+        Raises:
+            SimctlError: nothing is known of it; `code` is NOT_FOUND.
+        """
+        from simctl import contents, reports
+        from simd.v1 import index_service_pb2 as wire
+
+        request = wire.GetFileRequest(path_bytes=absolute(path))
+        found = self._call(self._index_stub().GetFile, request, timeout)
+        failed = found.WhichOneof("outcome") == "error"
+        return reports.file_error(found.error) if failed else contents.file(found.file)
+
+    def image(self, image_id: str, *, timeout: float | None = None) -> contents.Image:
+        """What is known of one image, by its 32 hex digits.
+
+        Raises:
+            SimctlError: no file that is searchable holds it; `code` is NOT_FOUND.
+        """
+        from simctl import contents
+        from simd.v1 import index_service_pb2 as wire
+
+        request = wire.GetImageRequest(image_id=image_id)
+        return contents.image(self._call(self._index_stub().GetImage, request, timeout).image)
 
     def compact(self, *, timeout: float | None = None) -> contents.Compaction:
         """Do all maintenance of the index now; returns when it is done."""

@@ -307,12 +307,13 @@ class Catalogue:
         with self._database.reading() as connection:
             return queries.ledger(connection, self._after(connection, after, under), limit)
 
+    def count_files(self, under: bytes = b"") -> int:
+        """How many indexed files are at or below an absolute path; b"" is everything."""
+        return self._count("files", under) if under else self.counts().files
+
     def count_rejections(self, under: bytes = b"") -> int:
         """How many lines of the ledger are at or below an absolute path; b"" is everything."""
-        if not under:
-            return sum(self.counts().failed_by_reason.values())
-        with self._database.reading() as connection:
-            return queries.count_ledger(connection, scopes_under(queries.roots(connection), under))
+        return self._count("rejected", under) if under else sum(self.counts().failed_by_reason.values())
 
     def counts(self) -> Counts:
         """How much there is, in the same short time whatever that is."""
@@ -331,6 +332,10 @@ class Catalogue:
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
+
+    def _count(self, table: str, under: bytes) -> int:
+        with self._database.reading() as connection:
+            return queries.count(connection, table, scopes_under(queries.roots(connection), under))
 
     def _after(self, connection: sqlite3.Connection, after: FileKey | None, under: bytes) -> list[Scope]:
         scopes = scopes_under(queries.roots(connection), under)

@@ -30,6 +30,7 @@ from simd.types import (
     PathState,
     PauseState,
     Progress,
+    Refused,
     Rejection,
     RemoveReport,
     RootStatus,
@@ -42,6 +43,11 @@ from simd.watch.settle import Settler
 from simd.watch.watcher import Watcher
 
 log = logging.getLogger(__name__)
+
+_REFUSED = (PathState.IGNORED, PathState.LINKED_DIRECTORY, PathState.NOT_THERE, PathState.ROOT_OFFLINE)
+"""What cannot be added; of all else the attempt tells more."""
+
+_GONE = Rejection(Reason.UNREADABLE, "it is gone, or its root cannot be read now; the log says which")
 
 
 class Ingest:
@@ -124,26 +130,30 @@ class Ingest:
         """Index files now, and folders from now on.
 
         A file must be inside a root; the call returns when it is searchable or refused. A folder outside every root
-        becomes one; a folder's files are queued and counted, not waited for.
+        becomes one; a folder's files are queued and counted, not waited for. A path that is wrong is refused for
+        itself, and the others are done.
 
         Args:
             paths: absolute ones.
             alive: whether somebody still waits; what was asked for is done all the same.
 
         Raises:
-            InvalidRequest: a file is not inside a root, or a path is neither file nor folder.
             Abandoned: `alive` said no.
         """
-        keys, queued = [], 0
-        for path in paths:
-            if os.path.isdir(path):
+        keys, queued, refused = [], 0, []
+        for path in map(os.path.abspath, paths):
+            is_folder = os.path.isdir(path)
+            why = self._refusal(path, is_folder)
+            if why is not None:
+                refused.append(why)
+            elif is_folder:
                 queued += self._add_folder(path, alive)
             else:
-                keys.append(self._key_of_file(path))
+                keys.append(self._key(path))
         # Who names a file has a reason to: it is read, however little it seems to have changed.
         before = {key: self._image_of(key) for key in keys}
         wanted = list(before)
-        added, unchanged, rejected = 0, 0, []
+        added, unchanged = 0, 0
         requests = self._indexer.commands.run(lambda: self._request(wanted), alive)
         outcomes = results_of([future for _, future in requests], alive)
         for (key, _), outcome in zip(requests, outcomes, strict=True):
@@ -151,11 +161,9 @@ class Ingest:
                 unchanged += outcome.image_id == before[key]
                 added += outcome.image_id != before[key]
             else:
-                why = outcome.rejection or Rejection(
-                    Reason.UNREADABLE, "it is gone, or its root cannot be read now; the log says which"
-                )
-                rejected.append((self._roots.where(key) or key.path, why))
-        return AddReport(added, unchanged, tuple(rejected), queued)
+                why_not = outcome.rejection or _GONE
+                refused.append(Refused(self._roots.where(key) or key.path, why_not.reason, why_not.detail))
+        return AddReport(added, unchanged, tuple(refused), queued)
 
     def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId], *, alive: Alive = always) -> RemoveReport:
         """Take files, folders and images out of the answers; a root that was added is no longer watched.
@@ -314,7 +322,6 @@ class Ingest:
 
     def _add_folder(self, path: bytes, alive: Alive) -> int:
         """Watch a folder, or scan it when it is watched already. Returns how many files were queued."""
-        path = os.path.abspath(path)
         if self._roots.locate(path) is None:
             self._indexer.commands.run(lambda: self._membership.add(path), alive)
         key = self._key(path)
@@ -344,12 +351,12 @@ class Ingest:
             )
         return key
 
-    def _key_of_file(self, path: bytes) -> FileKey:
-        # What is outside is refused in the same words whether it is there or not.
-        key = self._key(path)
-        if not os.path.exists(path):
-            raise InvalidRequest(f"there is no file {os.fsdecode(path)}", field="paths")
-        why = self._explainer.explain(os.path.abspath(path))
-        if why.reason == PathState.IGNORED:
-            raise InvalidRequest(f"{os.fsdecode(path)} is ignored: {why.detail}", field="paths")
-        return key
+    def _refusal(self, path: bytes, is_folder: bool) -> Refused | None:
+        """Why a path cannot be added, where that is known before it is read. What is outside the roots is refused in
+        the same words whether it is there or not."""
+        why = self._explainer.explain(path)
+        if why.reason in _REFUSED or (why.reason == PathState.NOT_IN_A_ROOT and not is_folder):
+            return Refused(path, why.reason, why.detail)
+        if why.indexed and not os.path.exists(path):
+            return Refused(path, PathState.NOT_THERE, why.detail)
+        return None

@@ -55,10 +55,8 @@ class Membership:
         self._catalogue.add_root(path)
         self._take_over()
 
-    def drop(self, root_id: int) -> tuple[int, list[ImageId]]:
-        """Stop watching a root that was added. Returns how many files it had, and the images left without a file.
-
-        Roots of the configuration whose place it took are watched again.
+    def check_added(self, root_id: int) -> None:
+        """See whether a root may be dropped.
 
         Raises:
             InvalidRequest: the configuration names it.
@@ -71,6 +69,16 @@ class Membership:
                 field="paths",
                 remedy="take it out there and reload the daemon (SIGHUP)",
             )
+
+    def drop(self, root_id: int) -> tuple[int, list[ImageId]]:
+        """Stop watching a root that was added. Returns how many files it had, and the images left without a file.
+
+        Roots of the configuration whose place it took are watched again.
+
+        Raises:
+            InvalidRequest: the configuration names it.
+        """
+        self.check_added(root_id)
         count = self._catalogue.counts().files_by_root.get(root_id, 0)
         orphans = self._catalogue.drop_root(root_id)
         self._catalogue.sync_roots(sorted(self._configured))

@@ -54,9 +54,14 @@ class Removal:
         """Take out what is at or below absolute paths, and the files of images.
 
         Raises:
-            InvalidRequest: a path is a root that the configuration names.
+            InvalidRequest: a path is a root that the configuration names; nothing is done then.
             StoreError: the catalogue cannot be written.
         """
+        # Before anything is done: what is refused is refused as a whole.
+        for path in paths:
+            key = self._roots.locate(os.path.abspath(path))
+            if key is not None and not key.path:
+                self._membership.check_added(key.root_id)
         files, orphans, missing = 0, [], []
         named: dict[FileKey, None] = {}
         for path in paths:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from simd.catalogue.rows import LedgerLine, ListedFile
+from simd.catalogue.rows import LedgerLine, ListedFile, Shown
 from simd.errors import InvalidRequest
 from simd.index.base import IndexStats
 from simd.serving import ports
@@ -35,6 +35,9 @@ MAX_PAUSE_S = 366 * 86400.0
 
 MAX_INTERVAL_S = 86400.0
 """Between two messages of a stream."""
+
+_MAX_DURATION_S = 315_576_000_000.0
+"""So protobuf has it."""
 
 MAX_PATH_BYTES = 4095
 """The kernel takes no longer one."""
@@ -80,6 +83,18 @@ def prefix_of(text: str, exact: bytes) -> bytes:
     return checked(path, "path_prefix") if path else b""
 
 
+def path_of(text: str, exact: bytes, *, field: str = "path") -> bytes:
+    """The one path that a request is about.
+
+    Raises:
+        InvalidRequest: there is none, or it is not absolute, or too long.
+    """
+    path = exact or text.encode()
+    if not path:
+        raise InvalidRequest(f"the request names no {field}", field=field)
+    return checked(path, field)
+
+
 def few(items: Sequence[object], *, field: str) -> None:
     """Refuse a request that names too much.
 
@@ -95,7 +110,7 @@ def few(items: Sequence[object], *, field: str) -> None:
 
 
 def checked(path: bytes, field: str) -> bytes:
-    """A path that can be.
+    """A path that can be; it begins with one slash, of which some programs write two.
 
     Raises:
         InvalidRequest: it is not absolute, or too long.
@@ -104,7 +119,7 @@ def checked(path: bytes, field: str) -> bytes:
         raise InvalidRequest(f"the path {text_of(path)!r} is not absolute", field=field)
     if len(path) > MAX_PATH_BYTES:
         raise InvalidRequest(f"the path has {len(path)} bytes, a path has at most {MAX_PATH_BYTES}", field=field)
-    return path
+    return b"/" + path.lstrip(b"/")
 
 
 def image_id_of(text: str, *, field: str = "image_id") -> ImageId:
@@ -132,11 +147,11 @@ def paths_to(paths: Sequence[bytes]) -> tuple[list[str], list[bytes]]:
 def added_to(report: AddReport) -> index_service_pb2.AddResponse:
     """What `add` did."""
     rejected = []
-    for path, rejection in report.rejected:
-        text = text_of(path)
+    for item in report.rejected:
+        text = text_of(item.path)
         rejected.append(
             index_service_pb2.RejectedFile(
-                path=text, path_bytes=exact_of(path, text), reason=rejection.reason, detail=clean(rejection.detail)
+                path=text, path_bytes=exact_of(item.path, text), reason=item.reason, detail=clean(item.detail)
             )
         )
     return index_service_pb2.AddResponse(
@@ -202,6 +217,24 @@ def file_to(file: ListedFile, facts: ImageFacts | None) -> index_service_pb2.Fil
         image_id=file.image_id.hex(),
         size=file.stamp.size,
         modified_time=_time_to(file.stamp.mtime_ns),
+        width=facts.width if facts else 0,
+        height=facts.height if facts else 0,
+        format=facts.format if facts else "",
+    )
+
+
+def image_to(image_id: ImageId, shown: Shown, size: int) -> index_service_pb2.ImageInfo:
+    """One image that is searchable; its files have `size` bytes."""
+    texts, exact = paths_to(shown.paths[:MAX_PATHS])
+    facts = shown.facts
+    return index_service_pb2.ImageInfo(
+        image_id=image_id.hex(),
+        path=texts[0],
+        path_bytes=exact_of(shown.paths[0], texts[0]),
+        paths=texts,
+        paths_bytes=exact,
+        path_count=len(shown.paths),
+        size=size,
         width=facts.width if facts else 0,
         height=facts.height if facts else 0,
         format=facts.format if facts else "",
@@ -305,6 +338,13 @@ def interval_of(duration: Duration) -> float:
             f"min_interval {seconds:g} s is not in 0..{MAX_INTERVAL_S:g} s", field="min_interval", remedy="leave it out"
         )
     return seconds
+
+
+def duration_to(seconds: float) -> Duration:
+    """So many seconds, to the microsecond, or the longest that there is."""
+    duration = Duration()
+    duration.FromMicroseconds(round(min(seconds, _MAX_DURATION_S) * 1e6))
+    return duration
 
 
 def _seconds_of(duration: Duration) -> float:

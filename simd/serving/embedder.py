@@ -13,6 +13,7 @@ that no file, of whatever size, is held here.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -175,9 +176,12 @@ class Embedder:
 
     def _of_path(self, served: Served, path: bytes) -> Embedded | Begun:
         begun = self._clock()
-        real = self._files.resolve(path)
+        listed = os.path.normpath(path)
+        is_listed = self._catalogue.known_at(listed) is not None
+        # A path that only reads like a listed one (`link/../name`) may lead elsewhere: the listed one is meant.
+        real = self._files.resolve(listed if is_listed else path, known=is_listed)
         now = self._files.stamp(real)
-        known = self._unchanged(path, real, now)
+        known = self._unchanged(listed, real, now)
         stored = served.index.vector(known, deleted=True) if known else None
         if stored is not None:
             return Embedded(stored, known)

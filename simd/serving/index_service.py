@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import grpc
 
 from simd.errors import InvalidRequest
-from simd.serving import convert
+from simd.serving import convert, facts
 from simd.serving.embedder import still
 from simd.serving.export import Export
 from simd.serving.overview import Overview
@@ -96,10 +96,12 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         page = _page("errors", request)
         # One more than asked for tells whether there is a next page.
         lines = ledger.rejections(after=page.after, limit=page.size + 1, under=page.under)
+        total = ledger.count_rejections(page.under) if page.total is None else page.total
         return index_service_pb2.ListErrorsResponse(
             errors=[convert.line_to(line) for line in lines[: page.size]],
-            next_page_token=page.token(lines[page.size - 1].key) if len(lines) > page.size else "",
-            total=ledger.count_rejections(page.under),
+            next_page_token=page.token(lines[page.size - 1].key, total) if len(lines) > page.size else "",
+            total=total,
+            total_size=total,
         )
 
     def ListFiles(
@@ -109,11 +111,32 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         catalogue = self._readiness.services().catalogue
         page = _page("files", request)
         files = catalogue.files(after=page.after, limit=page.size + 1, under=page.under)
-        facts = catalogue.facts_of({file.image_id for file in files})
+        known = catalogue.facts_of({file.image_id for file in files})
+        total = catalogue.count_files(page.under) if page.total is None else page.total
         return index_service_pb2.ListFilesResponse(
-            files=[convert.file_to(file, facts.get(file.image_id)) for file in files[: page.size]],
-            next_page_token=page.token(files[page.size - 1].key) if len(files) > page.size else "",
+            files=[convert.file_to(file, known.get(file.image_id)) for file in files[: page.size]],
+            next_page_token=page.token(files[page.size - 1].key, total) if len(files) > page.size else "",
+            total_size=total,
         )
+
+    def GetFile(
+        self, request: index_service_pb2.GetFileRequest, context: grpc.ServicerContext
+    ) -> index_service_pb2.GetFileResponse:
+        """What is known of one file."""
+        services = self._readiness.services()
+        path = convert.path_of(request.path, request.path_bytes)
+        found = facts.file_at(services.catalogue, services.ledger, path)
+        if isinstance(found, index_service_pb2.FileError):
+            return index_service_pb2.GetFileResponse(error=found)
+        return index_service_pb2.GetFileResponse(file=found)
+
+    def GetImage(
+        self, request: index_service_pb2.GetImageRequest, context: grpc.ServicerContext
+    ) -> index_service_pb2.GetImageResponse:
+        """What is known of one image."""
+        catalogue = self._readiness.services().catalogue
+        image_id = convert.image_id_of(request.image_id)
+        return index_service_pb2.GetImageResponse(image=facts.image_of(catalogue, image_id))
 
     def Compact(
         self, request: index_service_pb2.CompactRequest, context: grpc.ServicerContext

@@ -40,6 +40,8 @@ RULES = {
     _INDEXING + "WatchStatus": _READ_STREAM,
     _INDEXING + "ListFiles": _LOOK,
     _INDEXING + "ListErrors": _LOOK,
+    _INDEXING + "GetFile": _LOOK,
+    _INDEXING + "GetImage": _LOOK,
     _INDEXING + "Pause": _STEER,
     _INDEXING + "Resume": _STEER,
     _INDEXING + "Compact": _CHANGE,

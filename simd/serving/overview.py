@@ -26,7 +26,7 @@ class Overview:
 
     Args:
         readiness: where the services are.
-        clock: seconds that only go forward, for `uptime_s`.
+        clock: seconds that only go forward, for the uptime.
     """
 
     def __init__(self, readiness: Readiness, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,7 +38,9 @@ class Overview:
     def read(self) -> StatusResponse:
         """How it is now, also while it is not ready, and whatever fails."""
         services, detail = self._readiness.current
-        response = StatusResponse(detail=detail, version=__version__, uptime_s=self._clock() - self._started)
+        uptime_s = self._clock() - self._started
+        uptime = convert.duration_to(uptime_s)
+        response = StatusResponse(detail=detail, version=__version__, uptime_s=uptime_s, uptime=uptime)
         if services is not None:
             parts = [self._read(name, part, services) for name, part in _PARTS.items()]
             # Damage is what people have to know first.
@@ -78,6 +80,7 @@ def _progress(services: Services) -> StatusResponse:
         scanning=progress.scanning,
         images_per_s=progress.images_per_s,
         eta_s=progress.eta_s,
+        time_left=convert.duration_to(progress.eta_s) if progress.eta_s else None,
         files_decided=progress.decided,
     )
 

@@ -1,14 +1,15 @@
 """Pages of a list, and the tokens that lead from one to the next.
 
-A token holds the key of the last line of its page, so it stays good whatever comes and goes meanwhile, and a seal of
-what was asked for, so that it is refused where it does not belong. It holds no secret.
+A token holds the key of the last line of its page, so it stays good whatever comes and goes meanwhile; how many lines
+there are on all pages, so that they are counted once; and a seal of what was asked for, so that it is refused where it
+does not belong. It holds no secret.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simd.errors import InvalidRequest
 from simd.types import FileKey
@@ -17,50 +18,58 @@ DEFAULT_PAGE = 100
 MAX_PAGE = 1000
 
 _SEAL_BYTES = 8
-_MAX_ROOT_ID = 1 << 63
+_MAX_NUMBER = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of the list `name`, of the files under `under`: `size` lines that follow `after`."""
+    """A page of the list `name`, of the files under `under`: `size` lines that follow `after`. `total` is how many
+    there are on all pages; None if this is the first one."""
 
     name: str
     under: bytes
     size: int
-    after: FileKey | None
+    after: FileKey | None = None
+    total: int | None = None
 
     @classmethod
     def asked(cls, name: str, under: bytes, size: int, token: str) -> Page:
-        """The page a request asks for.
+        """The page a request asks for; of a size that is too great, as many lines as a page may have.
 
         Raises:
-            InvalidRequest: a size that is too great, or a token of another list or of nobody.
+            InvalidRequest: a token of another list or of nobody.
         """
-        if size > MAX_PAGE:
-            raise InvalidRequest(f"page_size {size} is not in 1..{MAX_PAGE}", field="page_size")
-        after = _opened(token, _seal(name, under)) if token else None
-        return cls(name, under, size or DEFAULT_PAGE, after)
+        first = cls(name, under, min(size or DEFAULT_PAGE, MAX_PAGE))
+        return first._following(token) if token else first
 
-    def token(self, last: FileKey) -> str:
+    def token(self, last: FileKey, total: int) -> str:
         """What leads to the page after this one, whose last line has this key."""
-        return base64.urlsafe_b64encode(_seal(self.name, self.under) + b"%d:%s" % (last.root_id, last.path)).decode()
+        content = b"%d:%d:%s" % (total, last.root_id, last.path)
+        return base64.urlsafe_b64encode(_seal(self.name, self.under) + content).decode()
+
+    def _following(self, token: str) -> Page:
+        """The page that a token leads to."""
+        seal = _seal(self.name, self.under)
+        try:
+            content = base64.b64decode(token, altchars=b"-_", validate=True)
+            if not content.startswith(seal):
+                raise ValueError("it is of another list")
+            total, root_id, path = content[_SEAL_BYTES:].split(b":", 2)
+            return replace(self, after=FileKey(_number(root_id), path), total=_number(total))
+        except ValueError as error:
+            raise InvalidRequest(
+                "page_token is not one that was given out for this list",
+                field="page_token",
+                remedy="ask for the same path_prefix as before, or start again without one",
+            ) from error
 
 
 def _seal(name: str, under: bytes) -> bytes:
     return hashlib.blake2b(under, digest_size=_SEAL_BYTES, person=name.encode()).digest()
 
 
-def _opened(token: str, seal: bytes) -> FileKey:
-    try:
-        content = base64.b64decode(token, altchars=b"-_", validate=True)
-        root_id, separator, path = content[_SEAL_BYTES:].partition(b":")
-        number = int(root_id)
-        if not content.startswith(seal) or not separator or not 0 <= number < _MAX_ROOT_ID:
-            raise ValueError("it is of another list")
-    except ValueError as error:
-        raise InvalidRequest(
-            "page_token is not one that was given out for this list",
-            field="page_token",
-            remedy="ask for the same path_prefix as before, or start again without one",
-        ) from error
-    return FileKey(number, path)
+def _number(digits: bytes) -> int:
+    number = int(digits)
+    if not 0 <= number < _MAX_NUMBER:
+        raise ValueError("it is no number that is given out")
+    return number

@@ -125,6 +125,10 @@ class Catalogue(Protocol):
         """Indexed files at or below a path (b"" is everywhere), in key order, from the next of `after`."""
         ...
 
+    def count_files(self, under: bytes, /) -> int:
+        """How many of them there are."""
+        ...
+
     def check(self) -> None:
         """Read all of it; raises CorruptStore if it is damaged."""
         ...

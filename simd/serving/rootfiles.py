@@ -2,7 +2,8 @@
 
 A caller names a path on the daemon's machine, so the path is not to be trusted: links and `..` are resolved first, and
 after opening, the file that was really opened is checked once more, because a link may have been swapped in between.
-What is outside every root is refused in the same words whether it exists or not.
+A link that scans found in a root is accepted wherever its file is, as the daemon gave its path out. What is outside
+every root otherwise is refused in the same words whether it exists or not.
 """
 
 from __future__ import annotations
@@ -25,16 +26,20 @@ class RootFiles:
     def __init__(self, roots: Callable[[], Iterable[bytes]]) -> None:
         self._roots = roots
 
-    def resolve(self, path: bytes) -> bytes:
+    def resolve(self, path: bytes, *, known: bool = False) -> bytes:
         """The path without links.
 
+        Args:
+            path: whose name is not trusted.
+            known: whether a scan found this very path in a root: a link to a file outside, made there to be indexed.
+
         Raises:
-            InvalidRequest: it is not absolute, or it leads outside the roots.
+            InvalidRequest: it is not absolute, or it is not known and leads outside the roots.
         """
         if not path.startswith(b"/") or b"\0" in path:
             raise InvalidRequest(f"the path {_text(path)} is not absolute", field="path")
         real = os.path.realpath(path)
-        if not self._inside(real):
+        if not known and not self._inside(real):
             raise _outside(path)
         return real
 
@@ -61,7 +66,8 @@ class RootFiles:
         except OSError as error:
             raise ImageRejected(Reason.UNREADABLE, f"cannot open {_text(path)}: {error.strerror}") from error
         try:
-            if not self._inside(os.readlink(b"/proc/self/fd/%d" % fd)):
+            opened = os.readlink(b"/proc/self/fd/%d" % fd)
+            if opened != path and not self._inside(opened):
                 raise _outside(path)
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise NotFound(f"{_text(path)} is not a regular file", field="path")

@@ -162,4 +162,5 @@ def _alike(one: index_service_pb2.StatusResponse, other: index_service_pb2.Statu
     copy = index_service_pb2.StatusResponse()
     copy.CopyFrom(one)
     copy.uptime_s = other.uptime_s
+    copy.uptime.CopyFrom(other.uptime)
     return copy == other

@@ -114,7 +114,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("ready", "detail", "images", "files", "pending", "failed", "failed_by_reason", "paused", "scanning", "images_per_s", "roots", "model", "device", "index", "version", "uptime_s", "model_switch", "eta_s", "paused_until_time", "files_decided", "problems", "thread_failures")
+    __slots__ = ("ready", "detail", "images", "files", "pending", "failed", "failed_by_reason", "paused", "scanning", "images_per_s", "roots", "model", "device", "index", "version", "uptime_s", "model_switch", "eta_s", "paused_until_time", "files_decided", "problems", "thread_failures", "uptime", "time_left")
     class FailedByReasonEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -151,6 +151,8 @@ class StatusResponse(_message.Message):
     FILES_DECIDED_FIELD_NUMBER: _ClassVar[int]
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     THREAD_FAILURES_FIELD_NUMBER: _ClassVar[int]
+    UPTIME_FIELD_NUMBER: _ClassVar[int]
+    TIME_LEFT_FIELD_NUMBER: _ClassVar[int]
     ready: bool
     detail: str
     images: int
@@ -173,7 +175,9 @@ class StatusResponse(_message.Message):
     files_decided: int
     problems: _containers.RepeatedScalarFieldContainer[str]
     thread_failures: _containers.ScalarMap[str, int]
-    def __init__(self, ready: _Optional[bool] = ..., detail: _Optional[str] = ..., images: _Optional[int] = ..., files: _Optional[int] = ..., pending: _Optional[int] = ..., failed: _Optional[int] = ..., failed_by_reason: _Optional[_Mapping[str, int]] = ..., paused: _Optional[bool] = ..., scanning: _Optional[bool] = ..., images_per_s: _Optional[float] = ..., roots: _Optional[_Iterable[_Union[RootStatus, _Mapping]]] = ..., model: _Optional[_Union[ModelStatus, _Mapping]] = ..., device: _Optional[_Union[DeviceStatus, _Mapping]] = ..., index: _Optional[_Union[IndexStatus, _Mapping]] = ..., version: _Optional[str] = ..., uptime_s: _Optional[float] = ..., model_switch: _Optional[_Union[ModelSwitch, _Mapping]] = ..., eta_s: _Optional[float] = ..., paused_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., files_decided: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., thread_failures: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    uptime: _duration_pb2.Duration
+    time_left: _duration_pb2.Duration
+    def __init__(self, ready: _Optional[bool] = ..., detail: _Optional[str] = ..., images: _Optional[int] = ..., files: _Optional[int] = ..., pending: _Optional[int] = ..., failed: _Optional[int] = ..., failed_by_reason: _Optional[_Mapping[str, int]] = ..., paused: _Optional[bool] = ..., scanning: _Optional[bool] = ..., images_per_s: _Optional[float] = ..., roots: _Optional[_Iterable[_Union[RootStatus, _Mapping]]] = ..., model: _Optional[_Union[ModelStatus, _Mapping]] = ..., device: _Optional[_Union[DeviceStatus, _Mapping]] = ..., index: _Optional[_Union[IndexStatus, _Mapping]] = ..., version: _Optional[str] = ..., uptime_s: _Optional[float] = ..., model_switch: _Optional[_Union[ModelSwitch, _Mapping]] = ..., eta_s: _Optional[float] = ..., paused_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., files_decided: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., thread_failures: _Optional[_Mapping[str, int]] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class WatchStatusRequest(_message.Message):
     __slots__ = ("min_interval",)
@@ -317,14 +321,16 @@ class FileError(_message.Message):
     def __init__(self, path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., size: _Optional[int] = ..., modified_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failed_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListErrorsResponse(_message.Message):
-    __slots__ = ("errors", "next_page_token", "total")
+    __slots__ = ("errors", "next_page_token", "total", "total_size")
     ERRORS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
     errors: _containers.RepeatedCompositeFieldContainer[FileError]
     next_page_token: str
     total: int
-    def __init__(self, errors: _Optional[_Iterable[_Union[FileError, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total: _Optional[int] = ...) -> None: ...
+    total_size: int
+    def __init__(self, errors: _Optional[_Iterable[_Union[FileError, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total: _Optional[int] = ..., total_size: _Optional[int] = ...) -> None: ...
 
 class ListFilesRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "path_prefix", "path_prefix_bytes")
@@ -359,12 +365,66 @@ class FileInfo(_message.Message):
     def __init__(self, path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., image_id: _Optional[str] = ..., size: _Optional[int] = ..., modified_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., format: _Optional[str] = ...) -> None: ...
 
 class ListFilesResponse(_message.Message):
-    __slots__ = ("files", "next_page_token")
+    __slots__ = ("files", "next_page_token", "total_size")
     FILES_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
     files: _containers.RepeatedCompositeFieldContainer[FileInfo]
     next_page_token: str
-    def __init__(self, files: _Optional[_Iterable[_Union[FileInfo, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    total_size: int
+    def __init__(self, files: _Optional[_Iterable[_Union[FileInfo, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ...) -> None: ...
+
+class GetFileRequest(_message.Message):
+    __slots__ = ("path", "path_bytes")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    path_bytes: bytes
+    def __init__(self, path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ...) -> None: ...
+
+class GetFileResponse(_message.Message):
+    __slots__ = ("file", "error")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    file: FileInfo
+    error: FileError
+    def __init__(self, file: _Optional[_Union[FileInfo, _Mapping]] = ..., error: _Optional[_Union[FileError, _Mapping]] = ...) -> None: ...
+
+class GetImageRequest(_message.Message):
+    __slots__ = ("image_id",)
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    image_id: str
+    def __init__(self, image_id: _Optional[str] = ...) -> None: ...
+
+class ImageInfo(_message.Message):
+    __slots__ = ("image_id", "path", "path_bytes", "paths", "paths_bytes", "path_count", "size", "width", "height", "format")
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    PATHS_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PATH_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    image_id: str
+    path: str
+    path_bytes: bytes
+    paths: _containers.RepeatedScalarFieldContainer[str]
+    paths_bytes: _containers.RepeatedScalarFieldContainer[bytes]
+    path_count: int
+    size: int
+    width: int
+    height: int
+    format: str
+    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ..., size: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., format: _Optional[str] = ...) -> None: ...
+
+class GetImageResponse(_message.Message):
+    __slots__ = ("image",)
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    image: ImageInfo
+    def __init__(self, image: _Optional[_Union[ImageInfo, _Mapping]] = ...) -> None: ...
 
 class CompactRequest(_message.Message):
     __slots__ = ()

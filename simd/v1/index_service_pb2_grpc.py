@@ -80,6 +80,16 @@ class IndexServiceStub:
                 request_serializer=simd_dot_v1_dot_index__service__pb2.ListFilesRequest.SerializeToString,
                 response_deserializer=simd_dot_v1_dot_index__service__pb2.ListFilesResponse.FromString,
                 _registered_method=True)
+        self.GetFile = channel.unary_unary(
+                '/simd.v1.IndexService/GetFile',
+                request_serializer=simd_dot_v1_dot_index__service__pb2.GetFileRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_index__service__pb2.GetFileResponse.FromString,
+                _registered_method=True)
+        self.GetImage = channel.unary_unary(
+                '/simd.v1.IndexService/GetImage',
+                request_serializer=simd_dot_v1_dot_index__service__pb2.GetImageRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_index__service__pb2.GetImageResponse.FromString,
+                _registered_method=True)
         self.Compact = channel.unary_unary(
                 '/simd.v1.IndexService/Compact',
                 request_serializer=simd_dot_v1_dot_index__service__pb2.CompactRequest.SerializeToString,
@@ -103,7 +113,10 @@ class IndexServiceServicer:
 
     def Add(self, request, context):
         """Add indexes files now, without waiting for their turn, and returns when each is searchable or refused. A directory
-        outside every root becomes one; the files found in a directory are queued and counted, not waited for.
+        outside every root becomes one; the files found in a directory are queued and counted, not waited for. Paths that
+        are wrong are answered one by one, in `rejected`, and the others are done.
+
+        INVALID_ARGUMENT: no path, more than 100,000, or one that no path can be: not absolute, or longer than 4095 bytes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,6 +125,8 @@ class IndexServiceServicer:
     def Remove(self, request, context):
         """Remove takes files or images out of the answers. A file that is still there stays out until it changes, or until
         it is added again.
+
+        INVALID_ARGUMENT: a path that no path can be, or a root of the configuration; nothing is done then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -163,6 +178,24 @@ class IndexServiceServicer:
 
     def ListFiles(self, request, context):
         """ListFiles lists the files that are searchable, root by root, in each ordered by path.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFile(self, request, context):
+        """GetFile tells what is known of one file: the image that it is, or why it is not indexed.
+
+        NOT_FOUND: nothing is known of it. Scan with `explain` says why, also of what was never looked at.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetImage(self, request, context):
+        """GetImage tells what is known of one image: where it is found, and what decoding told of it.
+
+        NOT_FOUND: no file that is searchable holds it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -242,6 +275,16 @@ def add_IndexServiceServicer_to_server(servicer, server):
                     servicer.ListFiles,
                     request_deserializer=simd_dot_v1_dot_index__service__pb2.ListFilesRequest.FromString,
                     response_serializer=simd_dot_v1_dot_index__service__pb2.ListFilesResponse.SerializeToString,
+            ),
+            'GetFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFile,
+                    request_deserializer=simd_dot_v1_dot_index__service__pb2.GetFileRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_index__service__pb2.GetFileResponse.SerializeToString,
+            ),
+            'GetImage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetImage,
+                    request_deserializer=simd_dot_v1_dot_index__service__pb2.GetImageRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_index__service__pb2.GetImageResponse.SerializeToString,
             ),
             'Compact': grpc.unary_unary_rpc_method_handler(
                     servicer.Compact,
@@ -503,6 +546,60 @@ class IndexService:
             '/simd.v1.IndexService/ListFiles',
             simd_dot_v1_dot_index__service__pb2.ListFilesRequest.SerializeToString,
             simd_dot_v1_dot_index__service__pb2.ListFilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.IndexService/GetFile',
+            simd_dot_v1_dot_index__service__pb2.GetFileRequest.SerializeToString,
+            simd_dot_v1_dot_index__service__pb2.GetFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetImage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.IndexService/GetImage',
+            simd_dot_v1_dot_index__service__pb2.GetImageRequest.SerializeToString,
+            simd_dot_v1_dot_index__service__pb2.GetImageResponse.FromString,
             options,
             channel_credentials,
             insecure,

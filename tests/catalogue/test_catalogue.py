@@ -374,6 +374,13 @@ class TestPaging:
         for under, count in ((b"", 12), (b"/", 12), (b"/a", 6), (b"/b/in", 5), (b"/a/other", 1), (b"/nowhere", 0)):
             assert catalogue.count_rejections(under) == count == len(catalogue.rejections(under=under))
 
+    def test_files_are_counted_as_they_are_listed(self, catalogue: Catalogue) -> None:
+        roots = catalogue.sync_roots([b"/a", b"/b"])
+        catalogue.record([indexed(r, b"in/%d" % i, str(i)) for r in roots for i in range(5)])
+        catalogue.record([indexed(roots[0], b"other", "x"), indexed(roots[1], b"in-between", "y")])
+        for under, count in ((b"", 12), (b"/", 12), (b"/a/", 6), (b"/b/in", 5), (b"/a/other", 1), (b"/nowhere", 0)):
+            assert catalogue.count_files(under) == count == len(catalogue.files(under=under))
+
     def test_ledger_lines_say_when_and_why(self, catalogue: Catalogue, root: Root) -> None:
         catalogue.record([], [rejected(root, b"\xff.jpg")])
         (line,) = catalogue.rejections()

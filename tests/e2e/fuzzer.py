@@ -28,7 +28,17 @@ _WORDS = (
     "/a" * 3000, "x" * 70_000, "0" * 32, "g" * 32, "f" * 31, "MTox", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk6eA==",
 )  # fmt: skip
 _BYTES = (b"", b"\0", b"\xff" * 100, b"/\xff\xfe", b"/a\0b", b"/" + b"a" * 5000)
-_HARMLESS = {"Search", "BatchSearch", "Compare", "Status", "WatchStatus", "ListFiles", "ListErrors", "Explain"}
+_HARMLESS = {
+    "Search",
+    "BatchSearch",
+    "Compare",
+    "Status",
+    "WatchStatus",
+    "ListFiles",
+    "ListErrors",
+    "GetFile",
+    "GetImage",
+}
 """What cannot change the index, whatever it is sent."""
 
 

@@ -113,8 +113,9 @@ def test_it_reads_every_format_though_their_libraries_come_late() -> None:
     pool = DecodePool(1, WorkerSettings(LIMITS))
     try:
         for name, data in pictures():
-            decoded = pool.submit_bytes(data, SIZE).result(PATIENCE_S)
-            assert_upright(decoded.pictures[SIZE], 48)
+            submitted = pool.submit_bytes(data, SIZE)
+            assert submitted.exception(PATIENCE_S) is None, name
+            assert_upright(submitted.result().pictures[SIZE], 48)
     finally:
         pool.close()
 

@@ -142,7 +142,7 @@ class TestBackbone:
         bench.backbone.broken = True
         path = os.fsencode(bench.write("a.png", b"a picture"))
         for _ in range(3):
-            [(_, why)] = bench.ingest.add([path]).rejected
+            [why] = bench.ingest.add([path]).rejected
             assert why.reason is Reason.POSTPONED and "tried again: the model cannot be used" in why.detail
         bench.backbone.broken = False
         bench.until(lambda: list(bench.files()) == ["a.png"])

@@ -174,18 +174,36 @@ def test_what_is_removed_stays_removed_until_it_is_added_or_changes(bench: Bench
     assert bench.backbone.embedded == 4
 
 
-def test_adding_what_cannot_be_indexed_says_why(bench: Bench) -> None:
+def test_adding_what_cannot_be_indexed_says_why_of_each_path_and_does_the_rest(bench: Bench, tmp_path: Path) -> None:
     bench.start().settle()
-    report = bench.ingest.add([os.fsencode(bench.write("bad.png", b"bad one"))])
-    [(path, why)] = report.rejected
-    assert path.endswith(b"bad.png") and why.reason is Reason.NOT_AN_IMAGE
-    for wrong, word in (
-        (bench.root / "missing.png", "no file"),
-        (bench.root.parent / "catalogue.sqlite", "not inside"),
-        (bench.write(".hidden.png", b"hidden"), "ignored"),
-    ):
-        with pytest.raises(InvalidRequest, match=word):
-            bench.ingest.add([os.fsencode(wrong)])
+    folder, other = bench.root / "folder", tmp_path / "other"
+    for made in (folder, other):
+        made.mkdir()
+    (other / "b.png").write_bytes(b"in another folder")
+    (bench.root / "linked").symlink_to(folder)
+    wrong = {
+        bench.write("bad.png", b"bad one"): ("not_an_image", ""),
+        bench.root / "missing.png": ("not_there", "there is no such file"),
+        bench.root.parent / "catalogue.sqlite": ("not_in_a_root", "no watched folder holds it"),
+        bench.write(".hidden.png", b"hidden"): ("ignored", "always passed over"),
+        bench.root / "linked": ("linked_directory", "those are not followed"),
+        bench.root / "linked/a.png": ("linked_directory", "those are not followed"),
+    }
+    right = [bench.write("good.png", b"good"), other]
+    report = bench.ingest.add([os.fsencode(path) for path in (*wrong, *right)])
+    assert (report.added + report.unchanged, report.queued) == (1, 1)
+    told = {Path(os.fsdecode(item.path)): item for item in report.rejected}
+    assert {path: item.reason for path, item in told.items()} == {path: reason for path, (reason, _) in wrong.items()}
+    assert all(detail in told[path].detail for path, (_, detail) in wrong.items())
+    assert set(bench.settle().index.ids()) == ids(b"good", b"in another folder")
+
+
+def test_adding_a_file_that_has_just_gone_says_so(bench: Bench) -> None:
+    path = bench.write("a.png", b"a picture")
+    bench.start().settle()
+    path.unlink()
+    [gone] = bench.ingest.add([os.fsencode(path) + b"/"]).rejected
+    assert (gone.path, gone.reason) == (os.fsencode(path), "not_there")
 
 
 def test_a_folder_can_be_added_and_removed_as_a_root_but_not_one_of_the_configuration(
@@ -204,8 +222,11 @@ def test_a_folder_can_be_added_and_removed_as_a_root_but_not_one_of_the_configur
     report = bench.ingest.remove([os.fsencode(other)], [])
     assert (report.files, report.images) == (2, 2)
     assert [status.root.path for status in bench.ingest.roots()] == [os.fsencode(bench.root)]
+    bench.ingest.add([os.fsencode(other)])
     with pytest.raises(InvalidRequest, match="configuration"):
-        bench.ingest.remove([os.fsencode(bench.root)], [])
+        bench.ingest.remove([os.fsencode(other), os.fsencode(bench.root)], [])
+    assert len(bench.ingest.roots()) == 2, "nothing is done of what cannot all be done"
+    assert bench.settle().ingest.remove([os.fsencode(other)], []).files == 2
     assert set(bench.settle().index.ids()) == ids(b"in the first root")
 
 

@@ -118,11 +118,20 @@ class BenchCatalogue(Catalogue):
 
     damage: CorruptStore | None = None
     readable = True
+    counted = 0
 
     def counts(self) -> Counts:
         if not self.readable:
             raise StoreError("the disk does not answer")
         return super().counts()
+
+    def count_files(self, under: bytes = b"") -> int:
+        self.counted += 1
+        return super().count_files(under)
+
+    def count_rejections(self, under: bytes = b"") -> int:
+        self.counted += 1
+        return super().count_rejections(under)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Compare, ListFiles, Compact, Verify and Export over a real socket."""
+"""Compare, ListFiles, GetFile, GetImage, Compact, Verify and Export over a real socket."""
 
 from __future__ import annotations
 
@@ -149,21 +149,22 @@ def test_a_token_is_refused_where_it_does_not_belong(bench: Bench, index: Any) -
         lambda: list_files(index, page_token=token),
         lambda: list_files(index, page_token="x" + token, path_prefix=f"{bench.root}/a"),
         lambda: index.ListErrors(wire.ListErrorsRequest(page_token=token, path_prefix=f"{bench.root}/a"), timeout=10),
-        lambda: list_files(index, page_size=MAX_PAGE + 1),
         lambda: list_files(index, path_prefix="a"),
     ):
         with pytest.raises(grpc.RpcError) as caught:
             call()
         code, field = code_and_field(caught.value)
-        assert code is grpc.StatusCode.INVALID_ARGUMENT and field in ("page_token", "page_size", "path_prefix")
+        assert code is grpc.StatusCode.INVALID_ARGUMENT and field in ("page_token", "path_prefix")
 
 
 def test_a_page_token_survives_every_path_and_nothing_else_passes_for_one() -> None:
     page = Page.asked("files", b"/a", 10, "")
     for path in (b"", b"a:b", b"\xff\0\n", b"x" * 4095):
         key = FileKey((1 << 63) - 1, path)
-        assert Page.asked("files", b"/a", 10, page.token(key)).after == key
-    for bad in ("!", "AAAA", page.token(FileKey(1 << 63, b"x")), page.token(FileKey(-1, b"x")), "é", "A" * 9000):
+        following = Page.asked("files", b"/a", 10, page.token(key, 7))
+        assert (following.after, following.total) == (key, 7)
+    forged = [page.token(FileKey(1 << 63, b"x"), 1), page.token(FileKey(-1, b"x"), 1), page.token(key, -1)]
+    for bad in ("!", "AAAA", *forged, page.token(key, 1 << 63), "é", "A" * 9000):
         with pytest.raises(InvalidRequest, match="page_token"):
             Page.asked("files", b"/a", 10, bad)
 
@@ -175,6 +176,88 @@ def test_the_total_of_the_ledger_is_of_what_was_asked_for(bench: Bench, index: A
     request = wire.ListErrorsRequest(path_prefix=f"{bench.root}/a", page_size=1)
     page = index.ListErrors(request, timeout=10)
     assert (len(page.errors), page.total) == (1, 3)
+
+
+def test_a_page_size_above_the_limit_is_cut(bench: Bench, index: Any) -> None:
+    numbers = range(MAX_PAGE + 1)
+    bench.put_all(*((f"{number:04}.jpg", RED) for number in numbers))
+    bench.reject(*(f"{number:04}.txt" for number in numbers), reason=Reason.NOT_AN_IMAGE)
+    errors = index.ListErrors(wire.ListErrorsRequest(page_size=(1 << 32) - 1), timeout=10)
+    files = list_files(index, page_size=MAX_PAGE + 1)
+    assert len(files.files) == len(errors.errors) == MAX_PAGE
+    assert files.next_page_token and errors.next_page_token
+
+
+def test_every_page_tells_how_many_there_are_on_all_as_the_first_counted_them(bench: Bench, index: Any) -> None:
+    for number in range(5):
+        bench.put(f"a/{number}.jpg", RED)
+        bench.put(f"b/{number}.jpg", RED)
+        bench.reject(f"a/{number}.txt", reason=Reason.NOT_AN_IMAGE)
+    assert list_files(index).total_size == 10
+    under = f"{bench.root}/a"
+    page = list_files(index, page_size=2, path_prefix=under)
+    assert page.total_size == 5
+    bench.lose("a/4.jpg")
+    page = list_files(index, page_size=2, path_prefix=under, page_token=page.next_page_token)
+    assert (len(page.files), page.total_size, page.next_page_token) == (2, 5, "")
+    errors = index.ListErrors(wire.ListErrorsRequest(page_size=2, path_prefix=under), timeout=10)
+    assert errors.total_size == errors.total == 5
+    assert bench.catalogue.counted == 3
+
+
+def get(index: Any, method: str, **request: Any) -> Any:
+    """The answer of GetFile or GetImage."""
+    return getattr(index, method)(getattr(wire, f"{method}Request")(**request), timeout=10)
+
+
+def test_a_file_is_known_by_its_path_however_that_is_written(bench: Bench, index: Any) -> None:
+    image_id = bench.put("sub/red.jpg", RED)
+    bench.put("sub/red.jpg-other", GREEN)
+    path = f"{bench.root}/sub/red.jpg"
+    for name in (path, f"{path}/", f"//{path[1:]}", f"{bench.root}/x/../sub//red.jpg"):
+        answer = get(index, "GetFile", path=name)
+        assert answer.WhichOneof("outcome") == "file" and answer.file == list_files(index).files[0]
+        assert answer.file.image_id == image_id.hex()
+
+
+def test_a_file_that_is_not_indexed_is_known_by_its_path_with_the_reason(bench: Bench, index: Any) -> None:
+    [path] = bench.reject(b"\xff.txt", reason=Reason.NOT_AN_IMAGE, detail="it is text")
+    answer = get(index, "GetFile", path="/elsewhere", path_bytes=path)
+    assert (answer.error.path_bytes, answer.error.reason, answer.error.detail) == (path, "not_an_image", "it is text")
+    assert answer.WhichOneof("outcome") == "error" and answer.error.failed_time.seconds == 1_700_000_100
+
+
+def test_an_image_is_known_by_its_id_with_its_files(bench: Bench, index: Any) -> None:
+    image_id = bench.put(b"\xff.jpg", RED).hex()
+    for number in range(150):
+        bench.put(f"{number:03}.jpg", RED)
+    image = get(index, "GetImage", image_id=image_id).image
+    assert (image.image_id, image.path, image.size) == (image_id, f"{bench.root}/000.jpg", len(RED))
+    assert (image.width, image.height, image.format) == (640, 480, "TEXT")
+    assert (len(image.paths), image.path_count, image.path_bytes) == (100, 151, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "request_", "code", "field"),
+    [
+        ("GetFile", {}, "INVALID_ARGUMENT", "path"),
+        ("GetFile", {"path": "a.jpg"}, "INVALID_ARGUMENT", "path"),
+        ("GetFile", {"path_bytes": b"/a\0b"}, "INVALID_ARGUMENT", "path"),
+        ("GetFile", {"path": "/" + "x" * 4095}, "INVALID_ARGUMENT", "path"),
+        ("GetFile", {"path": "/etc/passwd"}, "NOT_FOUND", "path"),
+        ("GetFile", {"path": "/"}, "NOT_FOUND", "path"),
+        ("GetImage", {}, "INVALID_ARGUMENT", "image_id"),
+        ("GetImage", {"image_id": "ab"}, "INVALID_ARGUMENT", "image_id"),
+        ("GetImage", {"image_id": "ab" * 16}, "NOT_FOUND", "image_id"),
+    ],
+)
+def test_what_is_not_known_is_told_with_the_field(
+    bench: Bench, index: Any, method: str, request_: dict[str, Any], code: str, field: str
+) -> None:
+    bench.put("red.jpg", RED)
+    with pytest.raises(grpc.RpcError) as caught:
+        get(index, method, **request_)
+    assert code_and_field(caught.value) == (grpc.StatusCode[code], field)
 
 
 class HeldIndex(LocalIndex):
@@ -313,7 +396,7 @@ def test_an_export_that_has_begun_does_not_see_the_images_that_come_and_go(bench
     assert [image.embedding.image_id for portion in export.portions(lambda: True) for image in portion] == [red]
 
 
-@pytest.mark.parametrize("method", ["ListFiles", "Compact", "Verify", "Export"])
+@pytest.mark.parametrize("method", ["ListFiles", "GetFile", "GetImage", "Compact", "Verify", "Export"])
 def test_before_the_daemon_is_ready_everything_is_refused(method: str) -> None:
     with serving(ready=False) as bench, grpc.insecure_channel(bench.listen) as channel:
         with pytest.raises(grpc.RpcError) as caught:

@@ -44,7 +44,7 @@ def test_damage_is_told_with_its_remedy_beside_everything_else(
     assert problem.startswith(f"the {what} is damaged") and remedy in problem and problem == status.detail
     assert "/state" not in problem
     for message in (sound, status):
-        for field in ("ready", "detail", "problems", "uptime_s"):
+        for field in ("ready", "detail", "problems", "uptime_s", "uptime"):
             message.ClearField(field)
     assert status == sound and (status.images, status.files, status.failed, status.pending) == (1, 1, 1, 7)
 

@@ -178,6 +178,38 @@ def test_a_file_that_leads_outside_by_the_time_it_is_opened_is_refused(tmp_path:
         files.open(path)
 
 
+def test_an_indexed_link_to_a_file_outside_is_accepted_as_it_was_given_out(bench: Bench) -> None:
+    outside, link = bench.directory / "outside.jpg", bench.root / "link.jpg"
+    link.symlink_to(outside)
+    bench.put("link.jpg", b"picture 10 10 200")
+    for name in (os.fsencode(link), os.fsencode(bench.root / "sub/../link.jpg"), os.fsencode(link) + b"/"):
+        found = bench.queries().search(Query(ServerPath(name)))
+        assert os.path.basename(found.matches[0].paths[0]) == b"blue.jpg" and bench.decoder.decoded == 0
+    outside.write_bytes(b"picture 201 10 10")
+    assert names(bench.queries().search(Query(ServerPath(os.fsencode(link)))))[0] == "red.jpg"
+    assert bench.decoder.decoded == 1
+
+
+def test_a_link_in_the_error_list_is_accepted_and_its_content_is_refused(bench: Bench) -> None:
+    outside, link = bench.directory / "outside.txt", bench.root / "link.txt"
+    outside.write_bytes(b"text")
+    link.symlink_to(outside)
+    bench.reject("link.txt", reason=Reason.NOT_AN_IMAGE)
+    with pytest.raises(ImageRejected):
+        bench.queries().search(Query(ServerPath(os.fsencode(link))))
+
+
+def test_a_path_that_only_reads_like_an_indexed_link_leads_nowhere_else(bench: Bench) -> None:
+    """`away/../link.jpg` is another file for the kernel than for whoever only reads the name."""
+    (bench.directory / "deep").mkdir()
+    (bench.directory / "link.jpg").write_bytes(b"picture 10 200 10")
+    (bench.root / "away").symlink_to(bench.directory / "deep")
+    (bench.root / "link.jpg").symlink_to(bench.root / "red.jpg")
+    bench.put("link.jpg", b"picture 200 10 10")
+    found = bench.queries().search(Query(ServerPath(os.fsencode(bench.root) + b"/away/../link.jpg")))
+    assert names(found)[0] in ("link.jpg", "red.jpg")
+
+
 @pytest.mark.parametrize("path", [b"relative.jpg", b"", b"/a\0b"])
 def test_a_path_that_is_not_absolute_is_refused(bench: Bench, path: bytes) -> None:
     with pytest.raises(InvalidRequest, match="not absolute"):

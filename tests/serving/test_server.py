@@ -24,7 +24,7 @@ from simd.serving.embedder import Took
 from simd.serving.queries import Found
 from simd.serving.readiness import Readiness
 from simd.serving.server import Server
-from simd.types import AddReport, Rejection, RemoveReport, Root, RootStatus, ScanReport
+from simd.types import AddReport, Refused, RemoveReport, Root, RootStatus, ScanReport
 from simd.v1 import index_service_pb2, index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import Bench, TextDecoder, prepared, serving, vector_of
 from tests.serving.waiting import until
@@ -230,7 +230,7 @@ def test_calls_beyond_the_limit_are_refused() -> None:
 
 
 def test_add_passes_paths_on_and_tells_what_was_rejected(bench: Bench, channel: grpc.Channel) -> None:
-    rejected = ((b"/r/\xff.jpg", Rejection(Reason.TRUNCATED, "it ends at byte 17")),)
+    rejected = (Refused(b"/r/\xff.jpg", Reason.TRUNCATED, "it ends at byte 17"),)
     bench.ingest.add_report = AddReport(2, 1, rejected, queued=40)
     response = index(channel).Add(index_service_pb2.AddRequest(paths=["/r/é.jpg"], paths_bytes=[b"/r/\xff.jpg"]))
     assert bench.ingest.calls == [("add", "/r/é.jpg".encode(), b"/r/\xff.jpg")]
@@ -278,7 +278,6 @@ def test_scan_explains_paths_one_by_one(bench: Bench, channel: grpc.Channel) -> 
         lambda stub: stub.Remove(index_service_pb2.RemoveRequest()),
         lambda stub: stub.Remove(index_service_pb2.RemoveRequest(image_ids=["beef"])),
         lambda stub: stub.Scan(index_service_pb2.ScanRequest(paths=["."])),
-        lambda stub: stub.ListErrors(index_service_pb2.ListErrorsRequest(page_size=1001)),
         lambda stub: stub.ListErrors(index_service_pb2.ListErrorsRequest(page_token="made up")),
         lambda stub: stub.ListErrors(index_service_pb2.ListErrorsRequest(page_token="YWJj")),
         lambda stub: stub.ListErrors(index_service_pb2.ListErrorsRequest(page_token=token(b"%d:x" % (1 << 63)))),
@@ -321,6 +320,17 @@ def test_status_tells_everything(bench: Bench, channel: grpc.Channel) -> None:
     assert (status.device.device, status.device.engine) == ("cpu", "numpy")
     assert (status.index.kind, status.index.vectors, status.index.disk_bytes) == ("brute", 1, 4096)
     assert status.version and status.uptime_s > 0
+
+
+def test_times_that_pass_are_durations_as_well_as_numbers(bench: Bench, channel: grpc.Channel) -> None:
+    bench.ingest.pending = [50]
+    status = index(channel).Status(index_service_pb2.StatusRequest())
+    assert status.uptime.ToMicroseconds() == round(status.uptime_s * 1e6)
+    assert (status.eta_s, status.time_left.ToMilliseconds()) == (4.0, 4000)
+    bench.ingest.pending = [0]
+    assert not index(channel).Status(index_service_pb2.StatusRequest()).HasField("time_left")
+    bench.ingest.pending = [10**18]
+    assert index(channel).Status(index_service_pb2.StatusRequest()).time_left.seconds == 315_576_000_000
 
 
 def test_errors_are_listed_page_by_page(bench: Bench, channel: grpc.Channel) -> None:

@@ -9,6 +9,7 @@ import pty
 import signal
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from simd.errors import Reason
-from simd.types import AddReport, Rejection, RemoveReport, Root, RootStatus, ScanReport, SwitchStatus
+from simd.types import AddReport, PathState, Refused, RemoveReport, Root, RootStatus, ScanReport, SwitchStatus
 from tests.serving.doubles import Bench, TextDecoder, environment, serving, short_directory
 
 RED = b"picture 200 10 10"
@@ -89,6 +90,32 @@ def test_search_with_several_images_prints_an_array_or_a_heading_each(bench: Ben
     assert [(d["query"], d["matches"][0]["path"]) for d in document(done)] == [(q, q) for q in queries]
     done = simctl(bench.listen, "search", "-k", "1", *queries)
     assert [line for line in done.stdout.decode().splitlines() if line in queries] == queries
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_search_jsonl_prints_one_document_a_line_whatever_the_count(bench: Bench, count: int) -> None:
+    bench.put("red.jpg", RED)
+    queries = [f"{bench.root}/red.jpg", "absent.jpg"][:count]
+    done = simctl(bench.listen, "search", "--jsonl", "--paths-only", *queries)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["query"] for line in lines] == queries
+    assert lines[0]["matches"][0]["path"] == queries[0] and all("error" in line for line in lines[1:])
+    assert done.returncode == (0, 5)[count - 1]
+
+
+def test_lists_are_printed_a_document_a_line_as_well(bench: Bench) -> None:
+    for number in range(1200):
+        bench.put(f"{number}.jpg", b"picture %d 10 10" % (number % 200))
+        bench.reject(f"{number}.txt", reason=Reason.CORRUPT, detail="broken")
+    for command in ("files", "errors"):
+        lines = simctl(bench.listen, command, "--jsonl").stdout.splitlines()
+        assert [json.loads(line) for line in lines] == document(simctl(bench.listen, command, "--json"))[command]
+    assert simctl(bench.listen, "files", "--jsonl", "--path-prefix", "/nowhere").returncode == 4
+
+
+def test_an_error_under_jsonl_is_a_line_too() -> None:
+    done = simctl("unix:/nowhere/simd.sock", "files", "--jsonl")
+    assert done.returncode == 3 and document(done)["error"]["code"] == "UNAVAILABLE"
 
 
 def test_search_reads_stdin(bench: Bench) -> None:
@@ -174,7 +201,12 @@ def test_some_images_that_fail_end_with_5_and_are_named(bench: Bench) -> None:
     assert len(good["matches"]) == 1
     assert rejected == {
         "query": str(bad),
-        "error": {"code": "INVALID_ARGUMENT", "message": f"{bad}: the bytes are not an image"},
+        "error": {
+            "code": "INVALID_ARGUMENT",
+            "reason": "IMAGE_REJECTED",
+            "field": "image",
+            "message": f"{bad}: the bytes are not an image",
+        },
     }
     assert absent["error"]["message"] == "cannot read absent.jpg: No such file or directory"
     assert done.stderr.decode().splitlines() == [
@@ -227,6 +259,8 @@ def test_an_error_under_json_is_a_document_too() -> None:
         ["wait", "--timeout", "-1"],
         ["wait", "--timeout", "nan"],
         ["--address", "nonsense", "status"],
+        ["search", "--json", "--jsonl", "x"],
+        ["status", "--jsonl"],
     ],
 )
 def test_a_wrong_usage_ends_with_2(args: list[str]) -> None:
@@ -354,8 +388,7 @@ def test_add_sends_absolute_paths_and_tells_what_became_of_them(bench: Bench) ->
 def test_add_with_rejected_files_ends_with_5_or_with_1_if_there_was_nothing_else(
     bench: Bench, added: int, code: int
 ) -> None:
-    rejection = Rejection(Reason.TRUNCATED, "it ends early")
-    bench.ingest.add_report = AddReport(added, 0, ((b"/r/\xff.jpg", rejection),))
+    bench.ingest.add_report = AddReport(added, 0, (Refused(b"/r/\xff.jpg", Reason.TRUNCATED, "it ends early"),))
     done = simctl(bench.listen, "add", "--json", "/r")
     assert done.returncode == code
     (item,) = document(done)["rejected"]
@@ -365,6 +398,17 @@ def test_add_with_rejected_files_ends_with_5_or_with_1_if_there_was_nothing_else
         b"/r/\xff.jpg",
     )
     assert rb"not indexed: /r/\xff.jpg: truncated: it ends early" in done.stderr
+
+
+def test_add_names_each_path_that_is_wrong_and_ends_with_5_when_others_were_done(bench: Bench) -> None:
+    gone = Refused(b"/r/gone.jpg", PathState.NOT_THERE, "there is no such file")
+    bench.ingest.add_report = AddReport(2, 0, (gone, Refused(b"/r/.x", PathState.IGNORED, "always passed over")))
+    done = simctl(bench.listen, "add", "/r/a.jpg", "/r/gone.jpg", "/r/.x", "/r/b.jpg")
+    assert (done.returncode, done.stdout) == (5, b"2 files added\n")
+    assert done.stderr.decode().splitlines() == [
+        "simctl: not indexed: /r/gone.jpg: not_there: there is no such file",
+        "simctl: not indexed: /r/.x: ignored: always passed over",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -491,9 +535,10 @@ def test_ctrl_c_is_quiet_and_ends_with_130() -> None:
         hold.set()
 
 
-def on_a_terminal(address: str, *args: str, **extra: str) -> bytes:
+def on_a_terminal(address: str, *args: str, columns: int = 80, **extra: str) -> bytes:
     """What the command writes to a terminal, both streams together."""
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
     process = subprocess.Popen(
         [sys.executable, "-m", "simctl", *args],
         env=environment({"SIMD_ADDRESS": address, "TERM": "xterm", **extra}),

@@ -17,9 +17,9 @@ from simctl.bar import Bar
 from simctl.commands.pause import seconds_of
 from simctl.reports import Status
 
-from simd.types import PauseState
+from simd.types import PauseState, Root, RootStatus
 from tests.serving.doubles import Bench, environment, serving
-from tests.simctl.test_cli import document
+from tests.simctl.test_cli import document, on_a_terminal
 from tests.simctl.test_cli import simctl as run
 
 
@@ -93,15 +93,89 @@ def test_wait_on_a_paused_daemon_with_nothing_to_do_is_settled(bench: Bench) -> 
     assert run(bench.listen, "wait").returncode == 0
 
 
+OFFLINE = RootStatus(Root(2, b"/mnt/usb"), False, "polling", 9, None, "cannot be reached: No such file or directory")
+
+
+@pytest.mark.parametrize(
+    ("roots", "why"),
+    [
+        ([], "no folder is watched; `simctl add DIR` adds one"),
+        ([OFFLINE], "no watched folder can be read: /mnt/usb cannot be reached: No such file or directory"),
+    ],
+)
+def test_wait_where_nothing_can_be_indexed_says_why_and_is_not_settled(
+    bench: Bench, roots: list[RootStatus], why: str
+) -> None:
+    bench.ingest.roots_ = roots
+    done = run(bench.listen, "wait", "--json")
+    assert (done.returncode, document(done)["settled"]) == (1, False)
+    assert done.stderr.decode() == f"simctl: not settled: {why}\n"
+    watched = run(bench.listen, "status", "--watch", "--timeout", "0.7")
+    assert watched.stdout.decode().endswith(f"  {why}\n")
+
+
+def test_wait_with_a_time_limit_waits_for_a_folder_that_can_be_read(bench: Bench) -> None:
+    roots, bench.ingest.roots_ = bench.ingest.roots_, [OFFLINE]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simctl", "wait", "--timeout", "60"],
+        env=environment({"SIMD_ADDRESS": bench.listen}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith(b"no watched folder can be read: /mnt/usb cannot be reached")
+    bench.ingest.roots_ = roots
+    output, _ = process.communicate(timeout=60)
+    assert (process.returncode, output) == (0, b"settled: 0 images in 0 files\n")
+
+
+def test_wait_that_is_settled_names_the_folders_that_could_not_be_read(bench: Bench) -> None:
+    bench.ingest.roots_.append(OFFLINE)
+    done = run(bench.listen, "wait")
+    assert (done.returncode, done.stdout) == (0, b"settled: 0 images in 0 files\n")
+    assert done.stderr == b"offline: /mnt/usb cannot be reached: No such file or directory\n"
+
+
+@pytest.mark.parametrize("columns", [*range(1, 30), 40, 60, 80])
+def test_the_bar_takes_no_more_columns_than_there_are(columns: int) -> None:
+    shown = Bar().text(status(pending=900_000, eta_s=4000.0, scanning=True), columns)
+    assert len(shown) <= columns or shown == "0 %"
+
+
+def test_a_narrow_bar_tells_what_matters_most() -> None:
+    bar = Bar()
+    bar.text(status(pending=10_000), 79)
+    reading = status(pending=5_000, files_decided=5_000, eta_s=400.0)
+    assert [bar.text(reading, columns) for columns in (99, 79, 60, 39, 19, 9)] == [
+        "[############............]  5,000 of 10,000 files, 12.5/s, about 6 min 40 s left",
+        "[######......]  5,000 of 10,000 files, 12.5/s, about 6 min 40 s left",
+        "[######......]  5,000 of 10,000 files, about 6 min 40 s left",
+        "[######......]  5,000 of 10,000 files",
+        "5,000 of 10,000",
+        "50 %",
+    ]
+
+
+@pytest.mark.parametrize("columns", [20, 40])
+def test_progress_wraps_on_no_terminal(bench: Bench, columns: int) -> None:
+    bench.ingest.pending = [123_456, 0, 0]
+    written = on_a_terminal(bench.listen, "wait", columns=columns, NO_COLOR="1")
+    nobody = on_a_terminal(f"unix:{bench.directory}/{'n' * 40}", "wait", "--timeout", "0.5", columns=columns)
+    drawn = [part.split(b"\r")[0] for part in (written + nobody).split(b"\x1b[K")]
+    progress = [line for line in drawn if b"settled" not in line and b"simctl:" not in line]
+    assert any(b"123,456" in line for line in progress) and any(line.startswith(b"no daemon") for line in progress)
+    assert all(len(line) < columns for line in progress)
+
+
 def test_f14_the_bar_tells_done_total_rate_and_what_is_left() -> None:
     bar = Bar()
-    assert bar.text(status(pending=100, files_decided=1000)) == "[........................]  0 of 100 files, 12.5/s"
+    assert bar.text(status(pending=100, files_decided=1000), 79) == "[........................]  0 of 100 files, 12.5/s"
     later = status(pending=50, files_decided=1050, eta_s=4.0)
-    assert bar.text(later) == "[############............]  50 of 100 files, 12.5/s, about 4 s left"
+    assert bar.text(later, 79) == "[############............]  50 of 100 files, 12.5/s, about 4 s left"
     scanning = status(pending=50, files_decided=1100, eta_s=4.0, scanning=True)
-    assert bar.text(scanning) == "[################........]  100 of 150+ files, 12.5/s, at least 4 s left"
+    assert bar.text(scanning, 79) == "[################........]  100 of 150+ files, 12.5/s, at least 4 s left"
     restarted = status(pending=50, files_decided=0, images_per_s=0.0)
-    assert bar.text(restarted) == "[........................]  0 of 50 files"
+    assert bar.text(restarted, 79) == "[........................]  0 of 50 files"
 
 
 def test_f14_status_shows_rate_and_eta(bench: Bench) -> None:

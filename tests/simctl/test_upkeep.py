@@ -15,6 +15,7 @@ import simctl
 from simctl.contents import ExportedImage
 from simctl.npz import write
 
+from simd.errors import Reason
 from simd.types import image_id_of
 from tests.serving.doubles import Bench, damage_a_segment, local_index, serving, vector_of
 from tests.simctl.test_cli import document
@@ -229,3 +230,54 @@ def test_an_export_that_breaks_off_leaves_no_file(bench: Bench, client: simctl.C
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(simctl.SimctlError, match="cannot write"):
         write(str(tmp_path / "none" / "x.npz"), export, iter(()))
+
+
+def test_show_tells_what_is_known_of_files_and_images(bench: Bench) -> None:
+    image_id = bench.put(b"red\xff.jpg", RED).hex()
+    bench.put("copy.jpg", RED)
+    bench.reject("bad.txt", reason=Reason.NOT_AN_IMAGE, detail="it is text")
+    red = os.fsencode(bench.root) + b"/red\xff.jpg"
+    done = run(bench.listen, "show", red, f"{bench.root}/bad.txt", "--image-id", image_id, TZ="UTC")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode().splitlines() == [
+        f"{bench.root}/red\\xff.jpg",
+        f"  image     {image_id}",
+        "  size      640x480 TEXT, 17 B",
+        "  modified  2023-11-14 22:13",
+        f"{bench.root}/bad.txt",
+        "  problem   not_an_image: it is text",
+        "  size      17 B",
+        "  modified  2023-11-14 22:13",
+        "  tried     2023-11-14 22:15",
+        image_id,
+        "  size      640x480 TEXT, 17 B",
+        f"  files     {bench.root}/copy.jpg",
+        f"            {bench.root}/red\\xff.jpg",
+    ]
+
+
+def test_show_json_has_one_shape_and_lists_what_is_not_known(bench: Bench) -> None:
+    image_id = bench.put("red.jpg", RED).hex()
+    done = run(bench.listen, "show", "--json", f"{bench.root}/red.jpg", b"/no\xff.jpg", "--image-id", "ab" * 16)
+    found = document(done)
+    assert done.returncode == 5 and (found["errors"], found["images"]) == ([], [])
+    assert found["files"] == document(run(bench.listen, "files", "--json"))["files"]
+    assert found["missing"] == ["/no\ufffd.jpg", "ab" * 16] and len(found["missing_base64"]) == 2
+    assert b"nothing is known of /no" in done.stderr
+    assert run(bench.listen, "show", "/nowhere").returncode == 4
+    assert document(run(bench.listen, "show", "--json", "--image-id", image_id))["images"][0]["size"] == 17
+    assert run(bench.listen, "show", "--image-id", "xyz").returncode == 1
+    assert run(bench.listen, "show").returncode == 2
+
+
+def test_the_library_tells_what_is_known_of_one_file_and_of_one_image(bench: Bench, client: simctl.Client) -> None:
+    image_id = bench.put(b"red\xff.jpg", RED).hex()
+    bench.reject("bad.txt", reason=Reason.NOT_AN_IMAGE, detail="it is text")
+    path = os.fsdecode(os.fsencode(bench.root) + b"/red\xff.jpg")
+    assert client.file(path) == next(iter(client.files()))
+    assert client.file(bench.root / "bad.txt") == next(iter(client.errors()))
+    image = client.image(image_id)
+    assert (image.path, image.paths, image.path_count, image.size, image.format) == (path, (path,), 1, 17, "TEXT")
+    with pytest.raises(simctl.SimctlError) as caught:
+        client.file("/nowhere")
+    assert (caught.value.code, caught.value.field) == ("NOT_FOUND", "path")

@@ -22,5 +22,5 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     if args.json:
         output.json({"shell": args.shell, "script": script})
     else:
-        print(script, end="")
+        output.text(script)
     return 0

@@ -20,8 +20,11 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     """List them, as they come."""
     lines = client.errors(args.path_prefix)
     if args.json:
-        found = [_document(line) for line in lines]
+        found = [document(line) for line in lines]
         output.json({"errors": found, "total": len(found)})
+    elif args.jsonl:
+        for line in lines:
+            output.json(document(line))
     elif args.paths_only:
         output.paths((line.path for line in lines), zero=args.null)
     else:
@@ -34,7 +37,8 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     return 0
 
 
-def _document(line: FileError) -> dict[str, object]:
+def document(line: FileError) -> dict[str, object]:
+    """A file that is not indexed as JSON has it."""
     return {
         **json_path(line.path),
         "reason": line.reason,

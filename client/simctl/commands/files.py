@@ -22,7 +22,10 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     """List them, as they come."""
     counting = _Counting(client.files(args.path_prefix))
     if args.json:
-        output.json({"files": [_document(file) for file in counting]})
+        output.json({"files": [document(file) for file in counting]})
+    elif args.jsonl:
+        for file in counting:
+            output.json(document(file))
     elif args.paths_only:
         output.paths((file.path for file in counting), zero=args.null)
     else:
@@ -49,7 +52,8 @@ def _size(file: File) -> str:
     return f"{file.width}x{file.height}" if file.width else ""
 
 
-def _document(file: File) -> dict[str, object]:
+def document(file: File) -> dict[str, object]:
+    """A searchable file as JSON has it."""
     return {
         **json_path(file.path),
         "image_id": file.image_id,

@@ -46,15 +46,19 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     for name, result in _results(args, client):
         if isinstance(result, SimctlError):
             failures.append(result)
-            message = _message(name, result)
-            output.error(message)
-            documents.append({"query": json_text(name), "error": {"code": result.code, "message": message}})
+            output.error(_message(name, result))
+        else:
+            found += len(result.matches)
+        if args.json:
+            documents.append(_document(name, result))
+        elif args.jsonl:
+            output.json(_document(name, result))
+            output.flush()
+        elif isinstance(result, SimctlError):
             continue
-        found += len(result.matches)
-        documents.append(_document(name, result))
-        if args.paths_only and not args.json:
+        elif args.paths_only:
             output.paths((match.path for match in result.matches), zero=args.null)
-        elif not args.json:
+        else:
             _print(name if len(args.images) > 1 else "", result, output)
     if args.json:
         output.json(documents[0] if len(documents) == 1 else documents)
@@ -137,7 +141,9 @@ def _message(name: str, error: SimctlError) -> str:
     return f"{shown(name)}: {error}" if error.code else str(error)
 
 
-def _document(name: str, result: SearchResult) -> dict[str, object]:
+def _document(name: str, result: SearchResult | SimctlError) -> dict[str, object]:
+    if isinstance(result, SimctlError):
+        return {"query": json_text(name), "error": {**result.document(), "message": _message(name, result)}}
     return {
         "query": json_text(name),
         "matches": [_match(match) for match in result.matches],

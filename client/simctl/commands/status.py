@@ -11,6 +11,9 @@ from simctl.client import Client
 from simctl.output import Output, counted, duration, json_path, moment, printable, size
 from simctl.reports import ModelSwitch, RootStatus, Status
 
+_NAMED = 3
+"""So many folders that are away are named in one line."""
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -90,10 +93,25 @@ def summary(status: Status) -> str:
     if not status.ready:
         return f"not ready: {status.detail}"
     if not status.pending:
-        return "nothing is pending" + (f"; {paused(status)}" if status.paused else "")
+        nothing = idle(status) if status.idle else "nothing is pending"
+        return nothing + (f"; {paused(status)}" if status.paused else "")
     speed = f", {status.images_per_s:.1f} images/s" if status.images_per_s else ""
     state = f"; {paused(status)}" if status.paused else ", scanning" if status.scanning else ""
     return f"{status.pending:,} pending{state}{speed}{_left(status)}; {counted(status.images, 'image')} searchable"
+
+
+def idle(status: Status) -> str:
+    """Why nothing can be indexed: which folders are away."""
+    if not status.roots:
+        return "no folder is watched; `simctl add DIR` adds one"
+    away = [offline(root) for root in status.roots]
+    more = f"; and {counted(len(away) - _NAMED, 'more')}" if len(away) > _NAMED else ""
+    return f"no watched folder can be read: {'; '.join(away[:_NAMED])}{more}"
+
+
+def offline(root: RootStatus) -> str:
+    """Such as `/mnt/usb cannot be reached: No such file or directory`."""
+    return f"{root.path} {root.detail}".rstrip()
 
 
 def paused(status: Status) -> str:

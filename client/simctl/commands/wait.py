@@ -1,7 +1,8 @@
 """`simctl wait`: return when the daemon is ready and nothing is pending.
 
-While indexing is paused nothing gets done. With `--timeout` that is said at once and waited out, as somebody may resume
-it; without, the command gives up unless the pause ends by itself. It also gives up where something is damaged.
+While indexing is paused, or no watched folder can be read, nothing gets done. With `--timeout` that is said at once and
+waited out, as somebody may resume it or bring a folder back; without, the command gives up unless the pause ends by
+itself. It also gives up where something is damaged.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 
 from simctl.bar import Bar
 from simctl.client import Client
-from simctl.commands.status import document, paused, summary
+from simctl.commands.status import document, offline, paused, summary
 from simctl.errors import EXIT_ERROR
 from simctl.output import Output, counted
 from simctl.reports import Status
@@ -22,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     """Wait, and say how it ended."""
-    watch = _Progress(client.address, output)
+    watch = _Progress(client.address, output, gives_up=args.timeout is None)
     status = client.wait(args.timeout, watch.show)
     output.clear()
     if args.json:
@@ -33,25 +34,37 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
         after = "" if args.timeout is None else f" after {args.timeout:g} s"
         output.error(f"not settled{after}: {summary(status)}")
         return EXIT_ERROR
+    for root in status.roots:
+        if not root.online:
+            output.note(f"offline: {offline(root)}")
     return 0
 
 
 class _Progress:
-    """What is on the terminal meanwhile."""
+    """What is on the terminal meanwhile; what makes the command give up is left to its last word."""
 
-    def __init__(self, address: str, output: Output) -> None:
+    def __init__(self, address: str, output: Output, *, gives_up: bool) -> None:
         self._address = address
         self._output = output
+        self._gives_up = gives_up
         self._bar = Bar()
-        self._paused = False
+        self._stands = False
 
     def show(self, reading: Status | None) -> None:
         """Show a reading; None while no daemon answers."""
         if reading is None:
             self._output.progress(f"no daemon at {self._address} yet")
             return
-        pauses = reading.paused and reading.pending > 0
-        if pauses and not self._paused:
-            self._output.note(f"{paused(reading)}; {reading.pending:,} pending")
-        self._paused = pauses
-        self._output.progress(self._bar.text(reading) if reading.pending and not pauses else summary(reading))
+        obstacle = _obstacle(reading)
+        if obstacle and not self._stands and not (self._gives_up and reading.needs_somebody):
+            self._output.note(obstacle)
+        self._stands = bool(obstacle)
+        moves = reading.pending and not obstacle
+        self._output.progress(self._bar.text(reading, self._output.columns) if moves else summary(reading))
+
+
+def _obstacle(reading: Status) -> str:
+    """Why nothing gets done now, if that is so."""
+    if reading.paused and reading.pending:
+        return f"{paused(reading)}; {reading.pending:,} pending"
+    return summary(reading) if reading.idle else ""

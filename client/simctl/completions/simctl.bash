@@ -5,16 +5,17 @@
 #    source ~/.local/share/bash_completion/simctl
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_simctl_subparsers=(search status wait add remove scan files errors compare compact verify export pause resume health completion)
+_shtab_simctl_subparsers=(search status wait add remove scan files errors show compare compact verify export pause resume health completion)
 
-_shtab_simctl_search_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout -k --limit --min-similarity --path-prefix --exact --paths-only -0 --null)
+_shtab_simctl_search_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --jsonl --timeout -k --limit --min-similarity --path-prefix --exact --paths-only -0 --null)
 _shtab_simctl_status_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout --watch)
 _shtab_simctl_wait_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout)
 _shtab_simctl_add_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout)
 _shtab_simctl_remove_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout --image-id)
 _shtab_simctl_scan_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout --retry --confirm-deletes --explain)
-_shtab_simctl_files_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout --path-prefix --paths-only -0 --null)
-_shtab_simctl_errors_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout --path-prefix --paths-only -0 --null)
+_shtab_simctl_files_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --jsonl --timeout --path-prefix --paths-only -0 --null)
+_shtab_simctl_errors_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --jsonl --timeout --path-prefix --paths-only -0 --null)
+_shtab_simctl_show_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout --image-id)
 _shtab_simctl_compare_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout --min-similarity)
 _shtab_simctl_compact_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout)
 _shtab_simctl_verify_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout)
@@ -64,6 +65,11 @@ _shtab_simctl_errors___tls_cert_COMPGEN=_shtab_compgen_files
 _shtab_simctl_errors___tls_key_COMPGEN=_shtab_compgen_files
 _shtab_simctl_errors___token_file_COMPGEN=_shtab_compgen_files
 _shtab_simctl_errors___path_prefix_COMPGEN=_shtab_compgen_dirs
+_shtab_simctl_show_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_simctl_show___tls_ca_COMPGEN=_shtab_compgen_files
+_shtab_simctl_show___tls_cert_COMPGEN=_shtab_compgen_files
+_shtab_simctl_show___tls_key_COMPGEN=_shtab_compgen_files
+_shtab_simctl_show___token_file_COMPGEN=_shtab_compgen_files
 _shtab_simctl_compare_pos_0_COMPGEN=_shtab_compgen_files
 _shtab_simctl_compare_pos_1_COMPGEN=_shtab_compgen_files
 _shtab_simctl_compare___tls_ca_COMPGEN=_shtab_compgen_files
@@ -105,12 +111,13 @@ _shtab_simctl___tls_key_COMPGEN=_shtab_compgen_files
 _shtab_simctl___token_file_COMPGEN=_shtab_compgen_files
 
 _shtab_simctl_completion_pos_0_choices=(bash fish zsh)
-_shtab_simctl_pos_0_choices=(search status wait add remove scan files errors compare compact verify export pause resume health completion)
+_shtab_simctl_pos_0_choices=(search status wait add remove scan files errors show compare compact verify export pause resume health completion)
 
 _shtab_simctl_search_pos_0_nargs=+
 _shtab_simctl_search__h_nargs=0
 _shtab_simctl_search___help_nargs=0
 _shtab_simctl_search___json_nargs=0
+_shtab_simctl_search___jsonl_nargs=0
 _shtab_simctl_search___exact_nargs=0
 _shtab_simctl_search___paths_only_nargs=0
 _shtab_simctl_search__0_nargs=0
@@ -140,15 +147,21 @@ _shtab_simctl_scan___explain_nargs=0
 _shtab_simctl_files__h_nargs=0
 _shtab_simctl_files___help_nargs=0
 _shtab_simctl_files___json_nargs=0
+_shtab_simctl_files___jsonl_nargs=0
 _shtab_simctl_files___paths_only_nargs=0
 _shtab_simctl_files__0_nargs=0
 _shtab_simctl_files___null_nargs=0
 _shtab_simctl_errors__h_nargs=0
 _shtab_simctl_errors___help_nargs=0
 _shtab_simctl_errors___json_nargs=0
+_shtab_simctl_errors___jsonl_nargs=0
 _shtab_simctl_errors___paths_only_nargs=0
 _shtab_simctl_errors__0_nargs=0
 _shtab_simctl_errors___null_nargs=0
+_shtab_simctl_show_pos_0_nargs='*'
+_shtab_simctl_show__h_nargs=0
+_shtab_simctl_show___help_nargs=0
+_shtab_simctl_show___json_nargs=0
 _shtab_simctl_compare__h_nargs=0
 _shtab_simctl_compare___help_nargs=0
 _shtab_simctl_compare___json_nargs=0

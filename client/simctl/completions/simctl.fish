@@ -50,7 +50,7 @@ function _shtab_simctl_using
   test "$_shtab_simctl_cmdpath" = "$argv"
 end
 
-set -g _shtab_simctl_commands search status wait add remove scan files errors compare compact verify export pause resume health completion
+set -g _shtab_simctl_commands search status wait add remove scan files errors show compare compact verify export pause resume health completion
 set -g _shtab_simctl_opts_with_value --address --for --image-id --limit --min-similarity --npz --path-prefix --timeout --tls-ca --tls-cert --tls-key --token-file -k
 
 complete -c simctl -e
@@ -71,6 +71,7 @@ complete -c simctl -n '_shtab_simctl_using search' -l tls-cert -xka "(__fish_com
 complete -c simctl -n '_shtab_simctl_using search' -l tls-key -xka "(__fish_complete_path (commandline -ct))" -d 'its private key (SIMD_CLIENT_KEY)'
 complete -c simctl -n '_shtab_simctl_using search' -l token-file -xka "(__fish_complete_path (commandline -ct))" -d 'a file with a token (SIMD_TOKEN_FILE)'
 complete -c simctl -n '_shtab_simctl_using search' -l json -d 'print one JSON document'
+complete -c simctl -n '_shtab_simctl_using search' -l jsonl -d 'print a JSON document a line'
 complete -c simctl -n '_shtab_simctl_using search' -l timeout -x -d 'give up after so many seconds'
 complete -c simctl -n '_shtab_simctl_using search' -s k -l limit -x -d 'how many matches at most (10)'
 complete -c simctl -n '_shtab_simctl_using search' -l min-similarity -x -d 'leave out what is less similar, -1 to 1'
@@ -140,6 +141,7 @@ complete -c simctl -n '_shtab_simctl_using files' -l tls-cert -xka "(__fish_comp
 complete -c simctl -n '_shtab_simctl_using files' -l tls-key -xka "(__fish_complete_path (commandline -ct))" -d 'its private key (SIMD_CLIENT_KEY)'
 complete -c simctl -n '_shtab_simctl_using files' -l token-file -xka "(__fish_complete_path (commandline -ct))" -d 'a file with a token (SIMD_TOKEN_FILE)'
 complete -c simctl -n '_shtab_simctl_using files' -l json -d 'print one JSON document'
+complete -c simctl -n '_shtab_simctl_using files' -l jsonl -d 'print a JSON document a line'
 complete -c simctl -n '_shtab_simctl_using files' -l timeout -x -d 'give up after so many seconds'
 complete -c simctl -n '_shtab_simctl_using files' -l path-prefix -xka "(__fish_complete_directories)" -d 'only files under this directory'
 complete -c simctl -n '_shtab_simctl_using files' -l paths-only -d 'print paths, nothing else'
@@ -152,10 +154,22 @@ complete -c simctl -n '_shtab_simctl_using errors' -l tls-cert -xka "(__fish_com
 complete -c simctl -n '_shtab_simctl_using errors' -l tls-key -xka "(__fish_complete_path (commandline -ct))" -d 'its private key (SIMD_CLIENT_KEY)'
 complete -c simctl -n '_shtab_simctl_using errors' -l token-file -xka "(__fish_complete_path (commandline -ct))" -d 'a file with a token (SIMD_TOKEN_FILE)'
 complete -c simctl -n '_shtab_simctl_using errors' -l json -d 'print one JSON document'
+complete -c simctl -n '_shtab_simctl_using errors' -l jsonl -d 'print a JSON document a line'
 complete -c simctl -n '_shtab_simctl_using errors' -l timeout -x -d 'give up after so many seconds'
 complete -c simctl -n '_shtab_simctl_using errors' -l path-prefix -xka "(__fish_complete_directories)" -d 'only files under this directory'
 complete -c simctl -n '_shtab_simctl_using errors' -l paths-only -d 'print paths, nothing else'
 complete -c simctl -n '_shtab_simctl_using errors' -s 0 -l null -d 'with --paths-only: end each path with NUL'
+complete -c simctl -n '_shtab_simctl_using; and test $_shtab_simctl_npos -eq 0' -a show -d 'show what is known of single files and images'
+complete -c simctl -n '_shtab_simctl_using show' -s h -l help -d 'show this help message and exit'
+complete -c simctl -n '_shtab_simctl_using show' -l address -x -d 'where the daemon is: unix:PATH or HOST:PORT'
+complete -c simctl -n '_shtab_simctl_using show' -l tls-ca -xka "(__fish_complete_path (commandline -ct))" -d 'the authority of the daemon'"'"'s certificate (SIMD_TLS_CA); else those that the system trusts'
+complete -c simctl -n '_shtab_simctl_using show' -l tls-cert -xka "(__fish_complete_path (commandline -ct))" -d 'a certificate for a daemon that asks for one (SIMD_CLIENT_CERT)'
+complete -c simctl -n '_shtab_simctl_using show' -l tls-key -xka "(__fish_complete_path (commandline -ct))" -d 'its private key (SIMD_CLIENT_KEY)'
+complete -c simctl -n '_shtab_simctl_using show' -l token-file -xka "(__fish_complete_path (commandline -ct))" -d 'a file with a token (SIMD_TOKEN_FILE)'
+complete -c simctl -n '_shtab_simctl_using show' -l json -d 'print one JSON document'
+complete -c simctl -n '_shtab_simctl_using show' -l timeout -x -d 'give up after so many seconds'
+complete -c simctl -n '_shtab_simctl_using show' -l image-id -x -d 'an image; may be repeated'
+complete -c simctl -n '_shtab_simctl_using show; and test $_shtab_simctl_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a file inside a root'
 complete -c simctl -n '_shtab_simctl_using; and test $_shtab_simctl_npos -eq 0' -a compare -d 'tell how much two pictures are alike'
 complete -c simctl -n '_shtab_simctl_using compare' -s h -l help -d 'show this help message and exit'
 complete -c simctl -n '_shtab_simctl_using compare' -l address -x -d 'where the daemon is: unix:PATH or HOST:PORT'

@@ -1,0 +1,139 @@
+"""Every JSON document that `simctl` prints is what docs/simctl.schema.json says, and no more is in it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+
+from simd.errors import Reason
+from simd.types import (
+    AddReport,
+    PathState,
+    PauseState,
+    Refused,
+    RemoveReport,
+    Root,
+    RootStatus,
+    ScanReport,
+    SwitchStatus,
+    image_id_of,
+)
+from tests.serving.doubles import Bench, serving
+from tests.simctl.test_cli import RED, simctl
+from tests.simctl.test_completion import commands
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "simctl.schema.json").read_text())
+ODD = b"/odd\xff"
+
+
+def check(name: str, document: object) -> None:
+    """Compare a document with a definition, which must tell all that is in it.
+
+    Raises:
+        jsonschema.ValidationError: it differs.
+    """
+    schema = copy.deepcopy(SCHEMA)
+    parts = {part.get("$ref") for about in schema["$defs"].values() for part in about.get("allOf", ())}
+    for key, about in schema["$defs"].items():
+        if about.get("type") == "object" and f"#/$defs/{key}" not in parts:
+            about["unevaluatedProperties"] = False
+    schema["$ref"] = f"#/$defs/{name}"
+    if f"#/$defs/{name}" in parts or "allOf" in schema["$defs"][name]:
+        schema["unevaluatedProperties"] = False
+    Draft202012Validator(schema).validate(document)
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    """A server whose every list holds a name that is not UTF-8."""
+    with serving() as bench:
+        bench.put("red.jpg", RED)
+        bench.put(b"red\xff.jpg", RED)
+        for number in range(101):
+            bench.put(f"copies/{number:03}.jpg", b"picture 10 200 10", facts=None)
+        bench.reject(b"bad\xff.txt", reason=Reason.CORRUPT, detail="broken")
+        bench.ingest.pending = [0]
+        bench.ingest.roots_.append(RootStatus(Root(2, ODD), False, "polling", 0, None, "cannot be reached"))
+        bench.ingest.add_report = AddReport(1, 2, (Refused(ODD, PathState.NOT_THERE, "there is no such file"),), 3)
+        bench.ingest.remove_report = RemoveReport(1, 1, (ODD,))
+        bench.ingest.scan_report = ScanReport(3, 2, 1, (ODD,))
+        bench.switch = SwitchStatus("tiny", "large", 1, 2, 0, "it waits")
+        bench.thread_failures = {"indexer": 1}
+        yield bench
+
+
+PRINTED = [
+    ("search", "search --json {red}"),
+    ("search", "search --json {red} {green} absent.jpg"),
+    ("search_line", "search --jsonl {red} {green} absent.jpg"),
+    ("status", "status --json"),
+    ("wait", "wait --json"),
+    ("add", "add --json /r/a.jpg"),
+    ("remove", "remove --json /r/a.jpg"),
+    ("scan", "scan --json"),
+    ("scan_explain", "scan --explain --json {odd} /r/a.jpg"),
+    ("files", "files --json"),
+    ("file", "files --jsonl"),
+    ("errors", "errors --json"),
+    ("file_error", "errors --jsonl"),
+    ("show", "show --json {red} {odd} {bad} --image-id {green_id} --image-id {none_id}"),
+    ("compare", "compare --json {red} {green}"),
+    ("compact", "compact --json"),
+    ("verify", "verify --json"),
+    ("export", "export --json"),
+    ("export_line", "export"),
+    ("export_npz", "export --json --npz {npz}"),
+    ("pause", "pause --json --for 1h"),
+    ("resume", "resume --json"),
+    ("health", "health --json"),
+    ("completion", "completion --json bash"),
+    ("error", "status --json --address unix:/nowhere/s"),
+    ("error", "search --jsonl {red} {green} --address unix:/nowhere/s"),
+]
+
+
+@pytest.mark.parametrize(("name", "command"), PRINTED, ids=[command for _, command in PRINTED])
+def test_a_document_is_what_the_schema_says(bench: Bench, name: str, command: str) -> None:
+    root = os.fsencode(bench.root)
+    words = {
+        "{red}": root + b"/red\xff.jpg", "{green}": root + b"/copies/000.jpg", "{bad}": root + b"/bad\xff.txt",
+        "{odd}": ODD, "{npz}": bytes(bench.directory / "all.npz"), "{none_id}": b"ab" * 16,
+        "{green_id}": image_id_of(b"picture 10 200 10").hex().encode(),
+    }  # fmt: skip
+    done = simctl(bench.listen, *[words.get(word, word.encode()) for word in command.split()])
+    is_lines = "--jsonl" in command or name == "export_line"
+    documents = done.stdout.splitlines() if is_lines else [done.stdout]
+    assert documents, done.stderr
+    for document in documents:
+        check(name, json.loads(document))
+
+
+def test_status_is_as_the_schema_says_whatever_the_daemon_does(bench: Bench) -> None:
+    with serving(ready=False) as starting:
+        check("status", json.loads(simctl(starting.listen, "status", "--json").stdout))
+    bench.ingest.pending, bench.ingest.paused = [7], PauseState(True, 2e9)
+    try:
+        for line in simctl(bench.listen, "status", "--watch", "--json", "--timeout", "0.5").stdout.splitlines():
+            check("status", json.loads(line))
+    finally:
+        bench.ingest.pending, bench.ingest.paused = [0], PauseState()
+
+
+def test_every_command_and_every_definition_is_tried() -> None:
+    tried = {name for name, _ in PRINTED}
+    assert {command.split()[0] for _, command in PRINTED} == commands()
+    text = json.dumps(SCHEMA)
+    assert all(name in tried or f'"#/$defs/{name}"' in text for name in SCHEMA["$defs"])
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("wrong", [{"status": "SERVING", "more": 1}, {}, {"status": "DANCING"}])
+def test_a_document_with_something_new_or_wrong_is_noticed(wrong: object) -> None:
+    with pytest.raises(ValidationError):
+        check("health", wrong)
