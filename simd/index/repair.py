@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 
 from simd.durable import DirectoryLock, Disk
+from simd.storage.identity import identity_of
 from simd.storage.salvage import Salvaged, salvage
 from simd.storage.store import Store, StoreOptions
 
@@ -42,12 +43,14 @@ def repair_store(
 
     Raises:
         StoreLocked: it is open.
+        StoreVersion: another version wrote a part of it.
         StoreFull: no room for the new store.
     """
     disk = disk or Disk()
     fresh, complete = _beside(directory, REPAIRING), _beside(directory, REPAIRED)
     lock = DirectoryLock(directory)
     try:
+        identity_of(directory)
         _remove(fresh)
         if complete.exists():
             # Of an earlier repair; by its name it must be complete as long as it is there.
