@@ -23,7 +23,11 @@ MIB = 1 << 20
 def _default_state_dir(environ: Mapping[str, str]) -> Path:
     if directory := environ.get("STATE_DIRECTORY"):
         return Path(directory.split(":")[0])
-    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "simd"
+    return Path(environ.get("XDG_STATE_HOME") or _home(environ) / ".local/state") / "simd"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or Path.home())
 
 
 def _default_listen(environ: Mapping[str, str]) -> str:
@@ -131,7 +135,7 @@ def load(
 
 def _from_file(file: Path | None, environ: Mapping[str, str]) -> tuple[str, dict[str, object]]:
     if file is None:
-        config_home = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        config_home = Path(environ.get("XDG_CONFIG_HOME") or _home(environ) / ".config")
         candidates = [config_home / "simd/simd.toml", Path("/etc/simd/simd.toml")]
         file = next((c for c in candidates if c.is_file()), None)
         if file is None:

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from simd.featurize.engines.choose import choose
 from simd.featurize.models import resolve
 from simd.logs import printable
 from simd.machine import Finding
+from simd.ownership import act_as_owner, strangers
 from simd.serving import address
 from simd.statedir import Indexes
 from simd.watch.ignore import Ignore
@@ -62,18 +63,19 @@ class Report:
         )
 
 
-def examine(settings: Settings) -> Report:
-    """Look at everything."""
+def examine(settings: Settings, groups: Sequence[str] = ()) -> Report:
+    """Look at everything, as the owner of the state directory if root looks; `groups` are further ones of that user."""
+    if os.path.exists(settings.state_dir):
+        act_as_owner(settings.state_dir, groups)
     shown = {key: (_shown(getattr(settings, key)), origin) for key, origin in settings.source.items()}
     return Report(shown, tuple(_findings(settings)))
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
     yield from _model(settings)
-    yield from _index(settings)
     yield from _addresses(settings)
     yield from machine.state_directory(settings.state_dir)
-    yield from _roots(settings)
+    yield from state(settings)
     yield machine.open_files()
     yield Finding("limits", f"indexing may use {settings.threads} cores")
     yield from machine.extras()
@@ -88,6 +90,16 @@ def _model(settings: Settings) -> Iterator[Finding]:
         yield Finding("device", choose(settings.device, onnx=bool(spec.file)).reason)
     except SimdError as error:
         yield Finding("model", str(error), True)
+
+
+def state(settings: Settings) -> Iterator[Finding]:
+    """What is kept in the state directory, and the roots that are named there and in the settings."""
+    try:
+        yield from _owners(settings.state_dir)
+        yield from _index(settings)
+        yield from _roots(settings)
+    except OSError as error:
+        yield Finding("state", f"{settings.state_dir} cannot be read: {error.strerror}", True, "look at it as root")
 
 
 def _index(settings: Settings) -> Iterator[Finding]:
@@ -114,6 +126,15 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
             yield Finding("listen", f"metrics are on http://{local.target}/metrics")
     except SimdError as error:
         yield Finding("listen", str(error), True)
+
+
+def _owners(directory: Path) -> Iterator[Finding]:
+    found = strangers(directory) if directory.exists() else []
+    if found:
+        yield Finding(
+            "state", f"{len(found)} files are not its owner's, such as {found[0]}: the daemon cannot write them",
+            True, "`simd check --repair`, as root, gives them back",
+        )  # fmt: skip
 
 
 def _roots(settings: Settings) -> Iterator[Finding]:

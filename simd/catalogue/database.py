@@ -17,7 +17,8 @@ from simd.catalogue.schema import prepare
 from simd.errors import CorruptStore, StoreError, StoreFull, StoreLocked
 
 _WAL_LIMIT = 64 << 20
-_REMEDY = "stop the daemon and run `simd check --repair`, which makes it anew; nothing is embedded again"
+REMEDY = "stop the daemon and run `simd check --repair`, which makes it anew; nothing is embedded again"
+"""What helps when the file is damaged."""
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -132,10 +133,13 @@ def translated(path: Path) -> Iterator[None]:
     """Turn what SQLite raises into a `StoreError` that names the file."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        # What SQLite says of a damaged file may have the damaged bytes in it.
+        raise CorruptStore(path, 0, "a text in it is no UTF-8", remedy=REMEDY) from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _DAMAGED:
-            raise CorruptStore(path, 0, str(error), remedy=_REMEDY) from error
+            raise CorruptStore(path, 0, str(error), remedy=REMEDY) from error
         if code == sqlite3.SQLITE_FULL:
             raise StoreFull(f"no room to write {path}: {error}", remedy="free space on that disk") from error
         if code in _LOCKED:
@@ -151,4 +155,4 @@ def examine(connection: sqlite3.Connection, path: Path) -> None:
     """
     verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != "ok":
-        raise CorruptStore(path, 0, verdict, remedy=_REMEDY)
+        raise CorruptStore(path, 0, verdict, remedy=REMEDY)

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from simd.catalogue.database import Database, examine, reading_only, translated
+from simd.catalogue.database import REMEDY, Database, examine, reading_only, translated
 from simd.catalogue.schema import is_blank, refuse_others
 from simd.durable import Disk
-from simd.errors import Reason
+from simd.errors import CorruptStore, Reason
 
 _SAVED = {"roots": "", "rejected": f"WHERE reason = '{Reason.REMOVED.value}'"}
 """By table, which of its lines."""
@@ -47,7 +47,9 @@ def check_file(path: Path) -> None:
         StoreError: it cannot be read.
     """
     with translated(path), closing(reading_only(path)) as connection:
-        if not is_blank(connection):
+        if is_blank(connection):
+            _demand_no_changes(path)
+        else:
             refuse_others(connection, path)
             examine(connection, path)
 
@@ -78,9 +80,15 @@ def repair_file(path: Path, disk: Disk | None = None) -> Saved:
     return Saved(counts["roots"], counts["rejected"], aside)
 
 
+def _demand_no_changes(path: Path) -> None:
+    changes = _beside(path, "-wal")
+    if changes.exists() and changes.stat().st_size > 0:
+        raise CorruptStore(path, 0, f"it has no tables, and those in {changes.name} cannot be read", remedy=REMEDY)
+
+
 def _lines(path: Path, table: str) -> Iterator[dict[str, object]]:
     """The lines of a table that can be read, up to the first that cannot."""
-    with suppress(sqlite3.Error), closing(reading_only(path)) as connection:
+    with suppress(sqlite3.Error, UnicodeDecodeError), closing(reading_only(path)) as connection:
         connection.row_factory = sqlite3.Row
         for row in connection.execute(f"SELECT * FROM {table} {_SAVED[table]}"):
             yield dict(row)

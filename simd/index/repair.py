@@ -64,14 +64,21 @@ def repair_store(
         disk.failpoint("repair.saved")
         disk.rename(fresh, complete)
         disk.failpoint("repair.complete")
-        asides = (_beside(directory, f".damaged-{n}") for n in count(1))
-        disk.rename(directory, next(path for path in asides if not path.exists()))
+        set_aside(directory, disk)
         disk.failpoint("repair.set_aside")
         disk.rename(complete, directory)
         disk.failpoint("repair.installed")
     finally:
         lock.release()
     return salvaged
+
+
+def set_aside(directory: Path, disk: Disk | None = None) -> Path:
+    """Give a damaged store another name, which is returned; nobody may have it open."""
+    asides = (_beside(directory, f".damaged-{n}") for n in count(1))
+    aside = next(path for path in asides if not path.exists())
+    (disk or Disk()).rename(directory, aside)
+    return aside
 
 
 def finish_repair(directory: Path, disk: Disk | None = None) -> None:

@@ -79,6 +79,30 @@ def test_changes_that_are_not_yet_in_the_file_do_not_get_into_the_new_one(path: 
     check_file(path)
 
 
+def test_a_file_whose_tables_are_all_among_changes_that_cannot_be_read_is_damaged(tmp_path: Path) -> None:
+    path, copy = tmp_path / "catalogue.sqlite", tmp_path / "copy" / "catalogue.sqlite"
+    copy.parent.mkdir()
+    with closing(Catalogue.open(path)):
+        copy.write_bytes(path.read_bytes())
+        copy.with_name("catalogue.sqlite-wal").write_bytes(b"\xff" * 70_000)
+    with pytest.raises(CorruptStore, match="no tables"):
+        check_file(copy)
+    repair_file(copy)
+    check_file(copy)
+
+
+def test_damage_in_the_words_that_say_what_is_damaged_is_damage(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_schema SET sql = CAST(x'ff4352' AS TEXT) WHERE name = 'files'")
+        connection.commit()
+    with pytest.raises(CorruptStore):
+        check_file(path)
+    with pytest.raises(CorruptStore):
+        Catalogue.open(path)
+    assert repair_file(path).aside.exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff" * 5000])
 def test_a_file_of_which_nothing_is_left_is_made_anew(path: Path, content: bytes) -> None:
     path.write_bytes(content)
