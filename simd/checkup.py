@@ -13,7 +13,7 @@ from simd import ownership
 from simd.catalogue.repair import check_file, repair_file
 from simd.config import Settings
 from simd.durable import DirectoryLock
-from simd.errors import ConfigError, CorruptStore, StoreError, StoreVersion
+from simd.errors import ConfigError, CorruptStore, StoreError, StoreLocked, StoreVersion
 from simd.index.repair import finish_repair, repair_store, set_aside
 from simd.openmodel import store_options
 from simd.service import holds_state
@@ -38,10 +38,15 @@ def check(settings: Settings, *, repair: bool = False) -> list[str]:
     directory = settings.state_dir
     _demand_state(directory)
     problems = list(_owners(directory, repair))
-    if ownership.strangers(directory):
-        return problems
     ownership.act_as_owner(directory)
-    lock = DirectoryLock(directory)
+    try:
+        lock = DirectoryLock(directory)
+    except StoreLocked:
+        raise
+    except StoreError:
+        if problems:
+            return problems
+        raise
     try:
         indexes = Indexes(directory)
         problems += _mark(indexes, repair)

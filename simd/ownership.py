@@ -81,7 +81,8 @@ def give_back(directory: Path) -> None:
 
 def _all(directory: Path) -> Iterator[tuple[str, str, int, os.stat_result]]:
     """The path of each parent, a name in it, a descriptor of the parent, and what the name is."""
-    for top, directories, files, parent in os.fwalk(directory):
+    # A service's state directory may be a link itself.
+    for top, directories, files, parent in os.fwalk(os.path.realpath(directory)):
         for name in (*directories, *files):
             with suppress(FileNotFoundError):
                 yield top, name, parent, os.stat(name, dir_fd=parent, follow_symlinks=False)

@@ -75,6 +75,16 @@ def test_what_is_roots_already_is_named_and_given_back(state: Path, models_dir: 
     assert simd("check", state=state, models_dir=models_dir).returncode == 0
 
 
+def test_a_state_directory_that_is_a_link_is_looked_into(tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "roots").touch()
+    os.chown(tmp_path / "private", OWNER, OWNER)
+    (tmp_path / "state").symlink_to("private")
+    assert strangers(tmp_path / "state") == [tmp_path / "private" / "roots"]
+    give_back(tmp_path / "state")
+    assert strangers(tmp_path / "state") == []
+
+
 def test_a_link_and_a_second_name_lead_root_nowhere(tmp_path: Path) -> None:
     state, secret = tmp_path / "state", tmp_path / "secret"
     state.mkdir()

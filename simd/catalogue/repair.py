@@ -13,6 +13,7 @@ catalogue; the next start makes an empty one, and FILE.damaged-N still has what 
 from __future__ import annotations
 
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ def repair_file(path: Path, disk: Disk | None = None) -> Saved:
             counts = {table: _insert(connection, table, lines) for table, lines in saved.items()}
     finally:
         database.close()
+    fresh.chmod(stat.S_IMODE(path.stat().st_mode))
     aside = next(p for n in count(1) if not (p := path.with_name(f"{path.name}.damaged-{n}")).exists())
     # The changes that are not yet in the file go first: left beside a new one, they would be taken for its own.
     for suffix in (*_BESIDE, ""):

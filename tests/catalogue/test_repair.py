@@ -49,12 +49,14 @@ def test_a_look_changes_nothing_also_of_an_older_version(path: Path) -> None:
 
 def test_what_a_person_said_is_saved_and_the_damaged_file_is_kept(path: Path) -> None:
     spoil_files(path)
+    path.chmod(0o600)
     damaged = path.read_bytes()
     with pytest.raises(CorruptStore, match="check --repair"):
         check_file(path)
     saved = repair_file(path)
     assert (saved.roots, saved.removals) == (2, 1)
     assert saved.aside.read_bytes() == damaged
+    assert path.stat().st_mode & 0o777 == 0o600
     check_file(path)
     with closing(Catalogue.open(path)) as catalogue:
         assert [root.path for root in catalogue.sync_roots([b"/p"])] == [b"/p", b"/added"]
