@@ -4,6 +4,7 @@
 
     SimdError                 INTERNAL             exit 1
     |- ConfigError            FAILED_PRECONDITION  exit 2
+    |  `- NotNow              FAILED_PRECONDITION  exit 1
     |- InvalidRequest         INVALID_ARGUMENT     exit 1
     |  |- ImageRejected       INVALID_ARGUMENT     exit 1
     |  `- NotFound            NOT_FOUND            exit 4
@@ -62,6 +63,12 @@ class ConfigError(SimdError):
     status = "FAILED_PRECONDITION"
     told = "a setting of the daemon cannot be honoured"
     exit_code = 2
+
+
+class NotNow(ConfigError):
+    """A setting is right and this machine cannot honour it as it is now: to start again later may help."""
+
+    exit_code = 1
 
 
 class InvalidRequest(SimdError):

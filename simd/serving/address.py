@@ -13,7 +13,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from simd.errors import ConfigError
+from simd.errors import ConfigError, NotNow
 
 MAX_SOCKET_PATH = 107
 
@@ -140,7 +140,7 @@ def prepare_socket(address: UnixAddress) -> None:
                 raise ConfigError(f"cannot listen on {path}: it exists and is not a socket", field="listen")
             return
         if _answers(path):
-            raise ConfigError(
+            raise NotNow(
                 f"cannot listen on {path}: another process answers there",
                 field="listen",
                 remedy="stop it, or choose another address",

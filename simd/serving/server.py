@@ -20,7 +20,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from simd.errors import ConfigError
+from simd.errors import NotNow
 from simd.serving import address as addresses
 from simd.serving.address import Address, TcpAddress, UnixAddress
 from simd.serving.auth import Admission, Tokens
@@ -111,7 +111,7 @@ class Server:
         """Bind and answer; `status` works at once, the rest after `open`. Returns the addresses in force.
 
         Raises:
-            ConfigError: an address cannot be bound.
+            NotNow: an address cannot be bound.
         """
         targets = [self._bind(address) for address in self._listen]
         plain = [t for t, a in zip(targets, self._listen, strict=True) if not self._is_encrypted(a)]
@@ -137,7 +137,7 @@ class Server:
                 else:
                     port = self._server.add_insecure_port(address.target)
             except RuntimeError as error:
-                raise ConfigError(f"cannot listen on {address.target}: {error}", field="listen") from error
+                raise NotNow(f"cannot listen on {address.target}: {error}", field="listen") from error
         return TcpAddress(address.host, port).target if isinstance(address, TcpAddress) else address.target
 
     def _bind_private(self) -> str:

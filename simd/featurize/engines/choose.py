@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from simd.errors import ConfigError, ModelError
+from simd.errors import ConfigError, ModelError, NotNow
 from simd.featurize.engines.base import Engine
 from simd.featurize.engines.child import ChildEngine
 from simd.featurize.engines.onnx import OnnxEngine
@@ -68,7 +68,7 @@ def choose(device: str, system: Path = Path("/"), *, onnx: bool = False) -> Devi
     if found is not None:
         return DeviceChoice("gpu", ChildEngine.name, f"gpu: {found}")
     if device == "gpu":
-        raise ConfigError(
+        raise NotNow(
             "the setting `device` is gpu, but no NVIDIA device was found",
             field="device",
             remedy="install the driver and let this process see /dev/nvidia*, or set `device` to auto or cpu",
