@@ -33,10 +33,12 @@ from simd.indexing.pipeline import Pipeline
 from simd.indexing.purge import Purge
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
+from simd.indexing.summary import Summary
 from simd.indexing.switch import ModelSwitch
 from simd.indexing.targets import Targets
 from simd.modelsinuse import ModelsInUse
 from simd.reload import Reload
+from simd.seldom import Minutely
 from simd.serving.address import parse_local
 from simd.serving.auth import TokenFiles
 from simd.serving.meter import Meter, NoMeter
@@ -74,6 +76,7 @@ class Daemon:
         self._load = load
         self._readiness = Readiness()
         self._threads = Threads()
+        self._summary = Summary()
 
     def run(self) -> int:
         """Serve in the foreground until SIGTERM or SIGINT; returns the exit code.
@@ -100,6 +103,7 @@ class Daemon:
     def _start(self, stack: ExitStack, signals: Signals) -> Reload:
         settings = self._settings
         began = time.monotonic()
+        stack.callback(Minutely([self._summary.tell], self._threads).close)
         prepare(settings.state_dir)
         stack.callback(DirectoryLock(settings.state_dir).release)
         meter = self._meter(stack)
@@ -240,6 +244,7 @@ class Daemon:
             owe=lambda root_id: scans.owe(root_id),
             deletions=deletions,
             batch_size=settings.batch_size,
+            summary=self._summary,
             threads=self._threads,
         )
         scans = Scans(
