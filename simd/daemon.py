@@ -41,12 +41,14 @@ from simd.reload import Reload
 from simd.seldom import Minutely
 from simd.serving.address import parse_local
 from simd.serving.auth import TokenFiles
+from simd.serving.door import Door
 from simd.serving.meter import Meter, NoMeter
 from simd.serving.queries import Queries
 from simd.serving.readiness import Readiness, Services
 from simd.serving.rootfiles import RootFiles
 from simd.serving.server import Server
 from simd.serving.tls import Tls, TlsFiles
+from simd.serving.validity import Reminder
 from simd.signals import Signals, ending_within
 from simd.statedir import prepare
 from simd.supervision import Threads
@@ -77,6 +79,8 @@ class Daemon:
         self._readiness = Readiness()
         self._threads = Threads()
         self._summary = Summary()
+        self._door = Door()
+        self._certificates = TlsFiles.of(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
 
     def run(self) -> int:
         """Serve in the foreground until SIGTERM or SIGINT; returns the exit code.
@@ -103,7 +107,9 @@ class Daemon:
     def _start(self, stack: ExitStack, signals: Signals) -> Reload:
         settings = self._settings
         began = time.monotonic()
-        stack.callback(Minutely([self._summary.tell], self._threads).close)
+        reminder = Reminder(self._certificates.certificates if self._certificates else [])
+        reminder.tell()
+        stack.callback(Minutely([self._summary.tell, self._door.tell, reminder.tell], self._threads).close)
         prepare(settings.state_dir)
         stack.callback(DirectoryLock(settings.state_dir).release)
         meter = self._meter(stack)
@@ -182,15 +188,15 @@ class Daemon:
 
     def _server(self, meter: Meter) -> Server:
         settings = self._settings
-        files = TlsFiles.of(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
         return Server(
             settings.listen,
             self._readiness,
             max_request_bytes=settings.max_request_bytes,
             max_concurrent=settings.max_concurrent_requests,
-            tls=Tls(files) if files else None,
+            tls=Tls(self._certificates, self._door.connected) if self._certificates else None,
             admission=TokenFiles(settings.token_file, settings.read_token_file),
             meter=meter,
+            door=self._door,
         )
 
     def _pool(self, stack: ExitStack, count: int, *, background: bool = False) -> DecodePool:

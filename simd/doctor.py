@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from simd.logs import printable
 from simd.machine import Finding
 from simd.ownership import act_as_owner, strangers
 from simd.serving import address
+from simd.serving.validity import Validity
 from simd.statedir import Indexes
 from simd.watch.ignore import Ignore
 
@@ -118,6 +120,14 @@ def _index(settings: Settings) -> Iterator[Finding]:
 
 def _addresses(settings: Settings) -> Iterator[Finding]:
     unmet = "" if settings.tls_cert else "nothing would be encrypted"
+    for file in (settings.tls_cert, settings.tls_client_ca):
+        validity = Validity.of(file) if file else None
+        if validity is not None:
+            wrong = validity.wrong(time.time())
+            yield Finding("listen", wrong or validity.text(), bool(wrong),
+                          "renew it; it is taken up without a restart" if wrong else "")  # fmt: skip
+        elif file:
+            yield Finding("listen", f"{file} holds no certificate that can be read", True, "put one there, in PEM")
     try:
         for one in address.parse_all(settings.listen, unmet=unmet):
             yield Finding("listen", f"callers come to {one.target}")

@@ -24,6 +24,7 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from simd.errors import InvalidRequest, SimdError
+from simd.serving.door import Door, host_of
 from simd.serving.meter import Meter
 from simd.serving.status import incident_of, reason_of, status_of
 
@@ -44,18 +45,20 @@ class _Malformed:
     """In place of a request whose bytes are no message of its kind."""
 
 
-def answering(handler: Handler, name: str, lane: ThreadPoolExecutor, meter: Meter) -> Handler:
+def answering(handler: Handler, name: str, lane: ThreadPoolExecutor, meter: Meter, door: Door) -> Handler:
     """The handler of one call: counted, its errors told, its work done in a lane."""
     kinds = (handler.unary_unary, handler.unary_stream, handler.stream_unary, handler.stream_stream)
     behaviour: Behaviour = next(method for method in kinds if method is not None)
     readable: Callable[[Any], Any] = _each_readable if handler.request_streaming else _readable
 
     def one(request: Any, context: grpc.ServicerContext) -> Any:
-        with _counted(name, context, meter), _told(name, context):
+        door.called(context.peer())
+        with _counted(name, context, meter), _told(name, context, door):
             return behaviour(readable(request), context)
 
     def many(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        with _counted(name, context, meter), _told(name, context):
+        door.called(context.peer())
+        with _counted(name, context, meter), _told(name, context, door):
             yield from behaviour(readable(request), context)
 
     call: Any = many if handler.response_streaming else one
@@ -69,11 +72,12 @@ def answering(handler: Handler, name: str, lane: ThreadPoolExecutor, meter: Mete
     return made
 
 
-def refusing(error: SimdError, name: str, lane: ThreadPoolExecutor, meter: Meter) -> Handler:
+def refusing(error: SimdError, name: str, lane: ThreadPoolExecutor, meter: Meter, door: Door) -> Handler:
     """A handler that tells an error, without waiting for the request: it may be large, or never come."""
 
     def refuse(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
-        log.debug("%s from %s: %s", name, context.peer(), error)
+        door.called(context.peer())
+        door.refused(error, name, context.peer())
         with _counted(name, context, meter):
             _abort(context, status_of(error))
 
@@ -98,7 +102,7 @@ def _counted(name: str, context: Any, meter: Meter) -> Iterator[None]:
 
 
 @contextmanager
-def _told(name: str, context: grpc.ServicerContext) -> Iterator[None]:
+def _told(name: str, context: grpc.ServicerContext, door: Door) -> Iterator[None]:
     """Tell the caller what is raised meanwhile."""
     try:
         yield
@@ -106,20 +110,20 @@ def _told(name: str, context: grpc.ServicerContext) -> Iterator[None]:
         # The caller left while its requests were being read.
         raise
     except Exception as error:  # noqa: BLE001 - it is logged where it is put into words
-        _abort(context, telling(error, name))
+        _abort(context, telling(error, name, door, context.peer()))
 
 
-def telling(error: BaseException, name: str) -> status_pb2.Status:
+def telling(error: BaseException, name: str, door: Door, peer: str) -> status_pb2.Status:
     """What the caller of a method is told about an error; the log is told as well."""
     if not isinstance(error, SimdError):
         number = secrets.token_hex(4)
-        log.error("%s failed unexpectedly (%s)", name, number, exc_info=error)
+        log.error("%s from %s failed unexpectedly (%s)", name, host_of(peer), number, exc_info=error)
         return incident_of(number)
     if not error.told:
-        log.info("%s: %s: %s", name, reason_of(type(error)), error)
+        door.failed(error, name, peer)
         return status_of(error)
     number = secrets.token_hex(4)
-    log.error("%s: %s (%s): %s", name, reason_of(type(error)), number, error)
+    log.error("%s from %s: %s (%s): %s", name, host_of(peer), reason_of(type(error)), number, error)
     return status_of(error, number)
 
 

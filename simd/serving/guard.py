@@ -14,6 +14,7 @@ import grpc
 from simd.errors import Overloaded, SimdError
 from simd.serving.answering import Handler, answering, refusing
 from simd.serving.auth import Admission
+from simd.serving.door import Door
 from simd.serving.lanes import Lane, LaneName
 from simd.serving.meter import Meter
 from simd.serving.methods import Rule, rule_of
@@ -27,15 +28,22 @@ class Guard(grpc.ServerInterceptor):
         lanes: where calls go.
         refusals: tells those that are not admitted.
         meter: counts calls.
+        door: tells the log who gets nothing.
     """
 
     def __init__(
-        self, admission: Admission, lanes: Mapping[LaneName, Lane], refusals: ThreadPoolExecutor, meter: Meter
+        self,
+        admission: Admission,
+        lanes: Mapping[LaneName, Lane],
+        refusals: ThreadPoolExecutor,
+        meter: Meter,
+        door: Door,
     ) -> None:
         self._admission = admission
         self._lanes = lanes
         self._refusals = refusals
         self._meter = meter
+        self._door = door
 
     def intercept_service(
         self,
@@ -50,9 +58,9 @@ class Guard(grpc.ServerInterceptor):
         rule = rule_of(method)
         try:
             self._admission.admit(rule.role, handler_call_details.invocation_metadata)
-            return answering(handler, method, self._lane(rule), self._meter)
+            return answering(handler, method, self._lane(rule), self._meter, self._door)
         except SimdError as error:
-            return refusing(error, method, self._refusals, self._meter)
+            return refusing(error, method, self._refusals, self._meter, self._door)
 
     def _lane(self, rule: Rule) -> Lane:
         lane = self._lanes[rule.lane]

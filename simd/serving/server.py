@@ -24,6 +24,7 @@ from simd.errors import NotNow
 from simd.serving import address as addresses
 from simd.serving.address import Address, TcpAddress, UnixAddress
 from simd.serving.auth import Admission, Tokens
+from simd.serving.door import Door
 from simd.serving.guard import Guard
 from simd.serving.health import Health
 from simd.serving.index_service import IndexService
@@ -57,6 +58,7 @@ class Server:
         tls: for every TCP address; None is plaintext.
         admission: decides who may call what; None is everybody everything.
         meter: counts calls.
+        door: tells the log who gets nothing.
 
     Raises:
         ConfigError: an address cannot be, or other machines could reach it and nobody would ask who they are.
@@ -73,7 +75,9 @@ class Server:
         tls: Tls | None = None,
         admission: Admission | None = None,
         meter: Meter | None = None,
+        door: Door | None = None,
     ) -> None:
+        door = door or Door()
         self._admission = admission or Tokens()
         self._tls = tls
         self._listen = addresses.parse_all(listen, unmet=_unmet(tls, self._admission))
@@ -86,7 +90,7 @@ class Server:
         self._health = Health({"": searchable, _SEARCH: searchable, _INDEX: readiness.is_open})
         self._server = grpc.server(
             self._refusals,
-            interceptors=[Guard(self._admission, self._lanes, self._refusals, meter or NoMeter())],
+            interceptors=[Guard(self._admission, self._lanes, self._refusals, meter or NoMeter(), door)],
             options=[
                 ("grpc.max_receive_message_length", max_request_bytes),
                 # A peer whose machine is gone must not hold a stream's thread for ever.
@@ -97,7 +101,7 @@ class Server:
             ],
         )
         search_service_pb2_grpc.add_SearchServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            SearchService(readiness), self._server
+            SearchService(readiness, door), self._server
         )
         overview = Overview(readiness)
         self._watch = StatusWatch(StatusFeed(overview.read))

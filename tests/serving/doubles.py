@@ -18,6 +18,7 @@ from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile, Shown
 from simd.errors import CorruptStore, ImageRejected, Reason
 from simd.index.base import Answer, IndexStats
 from simd.serving.auth import Tokens
+from simd.serving.door import Door
 from simd.serving.metrics import Metrics
 from simd.serving.ports import Decoder, DeviceInfo, ModelInfo
 from simd.serving.queries import Queries
@@ -353,6 +354,7 @@ class Bench:
         max_searches: int = 64,
         tls: Tls | None = None,
         tokens: Tokens | None = None,
+        door: Door | None = None,
     ) -> None:
         self.directory = directory
         self.root = directory / "root"
@@ -369,6 +371,7 @@ class Bench:
         self.thread_failures: dict[str, int] = {}
         self.readiness = Readiness()
         self.metrics = Metrics(self.readiness)
+        self.door = door or Door()
         self.server = Server(
             self.listen,
             self.readiness,
@@ -378,6 +381,7 @@ class Bench:
             tls=tls,
             admission=tokens,
             meter=self.metrics,
+            door=self.door,
         )
 
     @property
@@ -458,6 +462,7 @@ def serving(
     max_searches: int = 64,
     tls: Tls | None = None,
     tokens: Tokens | None = None,
+    door: Door | None = None,
 ) -> Iterator[Bench]:
     """A server that answers on a unix socket, or where `listen` says."""
     with short_directory() as directory:
@@ -469,6 +474,7 @@ def serving(
             max_searches=max_searches,
             tls=tls,
             tokens=tokens,
+            door=door,
         )
         bench.listen = bench.server.start()
         try:
