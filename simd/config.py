@@ -55,6 +55,7 @@ class Settings:
     model: str = "efficientnet-lite0"
     device: str = "auto"
     max_threads: int = 0
+    indexing_priority: str = "idle"
     batch_size: int = 16
     max_image_bytes: int = 512 * MIB
     max_image_pixels: int = 250_000_000
@@ -96,6 +97,7 @@ _CLIENTS = ("SIMD_ADDRESS", "SIMD_TLS_CA", "SIMD_CLIENT_CERT", "SIMD_CLIENT_KEY"
 """Variables of the client."""
 _CHOICES = {
     "device": ("auto", "cpu", "gpu"),
+    "indexing_priority": ("idle", "low", "normal"),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }

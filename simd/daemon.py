@@ -21,7 +21,9 @@ from simd.config import Settings
 from simd.durable import DirectoryLock
 from simd.errors import Abandoned, NotReady
 from simd.featurize.decode import DecodeLimits
+from simd.featurize.priority import Priority
 from simd.featurize.workers import DecodePool, WorkerSettings
+from simd.indexing import starvation
 from simd.indexing.backfill import Backfill
 from simd.indexing.backlog import Backlog
 from simd.indexing.deletions import Deletions
@@ -33,12 +35,13 @@ from simd.indexing.pipeline import Pipeline
 from simd.indexing.purge import Purge
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
+from simd.indexing.starvation import Starvation
 from simd.indexing.summary import Summary
 from simd.indexing.switch import ModelSwitch
 from simd.indexing.targets import Targets
 from simd.modelsinuse import ModelsInUse
 from simd.reload import Reload
-from simd.seldom import Minutely
+from simd.seldom import Repeated
 from simd.serving.address import parse_local
 from simd.serving.auth import TokenFiles
 from simd.serving.door import Door
@@ -80,6 +83,7 @@ class Daemon:
         self._threads = Threads()
         self._summary = Summary()
         self._door = Door()
+        self._starvation = Starvation(settings.indexing_priority)
         self._certificates = TlsFiles.of(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
 
     def run(self) -> int:
@@ -109,7 +113,10 @@ class Daemon:
         began = time.monotonic()
         reminder = Reminder(self._certificates.certificates if self._certificates else [])
         reminder.tell()
-        stack.callback(Minutely([self._summary.tell, self._door.tell, reminder.tell], self._threads).close)
+        tellers = (self._summary.tell, self._door.tell, reminder.tell)
+        stack.callback(Repeated("log", tellers, self._threads).close)
+        looks = (self._starvation.look,)
+        stack.callback(Repeated("starvation", looks, self._threads, starvation.PERIOD_S).close)
         prepare(settings.state_dir)
         stack.callback(DirectoryLock(settings.state_dir).release)
         meter = self._meter(stack)
@@ -121,7 +128,7 @@ class Daemon:
         models = ModelsInUse(settings, self._threads)
         stack.callback(models.close)
         # Its first worker starts now, and takes nothing from the engines that compile.
-        indexing_pool = self._pool(stack, settings.threads, background=True)
+        indexing_pool = self._pool(stack, settings.threads, Priority(settings.indexing_priority))
         catalogue = Catalogue.open(settings.state_dir / "catalogue.sqlite")
         stack.callback(catalogue.close)
 
@@ -199,14 +206,14 @@ class Daemon:
             door=self._door,
         )
 
-    def _pool(self, stack: ExitStack, count: int, *, background: bool = False) -> DecodePool:
+    def _pool(self, stack: ExitStack, count: int, priority: Priority = Priority.NORMAL) -> DecodePool:
         """Decode workers; queries have their own, so that they never wait behind indexing."""
         settings = self._settings
         worker = WorkerSettings(
             limits=DecodeLimits(settings.max_image_bytes, settings.max_image_pixels),
             timeout_s=settings.decode_timeout_s,
             memory_bytes=settings.decode_memory_bytes,
-            background=background,
+            priority=priority,
         )
         pool = DecodePool(count, worker, threads=self._threads)
         stack.callback(pool.close)
@@ -281,6 +288,7 @@ class Daemon:
             configured=configured,
             polled=[os.fsencode(path) for path in settings.poll],
             poll_s=settings.poll_interval_s,
+            starved=lambda: self._starvation.trouble,
         )
         return ingest
 

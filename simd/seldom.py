@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from simd.supervision import Threads
@@ -74,33 +74,34 @@ class Seldom:
             self._log.warning("%d more of other kinds than the %d that are told apart", beyond, self._most)
 
 
-class Minutely:
-    """Calls what has something to tell, again and again from the start, and once more at the end.
+class Repeated:
+    """Calls what has to be done again and again from the start on, and once more at the end.
 
     Args:
-        tellers: what is called, in this order.
+        name: of the thread.
+        calls: what is called, in this order; it takes no time.
         threads: runs the thread.
         period_s: seconds between two rounds.
     """
 
     def __init__(
-        self, tellers: list[Callable[[], None]], threads: Threads | None = None, period_s: float = PERIOD_S
+        self, name: str, calls: Sequence[Callable[[], None]], threads: Threads | None = None, period_s: float = PERIOD_S
     ) -> None:
-        self._tellers = tellers
+        self._calls = calls
         self._period_s = period_s
         self._stopping = threading.Event()
-        self._thread = (threads or Threads()).start("minutely", self._run, self._stopping)
+        self._thread = (threads or Threads()).start(name, self._run, self._stopping)
 
     def close(self) -> None:
-        """Tell what is left."""
+        """Once more, and no more."""
         self._stopping.set()
         self._thread.join()
-        self._tell()
+        self._call()
 
     def _run(self) -> None:
         while not self._stopping.wait(self._period_s):
-            self._tell()
+            self._call()
 
-    def _tell(self) -> None:
-        for teller in self._tellers:
-            teller()
+    def _call(self) -> None:
+        for call in self._calls:
+            call()

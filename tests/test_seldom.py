@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from simd.seldom import Minutely, Seldom
+from simd.seldom import Repeated, Seldom
 
 LOG = logging.getLogger("simd.test")
 
@@ -56,9 +56,9 @@ def test_everything_is_told_again_and_again_and_at_the_end() -> None:
         twice[0] += 1
         told.release()
 
-    minutely = Minutely([teller], period_s=0.001)
+    repeated = Repeated("x", [teller], period_s=0.001)
     assert told.acquire(timeout=10) and told.acquire(timeout=10)
-    minutely.close()
+    repeated.close()
     before = twice[0]
-    Minutely([teller], period_s=1000).close()
+    Repeated("x", [teller], period_s=1000).close()
     assert twice[0] == before + 1

@@ -26,7 +26,7 @@ from PIL import AvifImagePlugin
 from simd.errors import ImageRejected, Reason
 from simd.featurize.channel import Channel, ChannelClosed
 from simd.featurize.decode import DecodeLimits, Picture, check_bytes
-from simd.featurize.priority import step_back
+from simd.featurize.priority import Priority, step_back
 from simd.featurize.process import die_with_parent, inherited
 from simd.types import Stamp, image_id_of
 
@@ -203,8 +203,7 @@ def main() -> None:
         # The pool has a worker for each core already.
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1
         confine(setup["memory_bytes"])
-        if setup["background"]:
-            step_back()
+        step_back(Priority(setup["priority"]))
         worker = Worker(channel, decode, DecodeLimits(**setup["limits"]))
         channel.send({"ready": True})
         # From here on, what the C libraries say about hostile files is noise that anybody could write into the log.

@@ -303,6 +303,7 @@ class Bench:
             pause=self.pause,
             deletions=deletions,
             threads=self.threads,
+            starved=lambda: "starved",
             configured=[os.fsencode(self.root)],
         )
 

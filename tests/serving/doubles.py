@@ -280,6 +280,7 @@ class MemoryIngest:
     paused: PauseState = field(default_factory=PauseState)
     decided: int = 0
     trouble: str = ""
+    starved: str = ""
     roots_: list[RootStatus] = field(default_factory=list)
     calls: list[tuple[object, ...]] = field(default_factory=list)
 
@@ -314,6 +315,7 @@ class MemoryIngest:
             eta_s=pending / 12.5,
             decided=self.decided,
             trouble=self.trouble,
+            starved=self.starved,
         )
 
     def queues(self) -> dict[str, int]:
