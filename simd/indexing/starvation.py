@@ -14,7 +14,7 @@ PERIOD_S = 30.0
 """Seconds between two looks: long enough for a search, or a program that starts, to be over."""
 _SHORTEST_S = 10.0
 """What is shorter tells nothing."""
-_LEAST = 0.1
+_LEAST = 0.05
 """Where nobody else takes the CPU, decoders and backbone share it among themselves and each gets half of what it wants,
 or a third."""
 _AT_WORK = 0.5
