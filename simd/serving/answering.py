@@ -26,7 +26,7 @@ from grpc_status import rpc_status
 from simd.errors import InvalidRequest, SimdError
 from simd.serving.door import Door, host_of
 from simd.serving.meter import Meter
-from simd.serving.status import incident_of, reason_of, status_of
+from simd.serving.status import incident_of, status_of
 
 log = logging.getLogger(__name__)
 
@@ -122,9 +122,7 @@ def telling(error: BaseException, name: str, door: Door, peer: str) -> status_pb
     if not error.told:
         door.failed(error, name, peer)
         return status_of(error)
-    number = secrets.token_hex(4)
-    log.error("%s from %s: %s (%s): %s", name, host_of(peer), reason_of(type(error)), number, error)
-    return status_of(error, number)
+    return status_of(error, door.broke(error, name, peer))
 
 
 def _parsing(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:

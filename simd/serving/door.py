@@ -10,7 +10,9 @@ counted together with connections that were only opened, as by a port scan, and 
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import secrets
 import threading
 from collections import OrderedDict
 from urllib.parse import unquote
@@ -30,6 +32,8 @@ class Door:
 
     def __init__(self) -> None:
         self._seldom = Seldom(log)
+        # Without it a number would tell whoever can guess the words whether they are right.
+        self._key = secrets.token_bytes(16)
         self._lock = threading.Lock()
         self._callers: OrderedDict[str, None] = OrderedDict()
         self._connections = self._silent = 0
@@ -43,6 +47,18 @@ class Door:
         """A request could not be answered, by its caller's fault."""
         reason, host = reason_of(type(error)), host_of(peer)
         self._seldom.tell(logging.INFO, (reason, host, method), f"{method} from {host}: {reason}: {error}")
+
+    def broke(self, error: SimdError, method: str, peer: str) -> str:
+        """A call failed by the daemon's fault. Returns the number under which the log has it.
+
+        What fails in the same words has the same number, so that one line is enough for many calls.
+        """
+        reason = reason_of(type(error))
+        said = f"{method} {reason} {error}".encode("utf-8", "replace")
+        number = hashlib.blake2b(said, digest_size=4, key=self._key).hexdigest()
+        text = f"{method} from {host_of(peer)} failed ({number}): {reason}: {error}"
+        self._seldom.tell(logging.ERROR, number, text)
+        return number
 
     def connected(self) -> None:
         """A connection over TLS begins."""

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
-from simd.errors import InvalidRequest, Overloaded, Unauthenticated
+from simd.errors import CorruptStore, InvalidRequest, Overloaded, Unauthenticated
 from simd.serving.auth import Tokens
 from simd.serving.door import Door, host_of
 from simd.serving.tls import Tls, TlsFiles
@@ -60,6 +60,21 @@ def test_requests_that_cannot_be_answered_are_told_alike(caplog: pytest.LogCaptu
     for number in range(100):
         door.failed(InvalidRequest(f"no file {number}"), "Search", "unix:")
     assert lines(caplog) == ["Search from the unix socket: INVALID_REQUEST: no file 0"]
+
+
+def test_what_fails_in_the_daemon_has_a_number_that_leads_to_its_line_and_not_a_line_for_each_call(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    door = Door()
+    damage, other = CorruptStore("/state/a", 7, "x"), CorruptStore("/state/b", 7, "x")
+    numbers = {door.broke(damage, "Search", f"ipv4:10.0.0.7:{port}") for port in range(500)}
+    numbers.add(door.broke(other, "Search", "ipv4:10.0.0.7:1"))
+    found = lines(caplog)
+    assert len(numbers) == len(found) == 2
+    assert all(any(number in line for line in found) for number in numbers)
+    assert "/state/a: damaged at byte 7" in found[0] and "10.0.0.7" in found[0]
+    door.tell()
+    assert len(lines(caplog)) == 1
 
 
 def test_a_real_servers_log_names_who_was_refused(caplog: pytest.LogCaptureFixture) -> None:
