@@ -1,68 +1,134 @@
-"""`simd check`: read every index in use and the catalogue, and mend the indexes that are damaged."""
+"""`simd check`: read every index in use and the catalogue, and mend what is damaged. No model is needed for it.
+
+Whoever calls is, from then on, the owner of the state directory (`ownership.py`).
+"""
 
 from __future__ import annotations
 
-from contextlib import closing
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from simd.catalogue.catalogue import Catalogue
+from simd import ownership
+from simd.catalogue.repair import check_file, repair_file
 from simd.config import Settings
 from simd.durable import DirectoryLock
-from simd.errors import ModelError, StoreError
-from simd.featurize import models
-from simd.index.repair import finish_repair, repair_store
+from simd.errors import ConfigError, CorruptStore, StoreError, StoreLocked, StoreVersion
+from simd.index.repair import finish_repair, repair_store, set_aside
 from simd.openmodel import store_options
-from simd.statedir import Indexes, prepare
+from simd.service import holds_state
+from simd.statedir import Indexes
 from simd.storage.check import check_directory
+from simd.storage.identity import identity_of
+from simd.storage.recovery import is_unmade
 
 
 def check(settings: Settings, *, repair: bool = False) -> list[str]:
-    """Read the whole index, during a model switch both, and the catalogue; every problem found, one sentence each.
+    """Read the indexes in use, during a model switch both, and the catalogue; every problem found, one sentence each.
 
     Args:
-        repair: put an index of everything that is sound in its place if there are problems. What is lost is embedded
-            again by the next start, and nothing else is. A catalogue is not repaired: it can be made anew.
+        repair: put in the place of what is damaged what is sound of it. What is lost is embedded again by the next
+            start, and nothing else is. What another version wrote is left alone.
 
     Raises:
         StoreLocked: the daemon is running.
+        StoreError: the state directory cannot be written.
+        ConfigError: there is no state in it.
     """
-    prepare(settings.state_dir)
-    lock = DirectoryLock(settings.state_dir)
+    directory = settings.state_dir
+    _demand_state(directory)
+    problems = list(_owners(directory, repair))
+    ownership.act_as_owner(directory)
     try:
-        indexes = Indexes(settings.state_dir)
-        mark = indexes.mark()
-        problems: list[str] = []
-        found: dict[bytes, models.Model] = {}
-        for setting in (settings.model, mark.model if mark else settings.model):
-            try:
-                model = models.resolve(setting, settings.model_cache)
-                found[model.fingerprint] = model
-            except ModelError as error:
-                problems.append(str(error))
-        for model in found.values():
-            problems += _check(settings, indexes, model, repair)
-        return problems + _check_catalogue(settings.state_dir / "catalogue.sqlite")
+        lock = DirectoryLock(directory)
+    except StoreLocked:
+        raise
+    except StoreError:
+        if problems:
+            return problems
+        raise
+    try:
+        indexes = Indexes(directory)
+        problems += _mark(indexes, repair)
+        for index in indexes.in_use():
+            problems += _index(index, settings, repair)
+        return problems + _catalogue(directory / "catalogue.sqlite", repair)
     finally:
         lock.release()
 
 
-def _check(settings: Settings, indexes: Indexes, model: models.Model, repair: bool) -> list[str]:
-    directory = indexes.directory(model.fingerprint.hex())
+def _demand_state(directory: Path) -> None:
+    try:
+        os.scandir(directory).close()
+        if holds_state(directory):
+            return
+        what = f"no daemon has kept anything in {directory} yet"
+    except FileNotFoundError:
+        what = f"there is no state directory {directory}"
+    except OSError as error:
+        what = f"the state directory {directory} cannot be read: {error.strerror}"
+    raise ConfigError(what, field="state_dir", remedy="say with --state-dir where the daemon keeps its state; that of "
+                                                      "a service is for root to check")  # fmt: skip
+
+
+def _owners(directory: Path, repair: bool) -> Iterator[str]:
+    """Files that the daemon cannot write, as they are not its own."""
+    found = ownership.strangers(directory)
+    if not found:
+        return
+    what = f"{len(found)} files of {directory} are not their directory's owner's, such as {found[0]}: "
+    if not repair:
+        yield what + "the daemon cannot write them; `simd check --repair`, as root, gives them back"
+        return
+    try:
+        ownership.give_back(directory)
+    except OSError as error:
+        yield what + f"they cannot be given back ({error.strerror}); do it as root"
+    else:
+        yield what + "they were given back"
+
+
+def _mark(indexes: Indexes, repair: bool) -> list[str]:
+    try:
+        indexes.mark()
+    except CorruptStore as error:
+        if not repair:
+            return [str(error)]
+        aside = indexes.forget_mark()
+        return [f"{error.path}: damaged; it is {aside.name} now, and the configured model's index answers"]
+    except StoreError as error:
+        return [str(error)]
+    return []
+
+
+def _index(directory: Path, settings: Settings, repair: bool) -> list[str]:
     finish_repair(directory)
-    problems = check_directory(directory) if directory.exists() else []
-    if problems and repair:
-        options = store_options(settings)
-        saved = repair_store(directory, model.spec.dimension, model.fingerprint, options=options)
-        problems += [f"repaired: {saved.images} images saved", *saved.losses]
-    return problems
+    if not directory.exists() or is_unmade(directory):
+        return []
+    problems = check_directory(directory)
+    if not problems or not repair:
+        return problems
+    try:
+        identity = identity_of(directory)
+        if identity is None:
+            return [*problems, f"{directory}: nothing can be saved of it; it is {set_aside(directory).name} now"]
+        saved = repair_store(directory, *identity, options=store_options(settings))
+    except StoreVersion as error:
+        return [*problems, f"nothing is repaired in {directory}: {error}"]
+    return [*problems, f"repaired: {saved.images} images saved", *saved.losses]
 
 
-def _check_catalogue(path: Path) -> list[str]:
+def _catalogue(path: Path, repair: bool) -> list[str]:
     if not path.exists():
         return []
     try:
-        with closing(Catalogue.open(path)) as catalogue:
-            catalogue.check()
+        check_file(path)
+    except CorruptStore as error:
+        if not repair:
+            return [str(error)]
+        saved = repair_file(path)
+        return [f"{path}: damaged; it is {saved.aside.name} now, and a new one has {saved.roots} roots and "
+                f"{saved.removals} removals of it"]  # fmt: skip
     except StoreError as error:
         return [str(error)]
     return []

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from simd import __version__, config, logs
 from simd.errors import SimdError
+from simd.service import Examined, Service, settings_for
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,9 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     reader of the output has left."""
     arguments = parser().parse_args(argv)
     try:
-        settings = _load(arguments)
-        logs.to_stderr(settings.log_level, settings.log_format)
-        code = int(arguments.run(settings, arguments))
+        code = int(arguments.run(arguments))
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -78,11 +77,38 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _load(arguments: argparse.Namespace) -> config.Settings:
-    flags = {key: getattr(arguments, key, None) for key in _FLAGS}
-    return config.load(file=arguments.config, flags=flags)
+    return config.load(file=arguments.config, flags=_flags(arguments))
 
 
-def _serve(settings: config.Settings, arguments: argparse.Namespace) -> int:
+def _flags(arguments: argparse.Namespace) -> dict[str, object]:
+    return {key: getattr(arguments, key, None) for key in _FLAGS}
+
+
+def _examined(arguments: argparse.Namespace) -> Examined:
+    """The settings of the daemon that is looked at; for root that of the host's service. Root acts as its user then."""
+
+    def load(service: Service) -> config.Settings:
+        if service == Service():
+            return _load(arguments)
+        theirs = parser().parse_args(["serve", *service.arguments])
+        said = {key: value for key, value in _flags(arguments).items() if value is not None}
+        return config.load(
+            file=arguments.config or theirs.config,
+            environ={"HOME": "/", **service.environ, **{k: v for k, v in os.environ.items() if k.startswith("SIMD_")}},
+            flags={**_flags(theirs), **said},
+        )
+
+    examined = settings_for(load)
+    settings = examined.settings
+    logs.to_stderr(settings.log_level, settings.log_format)
+    if examined.unit:
+        print(f"simd: as {examined.unit} is started, with its state in {settings.state_dir}", file=sys.stderr)
+    return examined
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    settings = _load(arguments)
+    logs.to_stderr(settings.log_level, settings.log_format)
     # Children are fresh interpreters, so gRPC need not prepare for a fork, nor say that it did not.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     # NumPy's and FAISS's libraries read this when they are loaded. Their threads would spin between two products, and
@@ -96,20 +122,23 @@ def _serve(settings: config.Settings, arguments: argparse.Namespace) -> int:
     return Daemon(settings, lambda: _load(arguments)).run()
 
 
-def _check(settings: config.Settings, arguments: argparse.Namespace) -> int:
+def _check(arguments: argparse.Namespace) -> int:
     from simd.checkup import check
 
-    problems = check(settings, repair=arguments.repair)
+    examined = _examined(arguments)
+    problems = check(examined.settings, repair=arguments.repair)
     for problem in problems:
         print(problem)
-    print(f"{len(problems)} problems" if problems else "index and catalogue are whole")
+    whole = f"index and catalogue in {examined.settings.state_dir} are whole"
+    print(f"{len(problems)} problems" if problems else whole)
     return 1 if problems else 0
 
 
-def _doctor(settings: config.Settings, arguments: argparse.Namespace) -> int:
+def _doctor(arguments: argparse.Namespace) -> int:
     from simd.doctor import examine
 
-    report = examine(settings)
+    examined = _examined(arguments)
+    report = examine(examined.settings, examined.groups)
     if arguments.json:
         print(report.json())
     else:

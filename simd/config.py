@@ -23,7 +23,11 @@ MIB = 1 << 20
 def _default_state_dir(environ: Mapping[str, str]) -> Path:
     if directory := environ.get("STATE_DIRECTORY"):
         return Path(directory.split(":")[0])
-    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "simd"
+    return Path(environ.get("XDG_STATE_HOME") or _home(environ) / ".local/state") / "simd"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or Path.home())
 
 
 def _default_listen(environ: Mapping[str, str]) -> str:
@@ -51,6 +55,7 @@ class Settings:
     model: str = "efficientnet-lite0"
     device: str = "auto"
     max_threads: int = 0
+    indexing_priority: str = "idle"
     batch_size: int = 16
     max_image_bytes: int = 512 * MIB
     max_image_pixels: int = 250_000_000
@@ -92,6 +97,7 @@ _CLIENTS = ("SIMD_ADDRESS", "SIMD_TLS_CA", "SIMD_CLIENT_CERT", "SIMD_CLIENT_KEY"
 """Variables of the client."""
 _CHOICES = {
     "device": ("auto", "cpu", "gpu"),
+    "indexing_priority": ("idle", "low", "normal"),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }
@@ -131,7 +137,7 @@ def load(
 
 def _from_file(file: Path | None, environ: Mapping[str, str]) -> tuple[str, dict[str, object]]:
     if file is None:
-        config_home = Path(environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        config_home = Path(environ.get("XDG_CONFIG_HOME") or _home(environ) / ".config")
         candidates = [config_home / "simd/simd.toml", Path("/etc/simd/simd.toml")]
         file = next((c for c in candidates if c.is_file()), None)
         if file is None:

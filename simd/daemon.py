@@ -21,7 +21,9 @@ from simd.config import Settings
 from simd.durable import DirectoryLock
 from simd.errors import Abandoned, NotReady
 from simd.featurize.decode import DecodeLimits
+from simd.featurize.priority import Priority
 from simd.featurize.workers import DecodePool, WorkerSettings
+from simd.indexing import starvation
 from simd.indexing.backfill import Backfill
 from simd.indexing.backlog import Backlog
 from simd.indexing.deletions import Deletions
@@ -33,19 +35,24 @@ from simd.indexing.pipeline import Pipeline
 from simd.indexing.purge import Purge
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
+from simd.indexing.starvation import Starvation
+from simd.indexing.summary import Summary
 from simd.indexing.switch import ModelSwitch
 from simd.indexing.targets import Targets
 from simd.machine import allow_open_files
 from simd.modelsinuse import ModelsInUse
 from simd.reload import Reload
+from simd.seldom import Repeated
 from simd.serving.address import parse_local
 from simd.serving.auth import TokenFiles
+from simd.serving.door import Door
 from simd.serving.meter import Meter, NoMeter
 from simd.serving.queries import Queries
 from simd.serving.readiness import Readiness, Services
 from simd.serving.rootfiles import RootFiles
 from simd.serving.server import Server
 from simd.serving.tls import Tls, TlsFiles
+from simd.serving.validity import Reminder
 from simd.signals import Signals, ending_within
 from simd.statedir import prepare
 from simd.supervision import Threads
@@ -75,6 +82,10 @@ class Daemon:
         self._load = load
         self._readiness = Readiness()
         self._threads = Threads()
+        self._summary = Summary()
+        self._door = Door()
+        self._starvation = Starvation(settings.indexing_priority)
+        self._certificates = TlsFiles.of(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
 
     def run(self) -> int:
         """Serve in the foreground until SIGTERM or SIGINT; returns the exit code.
@@ -103,6 +114,12 @@ class Daemon:
         began = time.monotonic()
         allow_open_files()
         memory.give_large_back()
+        reminder = Reminder(self._certificates.certificates if self._certificates else [])
+        reminder.tell()
+        tellers = (self._summary.tell, self._door.tell, reminder.tell)
+        stack.callback(Repeated("log", tellers, self._threads).close)
+        looks = (self._starvation.look,)
+        stack.callback(Repeated("starvation", looks, self._threads, starvation.PERIOD_S).close)
         prepare(settings.state_dir)
         stack.callback(DirectoryLock(settings.state_dir).release)
         meter = self._meter(stack)
@@ -114,7 +131,7 @@ class Daemon:
         models = ModelsInUse(settings, self._threads)
         stack.callback(models.close)
         # Its first worker starts now, and takes nothing from the engines that compile.
-        indexing_pool = self._pool(stack, settings.threads, background=True)
+        indexing_pool = self._pool(stack, settings.threads, Priority(settings.indexing_priority))
         catalogue = Catalogue.open(settings.state_dir / "catalogue.sqlite")
         stack.callback(catalogue.close)
 
@@ -181,26 +198,26 @@ class Daemon:
 
     def _server(self, meter: Meter) -> Server:
         settings = self._settings
-        files = TlsFiles.of(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
         return Server(
             settings.listen,
             self._readiness,
             max_request_bytes=settings.max_request_bytes,
             max_concurrent=settings.max_concurrent_requests,
-            tls=Tls(files) if files else None,
+            tls=Tls(self._certificates, self._door.connected) if self._certificates else None,
             admission=TokenFiles(settings.token_file, settings.read_token_file),
             meter=meter,
             threads=self._threads,
+            door=self._door,
         )
 
-    def _pool(self, stack: ExitStack, count: int, *, background: bool = False) -> DecodePool:
+    def _pool(self, stack: ExitStack, count: int, priority: Priority = Priority.NORMAL) -> DecodePool:
         """Decode workers; queries have their own, so that they never wait behind indexing."""
         settings = self._settings
         worker = WorkerSettings(
             limits=DecodeLimits(settings.max_image_bytes, settings.max_image_pixels),
             timeout_s=settings.decode_timeout_s,
             memory_bytes=settings.decode_memory_bytes,
-            background=background,
+            priority=priority,
         )
         pool = DecodePool(count, worker, threads=self._threads)
         stack.callback(pool.close)
@@ -244,6 +261,7 @@ class Daemon:
             owe=lambda root_id: scans.owe(root_id),
             deletions=deletions,
             batch_size=settings.batch_size,
+            summary=self._summary,
             threads=self._threads,
         )
         scans = Scans(
@@ -274,6 +292,7 @@ class Daemon:
             configured=configured,
             polled=[os.fsencode(path) for path in settings.poll],
             poll_s=settings.poll_interval_s,
+            starved=lambda: self._starvation.trouble,
         )
         return ingest
 

@@ -7,7 +7,8 @@ import dataclasses
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,9 @@ from simd.featurize.engines.choose import choose
 from simd.featurize.models import resolve
 from simd.logs import printable
 from simd.machine import Finding
+from simd.ownership import act_as_owner, strangers
 from simd.serving import address
+from simd.serving.validity import Validity
 from simd.statedir import Indexes
 from simd.watch.ignore import Ignore
 
@@ -63,18 +66,19 @@ class Report:
         )
 
 
-def examine(settings: Settings) -> Report:
-    """Look at everything."""
+def examine(settings: Settings, groups: Sequence[str] = ()) -> Report:
+    """Look at everything, as the owner of the state directory if root looks; `groups` are further ones of that user."""
+    if os.path.exists(settings.state_dir):
+        act_as_owner(settings.state_dir, groups)
     shown = {key: (_shown(getattr(settings, key)), origin) for key, origin in settings.source.items()}
     return Report(shown, tuple(_findings(settings)))
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
     yield from _model(settings)
-    yield from _index(settings)
     yield from _addresses(settings)
     yield from machine.state_directory(settings.state_dir)
-    yield from _roots(settings)
+    yield from state(settings)
     yield machine.open_files()
     left = ", ".join(confinement.missing())
     yield Finding("limits", f"decode workers are not kept from {left}" if left else "decode workers are confined")
@@ -93,6 +97,16 @@ def _model(settings: Settings) -> Iterator[Finding]:
         yield Finding("model", str(error), True)
 
 
+def state(settings: Settings) -> Iterator[Finding]:
+    """What is kept in the state directory, and the roots that are named there and in the settings."""
+    try:
+        yield from _owners(settings.state_dir)
+        yield from _index(settings)
+        yield from _roots(settings)
+    except OSError as error:
+        yield Finding("state", f"{settings.state_dir} cannot be read: {error.strerror}", True, "look at it as root")
+
+
 def _index(settings: Settings) -> Iterator[Finding]:
     try:
         mark = Indexes(settings.state_dir).mark()
@@ -109,6 +123,14 @@ def _index(settings: Settings) -> Iterator[Finding]:
 
 def _addresses(settings: Settings) -> Iterator[Finding]:
     unmet = "" if settings.tls_cert else "nothing would be encrypted"
+    for file in (settings.tls_cert, settings.tls_client_ca):
+        validity = Validity.of(file) if file else None
+        if validity is not None:
+            wrong = validity.wrong(time.time())
+            yield Finding("listen", wrong or validity.text(), bool(wrong),
+                          "renew it; it is taken up without a restart" if wrong else "")  # fmt: skip
+        elif file:
+            yield Finding("listen", f"{file} holds no certificate that can be read", True, "put one there, in PEM")
     try:
         for one in address.parse_all(settings.listen, unmet=unmet):
             yield Finding("listen", f"callers come to {one}")
@@ -117,6 +139,15 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
             yield Finding("listen", f"metrics are on http://{local.target}/metrics")
     except SimdError as error:
         yield Finding("listen", str(error), True)
+
+
+def _owners(directory: Path) -> Iterator[Finding]:
+    found = strangers(directory) if directory.exists() else []
+    if found:
+        yield Finding(
+            "state", f"{len(found)} files are not its owner's, such as {found[0]}: the daemon cannot write them",
+            True, "`simd check --repair`, as root, gives them back",
+        )  # fmt: skip
 
 
 def _roots(settings: Settings) -> Iterator[Finding]:

@@ -4,6 +4,7 @@
 
     SimdError                 INTERNAL             exit 1
     |- ConfigError            FAILED_PRECONDITION  exit 2
+    |  `- NotNow              FAILED_PRECONDITION  exit 1
     |- InvalidRequest         INVALID_ARGUMENT     exit 1
     |  |- ImageRejected       INVALID_ARGUMENT     exit 1
     |  `- NotFound            NOT_FOUND            exit 4
@@ -31,6 +32,7 @@ Anything that is not a `SimdError` is a bug: it is logged with a traceback and i
 
 from __future__ import annotations
 
+import errno
 from enum import StrEnum
 from typing import ClassVar
 
@@ -63,6 +65,12 @@ class ConfigError(SimdError):
     status = "FAILED_PRECONDITION"
     told = "a setting of the daemon cannot be honoured"
     exit_code = 2
+
+
+class NotNow(ConfigError):
+    """A setting is right and this machine cannot honour it as it is now: to start again later may help."""
+
+    exit_code = 1
 
 
 class InvalidRequest(SimdError):
@@ -154,12 +162,12 @@ class IndexUnavailable(SimdError):
 
 
 class DecoderUnavailable(SimdError):
-    """No decode worker can be started now; the same picture may be decoded later."""
+    """No decode worker can be started, or no file be opened, now; the same picture may be decoded later."""
 
     status = "UNAVAILABLE"
     exit_code = 3
     retry_after_s = 1.0
-    told = "no picture can be decoded now, because no process can be started for it"
+    told = "no picture can be decoded now, because the daemon may start no process for it, or open no more files"
 
 
 class FileChanged(SimdError):
@@ -261,3 +269,12 @@ def for_callers(error: Exception) -> str:
     if not isinstance(error, SimdError):
         return "an error that only the daemon's log tells"
     return error.told or str(error)
+
+
+_OUT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
+
+
+def unreadable(error: OSError, what: str = "the file cannot be read") -> ImageRejected | DecoderUnavailable:
+    """Why a file cannot be opened or read: by its own fault, or because the daemon is out of something."""
+    text = f"{what}: {error.strerror or error}"
+    return DecoderUnavailable(text) if error.errno in _OUT_OF else ImageRejected(Reason.UNREADABLE, text)

@@ -37,7 +37,7 @@ class Finding:
 
 def state_directory(directory: Path, mounts: Path = Path("/proc/self/mountinfo")) -> Iterator[Finding]:
     """Whether the index can live there: a local filesystem, writable, with room."""
-    nearest = next(path for path in (directory, *directory.parents) if path.exists())
+    nearest = next(path for path in (directory, *directory.parents) if os.path.exists(path))
     kind = filesystem_of(os.fsencode(nearest), mounts)
     free = shutil.disk_usage(nearest).free
     yield Finding("state", f"{directory} on {_text(kind)}, {free / (1 << 30):.1f} GiB free")
@@ -46,7 +46,8 @@ def state_directory(directory: Path, mounts: Path = Path("/proc/self/mountinfo")
             "state", f"{directory} is on the network filesystem {_text(kind)}, whose locks and syncs may fail",
             True, "put state_dir on a local disk",
         )  # fmt: skip
-    if not os.access(nearest, os.W_OK | os.X_OK):
+    # A service's state may be below what only root may enter, and root that looks for it has kept that power.
+    if not os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
         yield Finding("state", f"{directory} cannot be written", True, "choose another state_dir, or change its owner")
     if free < _LEAST_FREE:
         yield Finding("state", f"less than 1 GiB is free for {directory}", True, "free space on that disk")

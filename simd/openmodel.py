@@ -11,6 +11,7 @@ from simd.config import Settings
 from simd.featurize.engines.choose import DeviceChoice, open_engine, open_query_engines
 from simd.featurize.featurizer import Featurizer
 from simd.featurize.models import Model
+from simd.featurize.priority import Priority
 from simd.index.local import LocalIndex
 from simd.indexing.targets import Target
 from simd.serving.ports import DeviceInfo, ModelInfo
@@ -68,7 +69,8 @@ class OpenModel:
         queries = Featurizer(query_engines.many, model, query_engines.alone)
         self._stack.callback(queries.close)
         queries.self_check()
-        opened = open_engine(model, settings.device, threads=settings.threads)
+        priority = Priority(settings.indexing_priority)
+        opened = open_engine(model, settings.device, threads=settings.threads, priority=priority)
         indexing = Featurizer(opened.engine, model)
         self._stack.callback(indexing.close)
         if opened.choice.engine != query_engines.many.name:

@@ -15,11 +15,13 @@ import os
 import re
 import time
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from itertools import count
 from pathlib import Path
 
+from simd import __version__
 from simd.durable import Disk
-from simd.errors import ConfigError, CorruptStore, SimdError, StoreError
+from simd.errors import ConfigError, CorruptStore, SimdError, StoreError, StoreVersion
 from simd.featurize.models import Model
 from simd.index.repair import REPAIRED, REPAIRING
 from simd.storage.files import seal, unseal
@@ -93,14 +95,39 @@ class Indexes:
 
         Raises:
             CorruptStore: the file is damaged.
+            StoreVersion: a later version wrote it.
         """
         if not self._marker.exists():
             return None
         content = unseal(self._marker)
+        known = {field.name for field in fields(Mark)}
+        if unknown := sorted(content.keys() - known):
+            raise StoreVersion(
+                f"{self._marker} was written by a later simd than {__version__}: this one does not know {unknown}",
+                remedy="use the simd that wrote it",
+            )
         try:
             return Mark(**content)
         except TypeError as error:
-            raise CorruptStore(self._marker, 0, f"a field is missing or unknown ({error})") from error
+            raise CorruptStore(self._marker, 0, f"a field is missing ({error})") from error
+
+    def forget_mark(self) -> Path:
+        """Give a damaged mark another name, which is returned: the next start marks the configured model."""
+        asides = (self._marker.with_name(f"{self._marker.name}.damaged-{n}") for n in count(1))
+        aside = next(path for path in asides if not path.exists())
+        self._disk.rename(self._marker, aside)
+        return aside
+
+    def in_use(self) -> list[Path]:
+        """The indexes that the mark names; all that there are, where it is missing or cannot be read."""
+        try:
+            mark = self.mark()
+        except StoreError:
+            mark = None
+        if mark is not None:
+            return [self.directory(name) for name in (mark.fingerprint, mark.successor) if name]
+        names = (path.name.removesuffix(REPAIRED) for path in self._top.glob("*") if _NAME.fullmatch(path.name))
+        return [self._top / name for name in sorted(set(names)) if "." not in name]
 
     def serve(self, setting: str, fingerprint: str) -> None:
         """From now on this model's index answers, and no switch is under way; durable on return.

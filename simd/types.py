@@ -222,7 +222,7 @@ class Progress:
 
     `eta_s` is how many seconds that takes at the present speed, 0 if that is unknown; a scan under way may find more.
     `decided` counts files since the start of the daemon: indexed, refused, or found to be gone. `trouble` says, for
-    callers, why indexing waits and is tried again; empty while it does not.
+    callers, why indexing waits and is tried again, `starved` why it hardly moves; each is empty while it does not.
     """
 
     pending: int
@@ -232,6 +232,7 @@ class Progress:
     eta_s: float = 0.0
     decided: int = 0
     trouble: str = ""
+    starved: str = ""
 
 
 @dataclass(frozen=True, slots=True)

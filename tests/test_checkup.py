@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from simd import config
 from simd.catalogue.catalogue import Catalogue
 from simd.checkup import check
 from simd.config import Settings
+from simd.errors import ConfigError
 from simd.featurize.models import Model
 from simd.index.local import LocalIndex
 from simd.index.repair import repair_store
 from simd.statedir import Indexes
+from simd.storage.files import seal, unseal
 from tests.catalogue.test_damaged import damage
 from tests.disks import Crash, CrashingDisk
 from tests.stores import embedding
@@ -60,12 +63,74 @@ def test_a_check_says_what_is_damaged_until_it_is_repaired(settings: Settings, m
     assert check(settings) == []
 
 
-def test_a_check_reads_the_catalogue_and_says_what_to_do_if_it_is_damaged(settings: Settings) -> None:
-    assert check(settings) == []
+def test_a_check_reads_the_catalogue_and_a_repair_makes_it_anew(settings: Settings) -> None:
+    settings.state_dir.mkdir()
     path = settings.state_dir / "catalogue.sqlite"
     Catalogue.open(path).close()
     assert check(settings) == []
     damage(path)
     [problem] = check(settings)
-    assert str(path) in problem and "delete it" in problem
-    assert check(settings, repair=True) == [problem]
+    assert str(path) in problem and "check --repair" in problem
+    [done] = check(settings, repair=True)
+    assert "catalogue.sqlite.damaged-1" in done
+    assert check(settings) == []
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_where_no_daemon_has_kept_anything_nothing_is_called_whole(settings: Settings, made: bool) -> None:
+    if made:
+        settings.state_dir.mkdir()
+    with pytest.raises(ConfigError, match=r"--state-dir") as caught:
+        check(settings)
+    assert str(settings.state_dir) in str(caught.value)
+    assert settings.state_dir.exists() == made, "a check makes nothing"
+
+
+def test_a_check_needs_no_model(settings: Settings, model: Model) -> None:
+    damaged_index(settings, model)
+    unknown = dataclasses.replace(settings, model="nobody-knows-it")
+    assert any("1 images saved" in line for line in check(unknown, repair=True))
+
+
+def test_an_index_of_which_nothing_is_left_is_set_aside(settings: Settings, model: Model) -> None:
+    directory = damaged_index(settings, model)
+    for path in directory.rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"\xff" * 100)
+    assert any("damaged-1" in line for line in check(settings, repair=True))
+    assert check(settings) == []
+
+
+def test_an_index_that_was_never_finished_making_is_no_damage(settings: Settings, model: Model) -> None:
+    directory = Indexes(settings.state_dir).directory(model.fingerprint.hex())
+    (directory / "log").mkdir(parents=True)
+    (directory / "segments").mkdir()
+    assert check(settings) == []
+
+
+def test_a_damaged_mark_is_set_aside(settings: Settings, model: Model) -> None:
+    damaged_index(settings, model)
+    Indexes(settings.state_dir).serve(model.spec.name, model.fingerprint.hex())
+    mark = settings.state_dir / "serving.json"
+    mark.write_bytes(b"x")
+    assert [str(mark) in problem for problem in check(settings)] == [True, False], "the index is read all the same"
+    check(settings, repair=True)
+    assert (mark.with_name("serving.json.damaged-1").exists(), check(settings)) == (True, [])
+
+
+def test_a_mark_of_a_later_version_is_neither_damaged_nor_mended(settings: Settings, model: Model) -> None:
+    damaged_index(settings, model)
+    mark = settings.state_dir / "serving.json"
+    mark.write_bytes(seal({"model": "x", "fingerprint": "ff", "weather": "fine"}))
+    assert "later simd" in check(settings, repair=True)[0]
+    assert [path.name for path in settings.state_dir.glob("serving.json*")] == ["serving.json"]
+
+
+def test_a_later_format_is_not_repaired(settings: Settings, model: Model) -> None:
+    directory = damaged_index(settings, model)
+    path = directory / "manifest.json"
+    path.write_bytes(seal({**unseal(path), "version": 2}))
+    before = path.read_bytes()
+    problems = check(settings, repair=True)
+    assert "format 2; this version reads 1" in problems[0] and "nothing is repaired" in problems[-1]
+    assert path.read_bytes() == before and not list(directory.parent.glob("*.damaged-*"))

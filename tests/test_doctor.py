@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.doctor import examine
 from simd.watch.ignore import Ignore
+from tests.serving.test_validity import issued
 
 MODELS = Path(__file__).parent.parent / ".cache" / "models"
 
@@ -73,6 +75,15 @@ def test_roots_that_were_added_while_the_daemon_ran_are_looked_at(tmp_path: Path
     report = examine(settings(tmp_path))
     catalogue.close()
     assert any(f.topic == "roots" and str(tmp_path / "added") in f.text for f in report.findings)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("days", "wrong"), [(100, ""), (5, "expires on"), (-1, "expired on")])
+def test_a_certificate_that_expires_is_wrong_before_and_after(tmp_path: Path, days: int, wrong: str) -> None:
+    cert = issued(tmp_path / "cert.pem", end=datetime.now(UTC) + timedelta(days=days))
+    found = [f for f in examine(settings(tmp_path, tls_cert=cert)).findings if str(cert) in f.text]
+    assert [f.wrong for f in found] == [bool(wrong)]
+    assert wrong in found[0].text and ("renew" in found[0].remedy) == bool(wrong)
 
 
 def test_a_state_directory_on_a_network_filesystem_is_warned_about(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,16 @@ from pathlib import Path
 import pytest
 
 from simd import errors
-from simd.errors import CorruptStore, ImageRejected, Reason, SimdError, StoreFull, for_callers
+from simd.errors import (
+    CorruptStore,
+    DecoderUnavailable,
+    ImageRejected,
+    Reason,
+    SimdError,
+    StoreFull,
+    for_callers,
+    unreadable,
+)
 
 PAGE = (Path(__file__).parent.parent / "docs" / "errors.md").read_text()
 
@@ -59,3 +70,15 @@ def test_what_callers_read_names_no_file_of_the_daemon_and_no_bug() -> None:
         assert for_callers(error) and secret not in for_callers(error)
     assert for_callers(SimdError("x")) == SimdError.told
     assert "cut in the middle" in for_callers(ImageRejected(Reason.CORRUPT, "cut in the middle"))
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_a_file_that_cannot_be_opened_for_want_of_something_is_not_to_blame(number: int) -> None:
+    error = unreadable(OSError(number, os.strerror(number)), "cannot open /a.jpg")
+    assert isinstance(error, DecoderUnavailable) and os.strerror(number) in str(error)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_file_that_cannot_be_read_is_rejected(number: int) -> None:
+    error = unreadable(OSError(number, os.strerror(number)))
+    assert isinstance(error, ImageRejected) and error.reason is Reason.UNREADABLE

@@ -17,7 +17,8 @@ from simd.catalogue.schema import prepare
 from simd.errors import CorruptStore, StoreError, StoreFull, StoreLocked
 
 _WAL_LIMIT = 64 << 20
-_REMEDY = "stop the daemon and delete it: the next start makes it anew and embeds nothing again"
+REMEDY = "stop the daemon and run `simd check --repair`, which makes it anew; nothing is embedded again"
+"""What helps when the file is damaged."""
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -85,9 +86,7 @@ class Database:
             CorruptStore: something does not agree.
         """
         with self.reading() as connection:
-            verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise self._damaged(verdict)
+            examine(connection, self._path)
 
     def close(self) -> None:
         """Close every connection; the writer last, so that it folds the WAL into the file."""
@@ -104,8 +103,7 @@ class Database:
                 raise StoreError(f"the catalogue {self._path} is closed")
             if self._idle:
                 return self._idle.pop()
-        uri = f"{self._path.absolute().as_uri()}?mode=ro"
-        return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        return reading_only(self._path)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         with self._pool_lock:
@@ -114,20 +112,47 @@ class Database:
                 return
         connection.close()
 
-    def _damaged(self, what: object) -> CorruptStore:
-        self.damage = CorruptStore(self._path, 0, str(what), remedy=_REMEDY)
-        return self.damage.again()
-
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
-            yield
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in _DAMAGED:
-                raise self._damaged(error) from error
-            if code == sqlite3.SQLITE_FULL:
-                raise StoreFull(f"no room to write {self._path}: {error}", remedy="free space on that disk") from error
-            if code in _LOCKED:
-                raise StoreLocked(f"{self._path} is in use by another process: {error}", remedy="stop it") from error
-            raise StoreError(f"the catalogue {self._path} cannot be used: {error}") from error
+            with translated(self._path):
+                yield
+        except CorruptStore as error:
+            self.damage = error.again()
+            raise
+
+
+def reading_only(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, for use in one thread after another."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises into a `StoreError` that names the file."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        # What SQLite says of a damaged file may have the damaged bytes in it.
+        raise CorruptStore(path, 0, "a text in it is no UTF-8", remedy=REMEDY) from error
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _DAMAGED:
+            raise CorruptStore(path, 0, str(error), remedy=REMEDY) from error
+        if code == sqlite3.SQLITE_FULL:
+            raise StoreFull(f"no room to write {path}: {error}", remedy="free space on that disk") from error
+        if code in _LOCKED:
+            raise StoreLocked(f"{path} is in use by another process: {error}", remedy="stop it") from error
+        raise StoreError(f"the catalogue {path} cannot be used: {error}") from error
+
+
+def examine(connection: sqlite3.Connection, path: Path) -> None:
+    """Read every page and compare every index with its table.
+
+    Raises:
+        CorruptStore: something does not agree.
+    """
+    verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise CorruptStore(path, 0, verdict, remedy=REMEDY)

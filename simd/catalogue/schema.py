@@ -126,23 +126,39 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     Raises:
         StoreVersion: a newer version, or another program, wrote the file.
     """
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    kind = connection.execute("PRAGMA application_id").fetchone()[0]
-    tables = connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0]
-    if (version, kind, tables) == (0, 0, 0):
+    if is_blank(connection):
         statements = f"{_TABLES} {' '.join(_TRIGGERS)}"
         marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
         connection.executescript(f"BEGIN IMMEDIATE; {statements} {marks} COMMIT;")
-    elif kind != APPLICATION_ID:
-        raise StoreVersion(f"{path} is not a catalogue of simd", remedy="choose another state directory")
-    elif version in _STEPS:
+        return
+    version = refuse_others(connection, path)
+    if version in _STEPS:
         steps = " ".join(_STEPS[older] for older in range(version, VERSION))
         connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
-    elif version != VERSION:
+
+
+def is_blank(connection: sqlite3.Connection) -> bool:
+    """Whether the file has no tables yet: the start that was to make them may have been cut short."""
+    marks = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id")]
+    return marks == [0, 0] and connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0] == 0
+
+
+def refuse_others(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of the file, if it is one that this version reads or brings up to date.
+
+    Raises:
+        StoreVersion: a newer version, or another program, wrote the file.
+    """
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    kind = connection.execute("PRAGMA application_id").fetchone()[0]
+    if kind != APPLICATION_ID:
+        raise StoreVersion(f"{path} is not a catalogue of simd", remedy="choose another state directory")
+    if version != VERSION and version not in _STEPS:
         raise StoreVersion(
             f"the catalogue {path} has version {version}, this simd reads version {VERSION}",
             remedy="use the simd that wrote it, or delete it: the next scan rebuilds it without embedding anew",
         )
+    return int(version)
 
 
 def signed(value: int) -> int:

@@ -7,12 +7,12 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simd.errors import ImageRejected, Reason
+from simd.errors import ImageRejected, Reason, unreadable
 from simd.types import Stamp
 
 Opening = Callable[[bytes], int]
-"""Opens the file at an absolute path for reading, or raises ImageRejected, FileNotFoundError or another error that says
-why not. A descriptor that would wait, as of a fifo, must not."""
+"""Opens the file at an absolute path for reading, or raises ImageRejected, DecoderUnavailable, FileNotFoundError or
+another error that says why not. A descriptor that would wait, as of a fifo, must not."""
 
 
 class FileInFlux(Exception):
@@ -47,6 +47,7 @@ def read_file(fd: int, check: Callable[[int, bytes], None], start_bytes: int) ->
 
     Raises:
         ImageRejected: it cannot be read, is no regular file, or was refused.
+        DecoderUnavailable: there is too little memory.
         FileInFlux: it changed meanwhile.
     """
     try:
@@ -69,8 +70,3 @@ def _read(fd: int, check: Callable[[int, bytes], None], start_bytes: int) -> Con
     if at < status.st_size or Stamp.of(os.fstat(fd)) != stamp:
         raise FileInFlux
     return Content(chunks[0] if len(chunks) == 1 else b"".join(chunks), stamp)
-
-
-def unreadable(error: OSError) -> ImageRejected:
-    """The rejection of a file that cannot be opened or read."""
-    return ImageRejected(Reason.UNREADABLE, f"the file cannot be read: {error.strerror or error}")

@@ -22,6 +22,7 @@ from simd.featurize import answers
 from simd.featurize.answers import Needs, Pictures
 from simd.featurize.channel import ChannelClosed, ChannelGarbled, Message
 from simd.featurize.decode import DecodeLimits, Picture, check_bytes
+from simd.featurize.priority import Priority
 from simd.featurize.process import Child, spawn, status_text
 from simd.types import ImageFacts, ImageId, Pixels, Size, Stamp
 
@@ -91,7 +92,7 @@ class WorkerSettings:
         limits: what one image may cost.
         timeout_s: how long a worker may take for an answer: about reading a file, about decoding it, or about both.
         memory_bytes: what decoding one image may take, and what the large images in work at once may take together.
-        background: whether workers step back for everything else that wants the CPU.
+        priority: how far workers step back for everything else that wants the CPU.
         idle_s: how long a worker without work is kept; one always is.
         confined: whether the kernel keeps workers from all but their job (`confinement.py`).
     """
@@ -99,7 +100,7 @@ class WorkerSettings:
     limits: DecodeLimits
     timeout_s: float = 30.0
     memory_bytes: int = 2 << 30
-    background: bool = False
+    priority: Priority = Priority.NORMAL
     idle_s: float = 60.0
     confined: bool = True
 
@@ -319,7 +320,7 @@ class Handler:
                 "decode": f"{self._decode.__module__}:{self._decode.__qualname__}",
                 "limits": dataclasses.asdict(settings.limits),
                 "memory_bytes": settings.memory_bytes,
-                "background": settings.background,
+                "priority": settings.priority,
                 "confined": settings.confined,
             }
         )

@@ -25,7 +25,7 @@ from simd.featurize.channel import Channel, ChannelClosed
 from simd.featurize.confinement import confine, limit
 from simd.featurize.decode import SNIFF_BYTES, DecodeLimits, Picture, check_start
 from simd.featurize.files import FileInFlux, read_file
-from simd.featurize.priority import step_back
+from simd.featurize.priority import Priority, step_back
 from simd.featurize.process import die_with_parent, inherited
 from simd.types import image_id_of
 
@@ -128,8 +128,7 @@ def main() -> None:
         # The pool has a worker for each core already.
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1
         limit(setup["memory_bytes"])
-        if setup["background"]:
-            step_back()
+        step_back(Priority(setup["priority"]))
         # What the C libraries say about hostile files is noise that anybody could write into the log.
         silence = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         left = confine() if setup["confined"] else ()

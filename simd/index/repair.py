@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 
 from simd.durable import DirectoryLock, Disk
+from simd.storage.identity import identity_of
 from simd.storage.salvage import Salvaged, salvage
 from simd.storage.store import Store, StoreOptions
 
@@ -41,12 +42,14 @@ def repair_store(
 
     Raises:
         StoreLocked: it is open.
+        StoreVersion: another version wrote a part of it.
         StoreFull: no room for the new store.
     """
     disk = disk or Disk()
     fresh, complete = _beside(directory, REPAIRING), _beside(directory, REPAIRED)
     lock = DirectoryLock(directory)
     try:
+        identity_of(directory)
         disk.remove(fresh)
         if complete.exists():
             # Of an earlier repair; by its name it must be complete as long as it is there.
@@ -60,14 +63,22 @@ def repair_store(
         disk.failpoint("repair.saved")
         disk.rename(fresh, complete)
         disk.failpoint("repair.complete")
-        asides = (_beside(directory, f".damaged-{n}") for n in count(1))
-        disk.rename(directory, next(path for path in asides if not path.exists()))
+        set_aside(directory, disk)
         disk.failpoint("repair.set_aside")
         disk.rename(complete, directory)
         disk.failpoint("repair.installed")
     finally:
         lock.release()
     return salvaged
+
+
+def set_aside(directory: Path, disk: Disk | None = None) -> Path:
+    """Give a damaged store another name, which is returned; nobody may have it open."""
+    disk = disk or Disk()
+    asides = (_beside(directory, f".damaged-{n}") for n in count(1))
+    aside = next(path for path in asides if not path.exists())
+    disk.rename(directory, aside)
+    return aside
 
 
 def finish_repair(directory: Path, disk: Disk | None = None) -> None:

@@ -12,7 +12,6 @@ attempt is longer, and `trouble` says why:
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from simd.indexing.look import Look, is_gone
 from simd.indexing.outcomes import Outcome, Outcomes
 from simd.indexing.pipeline import Batch, Job, Pipeline
 from simd.indexing.rate import Rate
+from simd.indexing.summary import Summary
 from simd.supervision import Backoff
 from simd.types import Change, FileKey, Rejection, Stamp
 from simd.watch.settle import Settler
@@ -58,6 +58,8 @@ class Batches:
         settler: takes what has to come to rest again.
         outcomes: who waits for a file.
         look: the file as it is now.
+        where: the absolute path of a file.
+        summary: tells the log what became of files.
         batch_size: files to embed and commit at once.
         young_s: a file modified so recently may still be growing: a failure to decode it is not final.
         retry_s: the first and the longest wait before what failed is tried again.
@@ -79,6 +81,8 @@ class Batches:
         settler: Settler,
         outcomes: Outcomes,
         look: Look,
+        where: Callable[[FileKey], bytes | None],
+        summary: Summary,
         batch_size: int,
         young_s: float,
         retry_s: tuple[float, float],
@@ -90,6 +94,8 @@ class Batches:
         self._settler = settler
         self._outcomes = outcomes
         self._look = look
+        self._where = where
+        self._summary = summary
         self._size = batch_size
         self._young_s = young_s
         self._retry = Backoff(*retry_s)
@@ -278,13 +284,11 @@ class Batches:
         for file in batch.indexed:
             self._outcomes.tell(file.key, Outcome(file.image_id, None))
         for item in batch.rejected:
-            name, why = os.fsdecode(item.key.path), item.rejection
-            log.info("not indexed: %r: %s: %s", name, why.reason, why.detail)
+            self._summary.rejected(self._where(item.key) or item.key.path, item.rejection)
             self._outcomes.tell(item.key, Outcome(None, item.rejection))
         for key in batch.deleted:
             self._outcomes.tell(key, Outcome(None, None))
-        if batch.indexed:
-            log.info("indexed %d files: %d embedded", len(batch.indexed), batch.embedded)
+        self._summary.recorded(len(batch.indexed), batch.embedded, len(batch.deleted))
         self._remember(work, batch)
         self.rate.count(len(batch.indexed) + len(batch.rejected))
         self.decided += len(batch.indexed) + len(batch.rejected) + len(batch.deleted)

@@ -29,6 +29,7 @@ from simd.indexing.pause import Pause
 from simd.indexing.pipeline import Pipeline
 from simd.indexing.purge import Purge
 from simd.indexing.roots import Roots
+from simd.indexing.summary import Summary
 from simd.indexing.targets import Targets
 from simd.supervision import Backoff, Threads
 from simd.types import Change, ChangeKind, FileKey, ImageId, Stamp
@@ -62,6 +63,7 @@ class Indexer:
         owe: says that something was put off until the next scan of a root.
         deletions: which files may be taken for gone without a scan.
         batch_size: files to embed and commit at once.
+        summary: tells the log what became of files.
         threads: runs the thread.
         young_s: a file modified so recently may still be growing: a failure to decode it is not final.
         retry_s: the first and the longest wait before what failed is tried again.
@@ -85,6 +87,7 @@ class Indexer:
         owe: Callable[[int], None],
         deletions: Deletions,
         batch_size: int,
+        summary: Summary | None = None,
         threads: Threads | None = None,
         young_s: float = 3.0,
         retry_s: tuple[float, float] = (1.0, 60.0),
@@ -114,6 +117,7 @@ class Indexer:
         self._turns_seen = 0
         self._trouble = self._logged = ""
         self._unmended = False
+        self._summary = summary or Summary()
         self._failures = Backoff(0.1, _LONGEST_PAUSE_S)
         self._thread: threading.Thread | None = None
         self.outcomes = Outcomes()
@@ -123,6 +127,8 @@ class Indexer:
             settler=settler,
             outcomes=self.outcomes,
             look=look,
+            where=roots.where,
+            summary=self._summary,
             batch_size=batch_size,
             young_s=young_s,
             retry_s=retry_s,
@@ -336,12 +342,12 @@ class Indexer:
         try:
             stamp = self._look(key)
         except RootOffline as offline:
-            log.warning("%s; nothing is deleted", offline)
+            self._summary.put_off(key.root_id, offline)
             self.outcomes.tell(key, Outcome(None, None))
             self._owe(key.root_id)
             return
         except RulesUnread as unread:
-            log.warning("%s; nothing in its directory is indexed or deleted", unread)
+            self._summary.put_off(key.root_id, unread)
             self.outcomes.tell(key, Outcome(None, None))
             self._scan(key.root_id, os.path.dirname(key.path))
             return

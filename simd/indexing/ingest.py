@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 
 from simd.catalogue.catalogue import Catalogue
@@ -55,6 +55,7 @@ class Ingest:
 
     Args:
         configured: absolute paths of the roots that the configuration names.
+        starved: why indexing hardly moves, for callers; empty while it does not.
         polled: absolute paths; roots at or below them are polled.
         poll_s: how often a polled root is scanned.
     """
@@ -74,7 +75,9 @@ class Ingest:
         configured: Collection[bytes] = (),
         polled: Collection[bytes] = (),
         poll_s: float = 30.0,
+        starved: Callable[[], str] = lambda: "",
     ) -> None:
+        self._starved = starved
         self._catalogue = catalogue
         self._roots = roots
         self._indexer = indexer
@@ -227,14 +230,16 @@ class Ingest:
         files = self._indexer.pending
         scans = max(before, self._scans.pending)
         speed = self._indexer.batches.rate.per_second()
+        pending = watched + files + scans
         return Progress(
-            pending=watched + files + scans,
+            pending=pending,
             pause=self._pause.state,
             scanning=scans > 0,
             images_per_s=speed,
             eta_s=files / speed if speed else 0.0,
             decided=self._indexer.batches.decided,
             trouble=self._indexer.trouble,
+            starved=self._starved() if pending else "",
         )
 
     def queues(self) -> dict[str, int]:

@@ -11,6 +11,7 @@ start; no vector has to be computed twice for that.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -49,11 +50,12 @@ class FileDecoder(Protocol):
 class Job:
     """One file on its way: what is known of it, the decoding under way, and what that `found`.
 
-    `began` is when its decoding was asked for, in monotonic seconds: it is read after that.
+    `path` is absolute, `began` is when its decoding was asked for, in monotonic seconds: it is read after that.
     """
 
     change: Change
     stamp: Stamp
+    path: bytes
     began: float
     future: Future[DecodedFile] | None = None
     found: DecodedFile | None = None
@@ -162,7 +164,7 @@ class Pipeline:
         if before is not None and before.covers(change, stamp):
             return
         self.drop(change.key)
-        job = Job(change, stamp, time.monotonic())
+        job = Job(change, stamp, path, time.monotonic())
         job.future = self._pool.submit_file(path, lambda image_id: self._wanted(job, image_id), self._guess())
         self._jobs[change.key] = job
         self._under_way += 1
@@ -298,7 +300,7 @@ class Pipeline:
             batch.postponed.append(key)
             batch.trouble = error.with_traceback(None)
         except Exception:
-            log.exception("indexing %r failed; it is tried again", key.path)
+            log.exception("indexing %r failed; it is tried again", os.fsdecode(job.path))
             rejection = Rejection(
                 Reason.FAILED, "it failed in a way that nobody thought of; the daemon's log tells how"
             )

@@ -168,7 +168,9 @@ class Scans:
 
     def _failed(self, request: Request, error: Exception) -> None:
         if isinstance(error, StoreError):
-            log.error("a scan of root %d failed and is tried again: %s", request.root_id, error)
+            root = self._roots.get(request.root_id)
+            where = "a root that is gone" if root is None else os.fsdecode(os.path.join(root.path, request.under))
+            log.error("a scan of %s failed and is tried again: %s", where, error)
         else:
             self._threads.failed("scans", error)
         self._states[request.root_id] = replace(self.state(request.root_id), failed=for_callers(error))
@@ -203,8 +205,10 @@ class Scans:
             self._ended_part(root, scan)
         else:
             self._ended(root, scan, idle)
-        log.info(
-            "scanned %s in %.2f s: %d files, %d new or changed, %d gone, %d ignored now",
+        # A root that is polled has a scan every half minute, most of which find nothing.
+        level = logging.INFO if scan.changed or scan.deleted or before.last_scan is None else logging.DEBUG
+        log.log(
+            level, "scanned %s in %.2f s: %d files, %d new or changed, %d gone, %d ignored now",
             os.fsdecode(os.path.join(root.path, request.under).rstrip(b"/")), time.monotonic() - began,
             scan.seen, scan.changed, scan.deleted - scan.ignored, scan.ignored,
         )  # fmt: skip

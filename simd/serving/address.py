@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from simd.errors import ConfigError
+from simd.errors import ConfigError, NotNow
 
 MAX_SOCKET_PATH = 107
 
@@ -149,7 +149,7 @@ def prepare_socket(address: UnixAddress) -> None:
                 raise ConfigError(f"cannot listen on {path}: it exists and is not a socket", field="listen")
             return
         if _answers(path):
-            raise ConfigError(
+            raise NotNow(
                 f"cannot listen on {path}: another process answers there",
                 field="listen",
                 remedy="stop it, or choose another address",

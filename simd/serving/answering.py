@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NoReturn, TypeAlias
 
@@ -25,12 +26,13 @@ from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
-from simd.errors import Abandoned, InvalidRequest, SimdError
+from simd.errors import Abandoned, InvalidRequest, Overloaded, SimdError
 from simd.serving.callers import caller_of
+from simd.serving.door import Door, host_of
 from simd.serving.lanes import Lane
 from simd.serving.meter import Meter
 from simd.serving.reception import Reception, Request
-from simd.serving.status import incident_of, reason_of, status_of
+from simd.serving.status import incident_of, status_of
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,15 @@ Behaviour = Callable[..., Any]
 Requests = Iterator[Request]
 
 
-def answering(handler: Handler, name: str, lane: Lane, reception: Reception, token: str, meter: Meter) -> Handler:
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What is kept of calls: counts for the metrics, and lines of the log."""
+
+    meter: Meter
+    door: Door
+
+
+def answering(handler: Handler, name: str, lane: Lane, reception: Reception, token: str, records: Records) -> Handler:
     """The handler of one call: counted, its errors told, and in its lane once its request is there.
 
     Args:
@@ -49,7 +59,7 @@ def answering(handler: Handler, name: str, lane: Lane, reception: Reception, tok
         lane: where it goes.
         reception: where it waits for its request.
         token: the name of the caller's token.
-        meter: counts it.
+        records: of what became of it.
     """
     behaviour = _behaviour(handler)
     parse = _parsing(handler)
@@ -58,7 +68,7 @@ def answering(handler: Handler, name: str, lane: Lane, reception: Reception, tok
     def admitted(requests: Requests, context: grpc.ServicerContext) -> Iterator[Any]:
         who = f"{caller_of(context.peer())} {token}"
         is_stream = handler.request_streaming
-        with _counted(name, context, meter), _told(name, context), reception.call(who):
+        with _counted(name, context, records), _told(name, context, records.door), reception.call(who):
             # A stream's requests are let go one by one, by whoever answers them.
             with reception.request(requests, context, who, lane, held=not is_stream) as first:
                 if is_stream:
@@ -80,13 +90,13 @@ def answering(handler: Handler, name: str, lane: Lane, reception: Reception, tok
     return _made(handler, many if handler.response_streaming else one, reception.pool)
 
 
-def unread(handler: Handler, name: str, pool: ThreadPoolExecutor, meter: Meter) -> Handler:
+def unread(handler: Handler, name: str, pool: ThreadPoolExecutor, records: Records) -> Handler:
     """The handler of a stranger's call: answered as if its request were empty, which is not read."""
     behaviour = _behaviour(handler)
     parse = _parsing(handler)
 
     def one(_: Requests, context: grpc.ServicerContext) -> Any:
-        with _counted(name, context, meter), _told(name, context):
+        with _counted(name, context, records), _told(name, context, records.door):
             return behaviour(parse(Request(b"")), context)
 
     return _made(handler, one, pool)
@@ -119,24 +129,25 @@ def _made(handler: Handler, call: Any, pool: ThreadPoolExecutor) -> Handler:
     return made
 
 
-def refusing(error: SimdError, name: str, lane: ThreadPoolExecutor, meter: Meter) -> Handler:
+def refusing(error: SimdError, name: str, pool: ThreadPoolExecutor, records: Records) -> Handler:
     """A handler that tells an error, without waiting for the request: it may be large, or never come."""
 
     def refuse(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
-        log.debug("%s from %s: %s", name, context.peer(), error)
-        with _counted(name, context, meter):
+        records.door.refused(error, name, context.peer())
+        with _counted(name, context, records):
             _abort(context, status_of(error))
 
     call: Any = refuse
-    call.experimental_thread_pool = lane
+    call.experimental_thread_pool = pool
     made: Handler = grpc.stream_stream_rpc_method_handler(call)
     return made
 
 
 @contextmanager
-def _counted(name: str, context: Any, meter: Meter) -> Iterator[None]:
+def _counted(name: str, context: Any, records: Records) -> Iterator[None]:
     """Count the call with the status that it ends with; a caller who leaves before the end has cancelled it."""
     began, ended = time.perf_counter(), "OK"
+    records.door.called(context.peer())
     try:
         yield
     except BaseException:
@@ -144,30 +155,31 @@ def _counted(name: str, context: Any, meter: Meter) -> Iterator[None]:
         ended = grpc.StatusCode.CANCELLED.name if code is None else code.name
         raise
     finally:
-        meter.answered(name, ended, time.perf_counter() - began)
+        records.meter.answered(name, ended, time.perf_counter() - began)
 
 
 @contextmanager
-def _told(name: str, context: grpc.ServicerContext) -> Iterator[None]:
+def _told(name: str, context: grpc.ServicerContext, door: Door) -> Iterator[None]:
     """Tell the caller what is raised meanwhile."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - it is logged where it is put into words
-        _abort(context, telling(error, name))
+        _abort(context, telling(error, name, door, context.peer()))
 
 
-def telling(error: BaseException, name: str) -> status_pb2.Status:
+def telling(error: BaseException, name: str, door: Door, peer: str) -> status_pb2.Status:
     """What the caller of a method is told about an error; the log is told as well."""
     if not isinstance(error, SimdError):
         number = secrets.token_hex(4)
-        log.error("%s failed unexpectedly (%s)", name, number, exc_info=error)
+        log.error("%s from %s failed unexpectedly (%s)", name, host_of(peer), number, exc_info=error)
         return incident_of(number)
-    if not error.told:
-        log.info("%s: %s: %s", name, reason_of(type(error)), error)
+    if isinstance(error, Overloaded):
+        door.refused(error, name, peer)
         return status_of(error)
-    number = secrets.token_hex(4)
-    log.error("%s: %s (%s): %s", name, reason_of(type(error)), number, error)
-    return status_of(error, number)
+    if not error.told:
+        door.failed(error, name, peer)
+        return status_of(error)
+    return status_of(error, door.broke(error, name, peer))
 
 
 def _parsing(handler: Handler) -> Callable[[Request | None], Any]:

@@ -13,10 +13,9 @@ import grpc
 
 from simd.errors import SimdError
 from simd.serving import reception as receptions
-from simd.serving.answering import Handler, answering, refusing, unread
+from simd.serving.answering import Handler, Records, answering, refusing, unread
 from simd.serving.auth import Admission
 from simd.serving.lanes import Lane, LaneName
-from simd.serving.meter import Meter
 from simd.serving.methods import rule_of
 from simd.serving.reception import Reception
 
@@ -29,7 +28,7 @@ class Guard(grpc.ServerInterceptor):
         lanes: where calls go.
         reception: where they wait for their request.
         refusals: tells those that are not admitted, and strangers what anyone may know.
-        meter: counts calls.
+        records: of what became of calls.
     """
 
     def __init__(
@@ -38,13 +37,13 @@ class Guard(grpc.ServerInterceptor):
         lanes: Mapping[LaneName, Lane],
         reception: Reception,
         refusals: ThreadPoolExecutor,
-        meter: Meter,
+        records: Records,
     ) -> None:
         self._admission = admission
         self._lanes = lanes
         self._reception = reception
         self._refusals = refusals
-        self._meter = meter
+        self._records = records
 
     def intercept_service(
         self,
@@ -61,11 +60,11 @@ class Guard(grpc.ServerInterceptor):
         try:
             token = self._admission.admit(rule.role, handler_call_details.invocation_metadata)
             if token is None:
-                return unread(handler, method, self._refusals, self._meter)
+                return unread(handler, method, self._refusals, self._records)
             if lane.full:
                 raise lane.refusal()
             if self._reception.full:
                 raise receptions.refusal()
-            return answering(handler, method, lane, self._reception, token, self._meter)
+            return answering(handler, method, lane, self._reception, token, self._records)
         except SimdError as error:
-            return refusing(error, method, self._refusals, self._meter)
+            return refusing(error, method, self._refusals, self._records)

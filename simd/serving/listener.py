@@ -15,7 +15,7 @@ from pathlib import Path
 
 import grpc
 
-from simd.errors import ConfigError
+from simd.errors import NotNow
 from simd.serving import address as addresses
 from simd.serving.address import Address, TcpAddress, UnixAddress
 from simd.serving.reception import Reception
@@ -77,7 +77,7 @@ class Listener:
         """Bind and answer. Returns the address in force.
 
         Raises:
-            ConfigError: the address cannot be bound.
+            NotNow: the address cannot be bound.
         """
         with self._lock:
             return self._start()
@@ -181,7 +181,7 @@ class Listener:
                 else:
                     port = server.add_insecure_port(address.target)
             except RuntimeError as error:
-                raise ConfigError(f"cannot listen on {address}: {error}", field="listen") from error
+                raise NotNow(f"cannot listen on {address}: {error}", field="listen") from error
         return str(TcpAddress(address.host, port) if isinstance(address, TcpAddress) else address)
 
     def _bind_private(self, server: grpc.Server) -> str:

@@ -18,7 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from simd import __version__
-from simd.errors import ConfigError, SimdError
+from simd.errors import NotNow, SimdError
 from simd.serving.address import TcpAddress
 from simd.serving.convert import clean, text_of
 from simd.serving.embedder import Took
@@ -76,14 +76,14 @@ class MetricsServer:
     """Answers `GET /metrics` on a loopback address, from the constructor to `close`.
 
     Raises:
-        ConfigError: the address cannot be bound.
+        NotNow: the address cannot be bound.
     """
 
     def __init__(self, metrics: Metrics, address: TcpAddress) -> None:
         try:
             self._server, self._thread = start_http_server(address.port, address.host, metrics.registry)
         except OSError as error:
-            raise ConfigError(
+            raise NotNow(
                 f"cannot serve metrics on {address.target}: {error.strerror}",
                 field="metrics_listen",
                 remedy="choose a port that is free",

@@ -73,7 +73,10 @@ def _searchable(services: Services) -> StatusResponse:
 def _progress(services: Services) -> StatusResponse:
     progress = services.ingest.progress()
     return StatusResponse(
-        problems=[f"indexing waits and is tried again: {progress.trouble}"] if progress.trouble else [],
+        problems=[
+            *([f"indexing waits and is tried again: {progress.trouble}"] if progress.trouble else []),
+            *([progress.starved] if progress.starved else []),
+        ],
         pending=progress.pending,
         paused=progress.pause.paused,
         paused_until_time=convert.until_to(progress.pause),

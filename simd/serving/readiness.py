@@ -24,9 +24,8 @@ _INDEX = (
     "again what is lost, and nothing else"
 )
 _CATALOGUE = (
-    "the catalogue is damaged: answers and indexing fail or are incomplete. Stop the daemon and delete "
-    "catalogue.sqlite in its state directory; the next start makes it anew and embeds nothing again, but folders that "
-    "were added with `simctl add` have to be added again"
+    "the catalogue is damaged: answers and indexing fail or are incomplete. Stop the daemon and run `simd check "
+    "--repair`; the next start finds the files again and embeds nothing again"
 )
 """For callers, so without the paths of the daemon's own files."""
 

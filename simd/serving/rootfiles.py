@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 
-from simd.errors import ImageRejected, InvalidRequest, NotFound, Reason
+from simd.errors import InvalidRequest, NotFound, unreadable
 from simd.types import Stamp
 
 
@@ -57,6 +57,7 @@ class RootFiles:
             InvalidRequest: it leads outside the roots by now.
             NotFound: there is no such file, or it is not a regular one.
             ImageRejected: it cannot be read.
+            DecoderUnavailable: the daemon may open no more files.
         """
         try:
             # Without O_NONBLOCK, opening a pipe would wait for somebody to write to it.
@@ -64,7 +65,7 @@ class RootFiles:
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"there is no file {_text(path)}", field="path") from error
         except OSError as error:
-            raise ImageRejected(Reason.UNREADABLE, f"cannot open {_text(path)}: {error.strerror}") from error
+            raise unreadable(error, f"cannot open {_text(path)}") from error
         try:
             opened = os.readlink(b"/proc/self/fd/%d" % fd)
             if opened != path and not self._inside(opened):

@@ -11,6 +11,7 @@ from simd.serving import convert_search as convert
 from simd.serving.answering import telling
 from simd.serving.batch import Answered, Asked, Batch
 from simd.serving.callers import caller_of
+from simd.serving.door import Door
 from simd.serving.readiness import Readiness
 from simd.serving.shares import Shares
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
@@ -22,11 +23,13 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
     Args:
         readiness: what is ready.
         waiting: bytes of pictures, of all calls together.
+        door: tells the log who gets nothing.
     """
 
-    def __init__(self, readiness: Readiness, waiting: Shares) -> None:
+    def __init__(self, readiness: Readiness, waiting: Shares, door: Door) -> None:
         self._readiness = readiness
         self._waiting = waiting
+        self._door = door
 
     def Search(
         self, request: search_service_pb2.SearchRequest, context: grpc.ServicerContext
@@ -43,7 +46,14 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
         if not context.add_callback(batch.close):
             return
         for answered in batch.answers(map(_asked, request_iterator)):
-            yield _told(answered)
+            yield self._told(answered, context.peer())
+
+    def _told(self, answered: Answered, peer: str) -> search_service_pb2.BatchSearchResponse:
+        outcome = answered.outcome
+        if not isinstance(outcome, BaseException):
+            return search_service_pb2.BatchSearchResponse(tag=answered.tag, found=convert.found_to(outcome))
+        failure = convert.failure_to(telling(outcome, "BatchSearch", self._door, peer))
+        return search_service_pb2.BatchSearchResponse(tag=answered.tag, failure=failure)
 
     def Compare(
         self, request: search_service_pb2.CompareRequest, context: grpc.ServicerContext
@@ -59,11 +69,3 @@ def _asked(request: search_service_pb2.BatchSearchRequest) -> Asked:
         return Asked(request.tag, convert.query_of(request.search))
     except InvalidRequest as error:
         return Asked(request.tag, error)
-
-
-def _told(answered: Answered) -> search_service_pb2.BatchSearchResponse:
-    outcome = answered.outcome
-    if not isinstance(outcome, BaseException):
-        return search_service_pb2.BatchSearchResponse(tag=answered.tag, found=convert.found_to(outcome))
-    failure = convert.failure_to(telling(outcome, "BatchSearch"))
-    return search_service_pb2.BatchSearchResponse(tag=answered.tag, failure=failure)

@@ -19,7 +19,9 @@ from grpc_reflection.v1alpha import reflection
 
 from simd.errors import ConfigError
 from simd.serving import address as addresses
+from simd.serving.answering import Records
 from simd.serving.auth import Admission, Tokens
+from simd.serving.door import Door
 from simd.serving.guard import Guard
 from simd.serving.health import Health
 from simd.serving.index_service import IndexService
@@ -59,6 +61,7 @@ class Server:
         admission: decides who may call what; None is everybody everything.
         meter: counts calls.
         threads: runs the server's own threads.
+        door: tells the log who gets nothing.
 
     Raises:
         ConfigError: an address cannot be, or other machines could reach it and nobody would ask who they are.
@@ -76,7 +79,9 @@ class Server:
         admission: Admission | None = None,
         meter: Meter | None = None,
         threads: Threads | None = None,
+        door: Door | None = None,
     ) -> None:
+        self._door = door or Door()
         self._admission = admission or Tokens()
         listening = addresses.parse_all(listen, unmet=_unmet(tls, self._admission))
         self._readiness = readiness
@@ -84,7 +89,7 @@ class Server:
         self._lanes = lanes(searches=max_concurrent, search_turns=turns)
         self._waiting = Shares(WAITING_BYTES)
         self._refusals = Pool(1, thread_name_prefix="rpc-refused")
-        self._meter = meter or NoMeter()
+        self._records = Records(meter or NoMeter(), self._door)
         searchable = readiness.is_searchable
         self._health = Health({"": searchable, _SEARCH: searchable, _INDEX: readiness.is_open})
         self._overview = Overview(readiness)
@@ -107,7 +112,7 @@ class Server:
         """Bind and answer; `status` works at once, the rest after `open`. Returns the addresses in force.
 
         Raises:
-            ConfigError: an address cannot be bound.
+            NotNow: an address cannot be bound.
         """
         try:
             bound = ", ".join([listener.start() for listener in self._listeners])
@@ -152,12 +157,12 @@ class Server:
         return Reception(calls, self._waiting, self._threads)
 
     def _guard(self, reception: Reception) -> Guard:
-        return Guard(self._admission, self._lanes, reception, self._refusals, self._meter)
+        return Guard(self._admission, self._lanes, reception, self._refusals, self._records)
 
     def _register(self, server: grpc.Server) -> None:
         """Add the services to the server of an address."""
         search_service_pb2_grpc.add_SearchServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            SearchService(self._readiness, self._waiting), server
+            SearchService(self._readiness, self._waiting, self._door), server
         )
         index_service_pb2_grpc.add_IndexServiceServicer_to_server(  # type: ignore[no-untyped-call]
             IndexService(self._readiness, self._overview, self._watch), server

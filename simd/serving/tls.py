@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,11 @@ class TlsFiles:
     key: Path
     client_ca: Path | None = None
 
+    @property
+    def certificates(self) -> list[Path]:
+        """The files that hold certificates."""
+        return [self.cert] if self.client_ca is None else [self.cert, self.client_ca]
+
     @classmethod
     def of(cls, cert: Path | None, key: Path | None, client_ca: Path | None) -> TlsFiles | None:
         """The files that three settings name; None if they name none.
@@ -47,12 +53,17 @@ class TlsFiles:
 class Tls:
     """Makes what gRPC needs of the files. Safe to use from any thread.
 
+    Args:
+        files: certificate, key, and the authority of clients.
+        connected: called when a connection begins, before it is known who it is.
+
     Raises:
         ConfigError: a file cannot be read, others may read the key, or they are not a certificate and its key.
     """
 
-    def __init__(self, files: TlsFiles) -> None:
+    def __init__(self, files: TlsFiles, connected: Callable[[], None] = lambda: None) -> None:
         self._files = files
+        self._connected = connected
         self._lock = threading.Lock()
         self._stamps = self._look()
         self._first = self._load()
@@ -72,6 +83,7 @@ class Tls:
 
     def _renewed(self) -> grpc.ServerCertificateConfiguration | None:
         """Called by gRPC for every connection: None if nothing has changed, or what came cannot be used."""
+        self._connected()
         with self._lock:
             stamps = self._look()
             if stamps == self._stamps:

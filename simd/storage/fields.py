@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from simd.errors import CorruptStore
+from simd.errors import CorruptStore, StoreVersion
 
 T = TypeVar("T")
 
@@ -19,6 +19,20 @@ SEGMENT_NAME = re.compile(r"[0-9]{8}-[0-9]{1,20}-[0-9]{1,20}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-f]{2})*", re.ASCII)
 _MOST = 1 << 62
 _LARGEST = float(np.finfo(np.float32).max)
+
+
+def check_version(content: Mapping[str, Any], expected: int, path: Path) -> None:
+    """Refuse the content of a sealed file that another version of simd wrote.
+
+    Raises:
+        StoreVersion: it names another format.
+        CorruptStore: it names none.
+    """
+    version = content.get("version")
+    if type(version) is not int or not 0 <= version < _MOST:
+        raise _wrong("version", version, path)
+    if version != expected:
+        raise StoreVersion(f"{path} has format {version}; this version reads {expected}")
 
 
 def build(kind: type[T], content: Mapping[str, Any], path: Path) -> T:

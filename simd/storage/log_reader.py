@@ -74,12 +74,23 @@ def read_logs(directory: Path, checkpoint: int, dimension: int, fingerprint: byt
     return files
 
 
-def _header(path: Path, data: bytes, dimension: int, fingerprint: bytes) -> LogHeader:
+def read_header(path: Path, data: bytes) -> LogHeader:
+    """The header of a log file that begins with `data`.
+
+    Raises:
+        CorruptStore: it is no sound header.
+        StoreVersion: another version wrote it.
+    """
     header = decode_header(data)
     if header is None:
         raise CorruptStore(path, 0, "the header does not match its checksum")
     if header.version != FORMAT_VERSION:
         raise StoreVersion(f"{path} has format {header.version}; this version reads {FORMAT_VERSION}")
+    return header
+
+
+def _header(path: Path, data: bytes, dimension: int, fingerprint: bytes) -> LogHeader:
+    header = read_header(path, data)
     if header.dimension != dimension or header.fingerprint != fingerprint:
         raise ModelMismatch(f"{path} holds vectors of another model ({header.fingerprint.hex()[:16]})")
     if path.name != f"{header.first_seq:020d}.log":

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from simd.durable import Disk
-from simd.errors import ModelMismatch, StoreVersion
-from simd.storage.fields import build
+from simd.errors import ModelMismatch
+from simd.storage.fields import build, check_version
 from simd.storage.files import seal, unseal
 
 MANIFEST_VERSION = 1
@@ -53,8 +53,7 @@ class Manifest:
         """The manifest, whatever model it is for."""
         path = directory / MANIFEST
         content = unseal(path)
-        if content.get("version") != MANIFEST_VERSION:
-            raise StoreVersion(f"{path} has format {content.get('version')}; this version reads {MANIFEST_VERSION}")
+        check_version(content, MANIFEST_VERSION, path)
         return build(cls, content, path)
 
     def write(self, directory: Path, disk: Disk) -> None:

@@ -119,14 +119,22 @@ def recover(
     return Recovered(live, tuple(notes))
 
 
+def is_unmade(directory: Path) -> bool:
+    """Whether there is no store yet, neither a manifest nor data: the start that was to make it may be cut short."""
+    return not (
+        (directory / MANIFEST).exists()
+        or any(size(path) > HEADER_BYTES for path in log_paths(directory / LOG))
+        or any((directory / SEGMENTS).glob("*"))
+    )
+
+
 def _found(directory: Path, disk: Disk, dimension: int, fingerprint: bytes) -> None:
     """Make an empty store, unless something says that this one has lost its manifest."""
     for name in (LOG, SEGMENTS):
         disk.make_dir(directory / name)
-    logs = log_paths(directory / LOG)
-    if any(size(path) > HEADER_BYTES for path in logs) or any((directory / SEGMENTS).iterdir()):
+    if not is_unmade(directory):
         raise CorruptStore(directory / MANIFEST, 0, "the file is missing, though there are data")
-    for path in logs:
+    for path in log_paths(directory / LOG):
         disk.remove(path)
     Log(directory / LOG, disk, dimension, fingerprint, 1).close()
     disk.failpoint("recovery.before_manifest")

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simd.errors import CorruptStore, ModelMismatch, StoreVersion
+from simd.errors import CorruptStore, ModelMismatch
 from simd.storage.arrays import let_go, load_array
-from simd.storage.fields import build
+from simd.storage.fields import build, check_version
 from simd.storage.files import checksum, size, unseal
 from simd.storage.snapshot import Bitmap, Coded, Part
 from simd.types import ID_BYTES
@@ -78,8 +78,7 @@ class SegmentMeta:
         """The metadata of the segment in `directory`."""
         path = directory / META
         content = unseal(path)
-        if content.get("version") != SEGMENT_VERSION:
-            raise StoreVersion(f"{path} has format {content.get('version')}; this version reads {SEGMENT_VERSION}")
+        check_version(content, SEGMENT_VERSION, path)
         meta = build(cls, content, path)
         if meta.name != directory.name:
             raise CorruptStore(path, 0, f"it describes the segment {meta.name}")

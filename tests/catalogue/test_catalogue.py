@@ -510,7 +510,7 @@ class TestDurability:
     def test_a_file_of_rubbish_is_told_as_damage(self, tmp_path: Path) -> None:
         path = tmp_path / "c"
         path.write_bytes(b"rubbish " * 1000)
-        with pytest.raises(CorruptStore, match="delete it"):
+        with pytest.raises(CorruptStore, match="check --repair"):
             Catalogue.open(path)
 
     def test_damage_inside_is_found(self, tmp_path: Path) -> None:

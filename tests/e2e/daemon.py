@@ -65,7 +65,8 @@ class Daemon:
                 self.command(*more),
                 stdout=log,
                 stderr=log,
-                env=environment(env),
+                # Each batch and each refused file has a line at this level.
+                env=environment({"SIMD_LOG_LEVEL": "debug", **(env or {})}),
                 preexec_fn=obey_permissions,
                 cwd=self.work,
             )

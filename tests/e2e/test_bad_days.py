@@ -129,12 +129,12 @@ def test_pictures_that_come_while_no_decoder_can_be_started_are_not_forgotten(da
     workers = [int(p) for t in Path(f"/proc/{pid}/task").iterdir() for p in (t / "children").read_text().split()]
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     open_files = max(int(name) for name in os.listdir(f"/proc/{pid}/fd"))
-    # No descriptor is left for a channel to a new process.
+    # No descriptor is left for a channel to a new process, nor for a file.
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_files + 1, before[1]))
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
     copy(daemon, 5)
-    daemon.until(lambda: "no decode worker" in daemon.log.read_text(), "it to be told")
+    daemon.until(lambda: "indexing waits" in daemon.log.read_text(), "it to be told")
     resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
     status = daemon.wait()
     assert status["files"] == 5 and status["failed"] == 0 and detail(daemon) == ""

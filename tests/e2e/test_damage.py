@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.daemon import MODELS, PHOTOS, Daemon, run_simd
+from tests.e2e.daemon import PHOTOS, Daemon, run_simd
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
@@ -32,6 +32,15 @@ def spoil(path: Path, start: int) -> None:
         stream.write(b"\xff" * (path.stat().st_size - start))
 
 
+def mend(daemon: Daemon) -> None:
+    """Do what a check of a damaged state says."""
+    where = ("--state-dir", daemon.state)
+    told = run_simd("check", *where, cwd=daemon.work)
+    assert told.returncode == 1 and "`simd check --repair`" in told.stdout, told.stdout + told.stderr
+    assert run_simd("check", "--repair", *where, cwd=daemon.work).returncode == 1
+    assert run_simd("check", *where, cwd=daemon.work).returncode == 0
+
+
 def seen(daemon: Daemon, what: str, images: int) -> None:
     """That searches are refused and health says so, while status tells everything, with the problem first."""
     assert daemon.simctl("health").returncode == 3
@@ -52,8 +61,7 @@ def test_a_damaged_index_is_refused_and_shown_until_it_is_repaired(daemon: Daemo
     search = daemon.simctl("search", str(daemon.root / sorted(PHOTOS.iterdir())[0].name))
     assert search.returncode == 1 and "simd check" in search.stderr
     assert daemon.stop() == 0
-    where = ("--state-dir", daemon.state, "--models-dir", MODELS)
-    assert run_simd("check", "--repair", *where, cwd=daemon.work).returncode == 1
+    mend(daemon)
     status = daemon.start(*ROWS).wait()
     assert (status["ready"], status["problems"], status["images"]) == (True, [], images)
     assert daemon.embedded() > embedded
@@ -71,7 +79,32 @@ def test_a_damaged_catalogue_is_shown_until_it_is_made_anew(daemon: Daemon, end:
     assert daemon.simctl("verify").returncode == 1
     seen(daemon, "catalogue", images)
     daemon.stop(end)
-    catalogue.unlink()
+    mend(daemon)
     status = daemon.start(*ROWS).wait()
     assert (status["ready"], status["problems"], status["images"], status["files"]) == (True, [], images, images)
     assert daemon.embedded() == embedded
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "index/*/segments/*/vectors.npy",
+        "index/*/segments/*/segment.json",
+        "index/*/manifest.json",
+        "index/*/log/*.log",
+        "index/*/[msl]*/**/*",
+        "catalogue.sqlite",
+        "serving.json",
+    ],
+)
+def test_whatever_is_damaged_what_a_check_suggests_makes_a_daemon_that_starts(daemon: Daemon, what: str) -> None:
+    for photo in sorted(PHOTOS.iterdir())[:4]:
+        shutil.copy(photo, daemon.root)
+    images = daemon.start("--flush-rows", "2").wait()["images"]
+    assert daemon.stop() == 0
+    found = [path for path in daemon.state.glob(what) if path.is_file()]
+    for path in found:
+        spoil(path, 10)
+    mend(daemon)
+    status = daemon.start().wait()
+    assert found and (status["ready"], status["problems"], status["images"]) == (True, [], images)

@@ -21,6 +21,7 @@ from simd.featurize.engines.choose import choose, open_engine, open_query_engine
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
 from simd.featurize.models import Model, describe, load
+from simd.featurize.priority import Priority
 from simd.types import Pixels
 
 DAISY = 985
@@ -322,11 +323,14 @@ def test_a_gpu_that_does_not_work_is_said_and_the_cpu_taken_unless_it_is_demande
 
 
 @pytest.mark.model
-@pytest.mark.parametrize(("background", "expected"), [(True, os.SCHED_IDLE), (False, os.SCHED_OTHER)])
+@pytest.mark.parametrize(
+    ("priority", "expected"),
+    [(Priority.IDLE, os.SCHED_IDLE), (Priority.LOW, os.SCHED_BATCH), (Priority.NORMAL, os.SCHED_OTHER)],
+)
 def test_p15_the_process_of_indexing_steps_back_and_that_of_queries_does_not(
-    model: Model, background: bool, expected: int
+    model: Model, priority: Priority, expected: int
 ) -> None:
-    engine = ChildEngine(model, device="cpu", background=background)
+    engine = ChildEngine(model, device="cpu", priority=priority)
     try:
         engine.run(np.zeros((2, *model.spec.size, 3), np.uint8))
         tasks = os.listdir(f"/proc/{engine.pid}/task")

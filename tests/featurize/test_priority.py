@@ -12,9 +12,10 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
+from simd import config
 from simd.featurize.engines.choose import open_engine, open_query_engines
 from simd.featurize.models import Model
-from simd.featurize.priority import in_background, step_back
+from simd.featurize.priority import Priority, in_background, step_back
 from simd.featurize.timeslice import lengthen
 
 
@@ -64,16 +65,52 @@ def test_threads_that_were_started_in_background_step_back_and_no_others() -> No
     assert policy() == os.SCHED_OTHER
 
 
-def test_where_the_policy_may_not_be_changed_niceness_takes_its_place() -> None:
+@pytest.mark.parametrize(("priority", "expected"), [(Priority.IDLE, 19), (Priority.LOW, 10), (Priority.NORMAL, 0)])
+def test_where_the_policy_may_not_be_changed_niceness_takes_its_place(priority: Priority, expected: int) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError
 
     def act() -> int:
-        step_back(schedule=refuse)
+        step_back(priority, schedule=refuse)
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
     with ThreadPoolExecutor(1) as thread:
-        assert thread.submit(act).result() == 19
+        assert thread.submit(act).result() == expected
+
+
+@pytest.mark.parametrize(
+    ("priority", "expected"),
+    [(Priority.IDLE, (os.SCHED_IDLE, 0)), (Priority.LOW, (os.SCHED_BATCH, 10)), (Priority.NORMAL, (os.SCHED_OTHER, 0))],
+)
+def test_how_far_a_thread_steps_back_is_what_it_is_told(priority: Priority, expected: tuple[int, int]) -> None:
+    def act() -> tuple[int, int]:
+        step_back(priority)
+        return policy(), os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(act).result() == expected
+
+
+@pytest.mark.parametrize("priority", list(Priority))
+def test_threads_of_a_library_step_back_as_far(priority: Priority) -> None:
+    end, threads = threading.Event(), []
+
+    def make() -> None:
+        threads.append(threading.Thread(target=end.wait))
+        threads[0].start()
+
+    try:
+        in_background(make, priority)
+        expected = {Priority.IDLE: os.SCHED_IDLE, Priority.LOW: os.SCHED_BATCH, Priority.NORMAL: os.SCHED_OTHER}
+        assert os.sched_getscheduler(threads[0].native_id or 0) == expected[priority]
+    finally:
+        end.set()
+
+
+def test_the_setting_names_every_priority() -> None:
+    for priority in Priority:
+        found = config.load(environ={"HOME": "/nowhere"}, flags={"indexing_priority": priority.value})
+        assert found.indexing_priority == priority
 
 
 def slice_ns() -> int:

@@ -18,6 +18,7 @@ from PIL import Image
 from simd.errors import FileChanged, ImageRejected, Reason, SimdError
 from simd.featurize.channel import Channel
 from simd.featurize.decode import DecodeLimits, decode
+from simd.featurize.priority import Priority
 from simd.featurize.process import Child
 from simd.featurize.workers import Decoded, DecodedFile, DecodePool, WorkerSettings
 from simd.types import ImageId, Size, Stamp, image_id_of
@@ -68,7 +69,7 @@ def pool() -> Iterator[DecodePool]:
 @pytest.fixture(scope="module")
 def rough() -> Iterator[DecodePool]:
     """One worker that does what the data say, with little time and memory."""
-    pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=1.0, memory_bytes=256 << 20, background=True), hostile)
+    pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=1.0, memory_bytes=256 << 20, priority=Priority.IDLE), hostile)
     yield pool
     pool.close()
 

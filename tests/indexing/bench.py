@@ -31,6 +31,7 @@ from simd.indexing.pipeline import Pipeline
 from simd.indexing.purge import Purge
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
+from simd.indexing.summary import Summary
 from simd.indexing.targets import Target, Targets
 from simd.supervision import Backoff, Threads
 from simd.types import Embedding, ImageFacts, ImageId, Pixels, Size, Stamp, Vector, image_id_of
@@ -229,6 +230,7 @@ class Bench:
         self.threads = Threads(lambda: Backoff(0.01, 0.01))
         self.index = index or FillingIndex(DIMENSION)
         self.decoder = Decoder()
+        self.summary = Summary()
         self.backbone = Backbone()
         self.targets = Targets(Target("old", SIZE, self.backbone, self.index), successor)
         self.catalogue.sync_roots([os.fsencode(self.root)])
@@ -269,6 +271,7 @@ class Bench:
             owe=lambda root_id: scans.owe(root_id),
             deletions=deletions,
             batch_size=4,
+            summary=self.summary,
             threads=self.threads,
             retry_s=(0.01, 0.02),
             young_s=young_s,
@@ -300,6 +303,7 @@ class Bench:
             pause=self.pause,
             deletions=deletions,
             threads=self.threads,
+            starved=lambda: "starved",
             configured=[os.fsencode(self.root)],
         )
 

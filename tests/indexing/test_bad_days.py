@@ -170,7 +170,7 @@ class TestDecoders:
         bench.start().settle()
         bench.decoder.unavailable = True
         fill(bench, 40, "new/")
-        bench.until(lambda: "no process can be started" in detail(bench))
+        bench.until(lambda: "may start no process" in detail(bench))
         (bench.root / "0.png").unlink()
         bench.until(lambda: bench.files() == {})
         assert not at_rest(bench) and bench.catalogue.rejections() == []

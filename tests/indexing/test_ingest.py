@@ -152,10 +152,12 @@ def test_indexing_waits_for_room_on_the_disk_and_loses_nothing(bench: Bench) -> 
     bench.until(lambda: bench.index.refused >= 3)
     progress = bench.ingest.progress()
     assert "no room" in progress.trouble and progress.pending > 0
+    assert progress.starved, "it hardly moves"
     bench.index.full = False
     bench.settle()
     assert len(bench.files()) == 6 and bench.backbone.embedded == 6
     assert bench.ingest.progress().trouble == ""
+    assert bench.ingest.progress().starved == "", "nothing is left to be done"
 
 
 def test_what_is_removed_stays_removed_until_it_is_added_or_changes(bench: Bench) -> None:

@@ -9,11 +9,36 @@ from pathlib import Path
 
 import pytest
 
+from simd.errors import ConfigError
+
+LONG_START_S = 30
+"""A start that converts a model takes less."""
 UNITS = Path(__file__).parents[2] / "systemd"
 
-pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+NAMES = ["simd.service", "simd-user.service"]
+
+analyzed = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 
 
+def option(name: str, key: str) -> str:
+    """The only value of an option of a unit, "" if it has none."""
+    found = [line.partition("=")[2] for line in (UNITS / name).read_text().splitlines() if line.startswith(f"{key}=")]
+    assert len(found) <= 1
+    return found[0] if found else ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_configuration_that_is_wrong_is_not_tried_again(name: str) -> None:
+    assert option(name, "RestartPreventExitStatus").split() == [str(ConfigError.exit_code)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_daemon_that_ends_at_every_start_is_given_up(name: str) -> None:
+    starts, within_s = int(option(name, "StartLimitBurst") or 5), int(option(name, "StartLimitIntervalSec") or 10)
+    assert starts * (int(option(name, "RestartSec")) + LONG_START_S) < within_s
+
+
+@analyzed
 def test_the_hosts_service_is_exposed_to_little() -> None:
     command = [
         "systemd-analyze",
@@ -27,7 +52,8 @@ def test_the_hosts_service_is_exposed_to_little() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("name", ["simd.service", "simd-user.service"])
+@analyzed
+@pytest.mark.parametrize("name", NAMES)
 def test_systemd_reads_the_unit_without_complaint(name: str, tmp_path: Path) -> None:
     text = (UNITS / name).read_text()
     for command in ("/opt/simd/bin/simd", "%h/.local/bin/simd"):

@@ -26,6 +26,7 @@ from simd.index.base import Answer, Index, IndexStats
 from simd.index.brute import BruteIndex
 from simd.index.local import LocalIndex
 from simd.serving.auth import Tokens
+from simd.serving.door import Door
 from simd.serving.metrics import Metrics
 from simd.serving.ports import Decoder, DeviceInfo, ModelInfo
 from simd.serving.queries import Queries
@@ -238,6 +239,7 @@ class MemoryIngest:
     paused: PauseState = field(default_factory=PauseState)
     decided: int = 0
     trouble: str = ""
+    starved: str = ""
     roots_: list[RootStatus] = field(default_factory=list)
     calls: list[tuple[object, ...]] = field(default_factory=list)
 
@@ -272,6 +274,7 @@ class MemoryIngest:
             eta_s=pending / 12.5,
             decided=self.decided,
             trouble=self.trouble,
+            starved=self.starved,
         )
 
     def queues(self) -> dict[str, int]:
@@ -328,6 +331,7 @@ class Bench:
         max_searches: int = 64,
         tls: Tls | None = None,
         tokens: Tokens | None = None,
+        door: Door | None = None,
     ) -> None:
         self.directory = directory
         self.root = directory / "root"
@@ -345,6 +349,7 @@ class Bench:
         self.thread_failures: dict[str, int] = {}
         self.readiness = Readiness()
         self.metrics = Metrics(self.readiness)
+        self.door = door or Door()
         self.server = Server(
             self.listen,
             self.readiness,
@@ -354,6 +359,7 @@ class Bench:
             tls=tls,
             admission=tokens,
             meter=self.metrics,
+            door=self.door,
         )
 
     @property

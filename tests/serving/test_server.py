@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
-from simd.errors import ConfigError, Reason
+from simd.errors import NotNow, Reason
 from simd.serving.convert_search import found_to
 from simd.serving.embedder import Took
 from simd.serving.queries import Found
@@ -399,7 +399,7 @@ def test_the_socket_is_the_owners_alone_and_the_umask_is_as_before(bench: Bench)
 
 def test_a_second_server_does_not_take_the_socket_over(bench: Bench, channel: grpc.Channel) -> None:
     second = Server(bench.listen, Readiness(), max_request_bytes=1000)
-    with pytest.raises(ConfigError, match="another process answers"):
+    with pytest.raises(NotNow, match="another process answers"):
         second.start()
     second.stop(0)
     assert search(channel, image=RED).searched == 0
@@ -411,7 +411,7 @@ def test_loopback_works_and_tells_the_port_it_got() -> None:
     with grpc.insecure_channel(target) as channel:
         assert not index(channel).Status(index_service_pb2.StatusRequest()).ready
     second = Server(target, Readiness(), max_request_bytes=1000)
-    with pytest.raises(ConfigError, match=r"cannot listen on 127\.0\.0\.1"):
+    with pytest.raises(NotNow, match=r"cannot listen on 127\.0\.0\.1"):
         second.start()
     second.stop(0)
     server.stop(0)

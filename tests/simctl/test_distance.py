@@ -25,17 +25,23 @@ class Far:
         self._path = path
         self._delay_s = delay_s
         self._server = socket.create_server(("127.0.0.1", 0))
+        self._sockets = [self._server]
         self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        self._server.close()
+        for each in self._sockets:
+            # Whoever waits for something from it wakes up.
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 near, _ = self._server.accept()
                 far = socket.socket(socket.AF_UNIX)
+                self._sockets += near, far
                 far.connect(self._path)
                 for source, target in ((near, far), (far, near)):
                     on_the_way: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()

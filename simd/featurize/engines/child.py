@@ -24,7 +24,7 @@ from simd.errors import ModelError, SimdError
 from simd.featurize.channel import Channel, ChannelClosed, Message
 from simd.featurize.engines.base import Batch, Raw, nothing
 from simd.featurize.engines.cpu import require
-from simd.featurize.priority import step_all_back
+from simd.featurize.priority import Priority, step_all_back
 from simd.featurize.process import Child, inherited, spawn, status_text
 from simd.featurize.spec import Model, spec_from
 from simd.types import Pixels
@@ -41,7 +41,7 @@ class ChildEngine:
         idle_s: after how many seconds without work the process ends; None keeps it.
         signature: which of the SavedModel's functions to run.
         timeout_s: how long the start, and how long one call, may take.
-        background: whether the process steps back for whoever wants the CPU, once it is loaded.
+        priority: how far the process steps back for whoever wants the CPU, once it is loaded.
     """
 
     name = "tensorflow"
@@ -54,14 +54,14 @@ class ChildEngine:
         idle_s: float | None = 60.0,
         signature: str = "serving_default",
         timeout_s: float = 300.0,
-        background: bool = False,
+        priority: Priority = Priority.NORMAL,
     ) -> None:
         self.device = device
         self._model = model
         self._idle_s = idle_s
         self._signature = signature
         self._timeout_s = timeout_s
-        self._background = background
+        self._priority = priority
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._stderr: IO[bytes] | None = None
@@ -132,7 +132,7 @@ class ChildEngine:
                 "device": self.device,
                 "signature": self._signature,
                 "idle_s": self._idle_s,
-                "background": self._background,
+                "priority": self._priority,
             }
         )
         try:
@@ -196,8 +196,7 @@ def _serve(channel: Channel, first: dict[str, Any]) -> None:
     except SimdError as error:
         channel.send({"error": str(error)})
         return
-    if first["background"]:
-        step_all_back()
+    step_all_back(Priority(first["priority"]))
     channel.send({"ready": True})
     while True:
         request = channel.receive(first["idle_s"])

@@ -11,12 +11,12 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from simd.errors import ConfigError, ModelError
+from simd.errors import ConfigError, ModelError, NotNow
 from simd.featurize.engines.base import Engine
 from simd.featurize.engines.child import ChildEngine
 from simd.featurize.engines.onnx import OnnxEngine
 from simd.featurize.engines.openvino import OpenVinoEngine
-from simd.featurize.priority import in_background
+from simd.featurize.priority import Priority, in_background
 from simd.featurize.spec import Model
 
 _log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def choose(device: str, system: Path = Path("/"), *, onnx: bool = False) -> Devi
     if found is not None:
         return DeviceChoice("gpu", ChildEngine.name, f"gpu: {found}")
     if device == "gpu":
-        raise ConfigError(
+        raise NotNow(
             "the setting `device` is gpu, but no NVIDIA device was found",
             field="device",
             remedy="install the driver and let this process see /dev/nvidia*, or set `device` to auto or cpu",
@@ -76,11 +76,13 @@ def choose(device: str, system: Path = Path("/"), *, onnx: bool = False) -> Devi
     return DeviceChoice("cpu", engine, "cpu: no NVIDIA device found")
 
 
-def open_engine(model: Model, device: str, *, threads: int, system: Path = Path("/")) -> OpenedEngine:
+def open_engine(
+    model: Model, device: str, *, threads: int, system: Path = Path("/"), priority: Priority = Priority.IDLE
+) -> OpenedEngine:
     """The engine for indexing, ready to run. With "auto", a GPU that does not work is said and the CPU taken.
 
-    On a CPU its threads step back for others. Whoever needs an engine for queries as well opens that one first: threads
-    that the runtime shares between engines then have the priority of queries.
+    On a CPU its threads step back for others, as far as `priority` says. Whoever needs an engine for queries as well
+    opens that one first: threads that the runtime shares between engines then have the priority of queries.
 
     Raises:
         ConfigError: "gpu", and there is none, or the model cannot run on it.
@@ -100,7 +102,7 @@ def open_engine(model: Model, device: str, *, threads: int, system: Path = Path(
             _log.warning("%s", reason)
         else:
             return OpenedEngine(gpu, choice)
-    engine = in_background(lambda: _on_cpu(model, threads=threads, throughput=True))
+    engine = in_background(lambda: _on_cpu(model, threads=threads, throughput=True, priority=priority), priority)
     if engine.name == ChildEngine.name:
         reason += "; OpenVINO cannot run this model, so TensorFlow does"
     return OpenedEngine(engine, DeviceChoice("cpu", engine.name, reason))
@@ -127,14 +129,14 @@ def open_query_engines(model: Model, *, threads: int) -> QueryEngines:
     return QueryEngines(alone, OpenVinoEngine(model, threads=min(threads, _MOST_AT_ONCE), throughput=True))
 
 
-def _on_cpu(model: Model, *, threads: int, throughput: bool) -> Engine:
+def _on_cpu(model: Model, *, threads: int, throughput: bool, priority: Priority = Priority.NORMAL) -> Engine:
     if model.spec.file:
         return OnnxEngine(model, threads=threads, throughput=throughput)
     try:
         return OpenVinoEngine(model, threads=threads, throughput=throughput)
     except ModelError as error:
         # A query must not wait for a process to start; indexing may.
-        engine = ChildEngine(model, device="cpu", idle_s=60.0 if throughput else None, background=throughput)
+        engine = ChildEngine(model, device="cpu", idle_s=60.0 if throughput else None, priority=priority)
         try:
             engine.start()
         except ModelError:

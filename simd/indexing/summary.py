@@ -1,0 +1,63 @@
+"""What became of files, for the log: a line a minute while anything does, and not one for each."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import Counter
+
+from simd.errors import Reason
+from simd.seldom import Seldom
+from simd.types import Rejection
+
+log = logging.getLogger(__name__)
+
+
+class Summary:
+    """Every method may be called from any thread. Each file has a line of its own at the level `debug`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seldom = Seldom(log)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._indexed = self._embedded = self._deleted = 0
+        self._rejected: Counter[Reason] = Counter()
+        self._examples: dict[Reason, str] = {}
+
+    def recorded(self, indexed: int, embedded: int, deleted: int) -> None:
+        """A batch was recorded: so many files with their images, pictures that were embedded, files that are gone."""
+        if indexed:
+            log.debug("indexed %d files: %d embedded", indexed, embedded)
+        with self._lock:
+            self._indexed += indexed
+            self._embedded += embedded
+            self._deleted += deleted
+
+    def rejected(self, path: bytes, why: Rejection) -> None:
+        """A file, by its absolute path, is not indexed."""
+        name = f"{os.fsdecode(path)!r}: {why.detail}"
+        log.debug("not indexed: %s: %s", why.reason, name)
+        with self._lock:
+            self._rejected[why.reason] += 1
+            self._examples.setdefault(why.reason, name)
+
+    def put_off(self, root_id: int, why: Exception) -> None:
+        """Nothing can be said of a file of a root now."""
+        self._seldom.tell(logging.WARNING, (root_id, type(why)), str(why))
+
+    def tell(self) -> None:
+        """Tell what became of files since the last time, if anything did."""
+        with self._lock:
+            parts = [f"{self._indexed} files indexed, {self._embedded} vectors computed"] if self._indexed else []
+            parts += [f"{self._deleted} files gone"] if self._deleted else []
+            parts += [
+                f"{count} files refused as {reason}, such as {self._examples[reason]}"
+                for reason, count in self._rejected.most_common()
+            ]
+            self._begin()
+        self._seldom.flush()
+        if parts:
+            log.info("%s", "; ".join(parts))
