@@ -70,7 +70,9 @@ def from_rpc(error: grpc.RpcError, address: str, timeout: float | None) -> Simct
     code = error.code()
     text = error.details() or ""
     told = _told(error)
-    if code is grpc.StatusCode.UNAVAILABLE:
+    # So a server that stops ends what comes at that moment; who leaves by himself has other words.
+    is_cut = code is grpc.StatusCode.CANCELLED and text == code.name
+    if code is grpc.StatusCode.UNAVAILABLE or is_cut:
         text = text if told.reason else _no_daemon(address, text)
         return DaemonUnreachable(text, reason=told.reason, retry_after_s=told.retry_after_s)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
@@ -110,6 +112,8 @@ _UNREACHABLE = {
     "CERTIFICATE_VERIFY_FAILED": "the certificate of {} is not trusted; --tls-ca or SIMD_TLS_CA names its authority",
     "Hostname Verification": "the certificate of {} is for another host; use a name that is in it",
     "WRONG_VERSION_NUMBER": "what answers at {} does not speak TLS",
+    "CANCELLED": "the daemon at {} ended the call: it stops, or the request took too long to come",
+    "Cancelling all calls": "the daemon at {} stopped before it answered",
     "Socket closed": "{} ended the connection; if it speaks TLS, --tls-ca names its authority, and --tls-cert and "
     "--tls-key are the certificate that it may ask for",
 }

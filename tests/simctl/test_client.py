@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from array import array
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +17,7 @@ from simctl.health import serving_status
 from simctl.output import duration, printable, size
 
 from simd import config
-from tests.serving.doubles import Bench, serving, vector_of
+from tests.serving.doubles import Bench, TextDecoder, serving, vector_of
 
 RED = b"picture 200 10 10"
 
@@ -93,6 +95,39 @@ def test_a_daemon_that_starts_is_unreachable_with_a_reason() -> None:
     ):
         client.search(image=RED)
     assert caught.value.reason == "NOT_READY"
+
+
+def test_a_daemon_that_stops_in_the_middle_of_a_call_is_unreachable() -> None:
+    hold = threading.Event()
+    with (
+        serving(decoder=TextDecoder(hold)) as bench,
+        simctl.Client(bench.listen) as client,
+        ThreadPoolExecutor(1) as callers,
+    ):
+        search = callers.submit(client.search, image=RED)
+        assert bench.decoder.started.wait(10)
+        bench.server.stop(0.1)
+        error = search.exception(10)
+        hold.set()
+    assert isinstance(error, simctl.DaemonUnreachable) and "stopped before it answered" in str(error)
+
+
+def test_what_comes_at_the_moment_in_which_a_daemon_stops_finds_none() -> None:
+    hold = threading.Event()
+    with (
+        serving(decoder=TextDecoder(hold)) as bench,
+        simctl.Client(bench.listen) as client,
+        ThreadPoolExecutor(2) as callers,
+    ):
+        search = callers.submit(client.search, image=RED)
+        assert bench.decoder.started.wait(10)
+        stopping = callers.submit(bench.server.stop, 10)
+        with pytest.raises(simctl.DaemonUnreachable):
+            while True:
+                client.status()
+        hold.set()
+        search.result(10)
+        stopping.result(10)
 
 
 def test_wait_tells_every_reading(bench: Bench, client: simctl.Client) -> None:
