@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from simd.types import (
     SwitchStatus,
     image_id_of,
 )
-from tests.serving.doubles import Bench, serving
+from tests.serving.doubles import Bench, environment, serving
 from tests.simctl.test_cli import RED, simctl
 from tests.simctl.test_completion import commands
 
@@ -125,8 +127,16 @@ def test_status_is_as_the_schema_says_whatever_the_daemon_does(bench: Bench) -> 
         bench.ingest.pending, bench.ingest.paused = [0], PauseState()
 
 
+def test_the_daemons_doctor_is_as_the_schema_says(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "simd", "doctor", "--json", "--state-dir", str(tmp_path / "state")]
+    done = subprocess.run(command, env=environment({"SIMD_LOG_LEVEL": "warning"}), stdout=subprocess.PIPE, timeout=60)
+    document = json.loads(done.stdout)
+    check("doctor", document)
+    assert document["sound"] == (done.returncode == 0) and document["settings"]["log_level"]["value"] == "warning"
+
+
 def test_every_command_and_every_definition_is_tried() -> None:
-    tried = {name for name, _ in PRINTED}
+    tried = {"doctor", *(name for name, _ in PRINTED)}
     assert {command.split()[0] for _, command in PRINTED} == commands()
     text = json.dumps(SCHEMA)
     assert all(name in tried or f'"#/$defs/{name}"' in text for name in SCHEMA["$defs"])

@@ -23,9 +23,12 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
             {"added": result.added, "unchanged": result.unchanged, "queued": result.queued, "rejected": rejected}
         )
     else:
-        parts = [counted(result.added, "file") + " added"]
-        parts += [f"{result.unchanged:,} unchanged"] if result.unchanged else []
-        parts += [f"{result.queued:,} queued; `simctl wait` returns when they are done"] if result.queued else []
+        became = {
+            "added": result.added,
+            "unchanged": result.unchanged,
+            "queued; `simctl wait` returns when they are done": result.queued,
+        }
+        parts = [f"{counted(count, 'file')} {what}" for what, count in became.items() if count] or ["0 files added"]
         output.line(", ".join(parts))
     for item in result.rejected:
         output.error(f"not indexed: {printable(item.path)}: {item.reason}: {item.detail}")
