@@ -51,10 +51,10 @@ class Summary:
     def tell(self) -> None:
         """Tell what became of files since the last time, if anything did."""
         with self._lock:
-            parts = [f"{self._indexed} files indexed, {self._embedded} vectors computed"] if self._indexed else []
-            parts += [f"{self._deleted} files gone"] if self._deleted else []
+            parts = [f"indexed: {self._indexed}, with {self._embedded} new vectors"] if self._indexed else []
+            parts += [f"gone: {self._deleted}"] if self._deleted else []
             parts += [
-                f"{count} files refused as {reason}, such as {self._examples[reason]}"
+                f"refused as {reason}: {count}, such as {self._examples[reason]}"
                 for reason, count in self._rejected.most_common()
             ]
             self._begin()

@@ -39,7 +39,7 @@ def test_batches_and_refused_files_are_summed_up_with_an_example_of_each_reason(
     assert lines(caplog) == []
     bench.summary.tell()
     [line] = lines(caplog)
-    assert line.startswith("40 files indexed, 40 vectors computed; 3 files refused as not_an_image, such as ")
+    assert line.startswith("indexed: 40, with 40 new vectors; refused as not_an_image: 3, such as ")
     assert f"'{bench.root}/in/bad" in line and line.endswith(".png': it begins with `bad`")
     bench.summary.tell()
     assert len(lines(caplog)) == 1, "nothing more has become of any file"
@@ -54,7 +54,7 @@ def test_files_that_are_gone_are_counted(bench: Bench, caplog: pytest.LogCapture
     (bench.root / "a.png").unlink()
     bench.settle()
     bench.summary.tell()
-    assert lines(caplog) == ["1 files indexed, 1 vectors computed; 1 files gone"]
+    assert lines(caplog) == ["indexed: 1, with 1 new vectors; gone: 1"]
 
 
 def test_files_that_are_put_off_do_not_have_a_line_each(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
