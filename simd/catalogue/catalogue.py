@@ -16,11 +16,13 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from simd.catalogue import changes, queries
+from simd.catalogue import changes, feed, queries
 from simd.catalogue.database import Database
+from simd.catalogue.feed import Changes, Position
 from simd.catalogue.queries import WITHIN, Scope, relative, scopes_in, scopes_under
 from simd.catalogue.rows import Counts, IndexedFile, Known, LedgerLine, ListedFile, RejectedFile, Shown
 from simd.catalogue.schema import signed
@@ -44,6 +46,7 @@ class Catalogue:
         self._database = database
         self._clock = clock
         self._counts = Counts(0, 0, {}, {})
+        self._on_commit: list[Callable[[], None]] = []
 
     @classmethod
     def open(cls, path: Path, clock: Callable[[], float] = time.time) -> Catalogue:
@@ -84,7 +87,7 @@ class Catalogue:
         Of roots inside one another the outermost stands: the inner one is dropped, and its files are found again by
         the outer one's scan. What became an orphan is told by `orphans()`.
         """
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             added = [path for (path,) in connection.execute("SELECT path FROM roots WHERE origin = 'added'")]
             wanted = [os.path.normpath(path) for path in configured]
             standing = _outermost([*wanted, *added])
@@ -101,7 +104,7 @@ class Catalogue:
     def add_root(self, path: bytes) -> Root:
         """The root that holds `path`: the one there is, or a new one, which takes the place of roots inside it."""
         path = os.path.normpath(path)
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             for root in queries.roots(connection):
                 if relative(root.path, path) is not None:
                     return root
@@ -112,12 +115,12 @@ class Catalogue:
 
     def drop_root(self, root_id: int) -> list[ImageId]:
         """Forget a root and all its files; the orphans this makes."""
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             return self._drop(connection, root_id)
 
     def set_identity(self, root_id: int, identity: Identity) -> None:
         """Remember which directory a root is, so that another one in its place is noticed."""
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             connection.execute(
                 "UPDATE roots SET device = ?, inode = ?, volume = ? WHERE root_id = ?",
                 (signed(identity.device), signed(identity.inode), identity.volume, root_id),
@@ -126,12 +129,12 @@ class Catalogue:
     def scanned(self, root_id: int, at: float, held_s: float | None = None) -> None:
         """Remember when a root was last scanned to the end, in seconds since the epoch, and for how many seconds its
         deletions have been held by then; None if they are not."""
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             connection.execute("UPDATE roots SET last_scan = ?, held_s = ? WHERE root_id = ?", (at, held_s, root_id))
 
     def complete_stamps(self, root_id: int, files: Sequence[KnownFile]) -> None:
         """Add the ctime to the stamps of files that were recorded without one and are the same otherwise."""
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             for file in files:
                 changes.complete_stamp(connection, FileKey(root_id, file.path), file.stamp)
 
@@ -192,7 +195,7 @@ class Catalogue:
             StoreError: a file without facts names an image that is not known; nothing is written.
         """
         now = self._now_ms()
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             live = {root.root_id for root in queries.roots(connection)}
             touched: set[ImageId] = set()
             for gone in deleted:
@@ -218,7 +221,7 @@ class Catalogue:
             removed: strike those that were taken out on request, instead of all others.
         """
         test = "=" if removed else "<>"
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             for scope in scopes_in(root_id, under):
                 connection.execute(
                     f"DELETE FROM rejected WHERE {WITHIN} AND reason {test} ?", (*scope.bounds, Reason.REMOVED.value)
@@ -228,7 +231,7 @@ class Catalogue:
         """A file or a directory has another name now; what had that name before is gone. The orphans this makes."""
         if old == new:
             return []
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             replaced = self._delete(connection, scopes_in(root_id, new))
             for scope in scopes_in(root_id, old):
                 for table in ("files", "rejected"):
@@ -245,9 +248,21 @@ class Catalogue:
 
     def purge_images(self, before_ms: int) -> list[ImageId]:
         """Forget images that have had no file since before this moment (milliseconds since the epoch)."""
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             gone = connection.execute("DELETE FROM images WHERE orphaned_ms < ? RETURNING image_id", (before_ms,))
-            return sorted(ImageId(image_id) for (image_id,) in gone.fetchall())
+            purged = sorted(ImageId(image_id) for (image_id,) in gone.fetchall())
+            feed.forget_gone(connection)
+            return purged
+
+    def changes(self, since: Position | None, limit: int = _PAGE) -> Changes:
+        """The images that changed after a position, or all of them: see `feed`."""
+        with self._database.reading() as connection:
+            return feed.changes(connection, since, limit)
+
+    def on_commit(self, call: Callable[[], None]) -> None:
+        """Have something called after every transaction that changed images, in the thread that made it: it is short,
+        and raises nothing."""
+        self._on_commit.append(call)
 
     def shown(self, image_ids: Iterable[ImageId]) -> dict[ImageId, Shown]:
         """What an answer shows of each image; an image without a file is left out."""
@@ -329,6 +344,16 @@ class Catalogue:
                 log.error("%s", error)
             self._counts = replace(self._counts, current=False)
         return self._counts
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._database.writing() as connection:
+            before = feed.revision(connection)
+            yield connection
+            changed = feed.revision(connection) != before
+        if changed:
+            for call in self._on_commit:
+                call()
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

@@ -9,13 +9,16 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from simd.catalogue import feed
 from simd.errors import StoreVersion
 
-VERSION = 4
+VERSION = 5
 APPLICATION_ID = 0x73696D64
 """The bytes `simd`, which name the kind of file to `file` and to us."""
 
 _BY_SIZE = "CREATE INDEX files_size ON files (size);"
+
+_BY_REVISION = "CREATE INDEX images_revision ON images (revision);"
 
 _STEPS = {
     1: "ALTER TABLE roots ADD COLUMN held_since REAL;",
@@ -24,6 +27,8 @@ _STEPS = {
     "ALTER TABLE roots ADD COLUMN volume TEXT NOT NULL DEFAULT ''; "
     "ALTER TABLE files ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0; "
     "ALTER TABLE rejected ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0;",
+    4: "ALTER TABLE images ADD COLUMN revision INTEGER NOT NULL DEFAULT 0; "
+    f"{_BY_REVISION} {feed.TABLES} {feed.NUMBERED}",
 }
 """What makes a file of each older version one of the next."""
 
@@ -45,8 +50,10 @@ CREATE TABLE images (
   height INTEGER NOT NULL,
   format TEXT NOT NULL,
   indexed_ms INTEGER NOT NULL,
-  orphaned_ms INTEGER
+  orphaned_ms INTEGER,
+  revision INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+{_BY_REVISION}
 CREATE INDEX images_orphaned ON images (orphaned_ms) WHERE orphaned_ms IS NOT NULL;
 
 CREATE TABLE files (
@@ -127,7 +134,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         StoreVersion: a newer version, or another program, wrote the file.
     """
     if is_blank(connection):
-        statements = f"{_TABLES} {' '.join(_TRIGGERS)}"
+        statements = f"{_TABLES} {feed.TABLES} {' '.join(_TRIGGERS)}"
         marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
         connection.executescript(f"BEGIN IMMEDIATE; {statements} {marks} COMMIT;")
         return

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from simd.catalogue.catalogue import Catalogue
+from simd.catalogue.feed import Position
 from simd.catalogue.rows import IndexedFile, RejectedFile, Shown
 from simd.errors import Reason
 from simd.types import FileKey, ImageFacts, ImageId, Rejection, Stamp, image_id_of
@@ -35,6 +36,8 @@ class CatalogueMachine(RuleBasedStateMachine):
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
         self.model: dict[bytes, ImageId | None] = {}
+        self.derived: set[ImageId] = set()
+        self.position: Position | None = None
         self.now = 0.0
 
     @initialize()
@@ -72,6 +75,21 @@ class CatalogueMachine(RuleBasedStateMachine):
         kept = {path: image for path, image in self.model.items() if not is_under(path, new)}
         self.model = {new + p[len(old) :] if is_under(p, old) else p: image for p, image in kept.items()}
         assert set(self.catalogue.rename_under(self.root.root_id, old, new)) == before - self.living()
+
+    @rule(limit=st.integers(1, 3), pages=st.integers(1, 5))
+    def follow(self, limit: int, pages: int) -> None:
+        """A reader of the feed deals with some of what is new."""
+        for _ in range(pages):
+            told = self.catalogue.changes(self.position, limit)
+            if told.starts_over:
+                self.derived.clear()
+            assert len({change.image_id for change in told.changes}) == len(told.changes) <= limit
+            for change in told.changes:
+                (self.derived.add if change.present else self.derived.discard)(change.image_id)
+            self.position = told.position
+            if told.complete:
+                assert self.derived == self.living()
+                assert not self.catalogue.changes(self.position).changes
 
     @rule()
     def purge(self) -> None:
