@@ -1,4 +1,4 @@
-"""`simd check`: read every index in use and the catalogue, and mend what is damaged. No model is needed for it.
+"""`simd check`: read every index in use and the databases, and mend what is damaged. No model is needed for it.
 
 Whoever calls is, from then on, the owner of the state directory (`ownership.py`).
 """
@@ -10,21 +10,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simd import ownership
-from simd.catalogue.repair import check_file, repair_file
+from simd.catalogue.schema import SCHEMA as CATALOGUE
 from simd.config import Settings
 from simd.durable import DirectoryLock
 from simd.errors import ConfigError, CorruptStore, StoreError, StoreLocked, StoreVersion
 from simd.index.repair import finish_repair, repair_store, set_aside
 from simd.openmodel import store_options
 from simd.service import holds_state
+from simd.sqlite.repair import check_file, repair_file
+from simd.sqlite.schema import Schema
 from simd.statedir import Indexes
 from simd.storage.check import check_directory
 from simd.storage.identity import identity_of
 from simd.storage.recovery import is_unmade
 
+DATABASES = {"catalogue.sqlite": CATALOGUE}
+"""Beside the indexes in the state directory."""
+
 
 def check(settings: Settings, *, repair: bool = False) -> list[str]:
-    """Read the indexes in use, during a model switch both, and the catalogue; every problem found, one sentence each.
+    """Read the indexes in use, during a model switch both, and the databases; every problem found, one sentence each.
 
     Args:
         repair: put in the place of what is damaged what is sound of it. What is lost is embedded again by the next
@@ -52,7 +57,9 @@ def check(settings: Settings, *, repair: bool = False) -> list[str]:
         problems += _mark(indexes, repair)
         for index in indexes.in_use():
             problems += _index(index, settings, repair)
-        return problems + _catalogue(directory / "catalogue.sqlite", repair)
+        for name, schema in DATABASES.items():
+            problems += _database(directory / name, schema, repair)
+        return problems
     finally:
         lock.release()
 
@@ -118,17 +125,17 @@ def _index(directory: Path, settings: Settings, repair: bool) -> list[str]:
     return [*problems, f"repaired: {saved.images} images saved", *saved.losses]
 
 
-def _catalogue(path: Path, repair: bool) -> list[str]:
+def _database(path: Path, schema: Schema, repair: bool) -> list[str]:
     if not path.exists():
         return []
     try:
-        check_file(path)
+        check_file(path, schema)
     except CorruptStore as error:
         if not repair:
             return [str(error)]
-        saved = repair_file(path)
-        return [f"{path}: damaged; it is {saved.aside.name} now, and a new one has {saved.roots} roots and "
-                f"{saved.removals} removals of it"]  # fmt: skip
+        saved = repair_file(path, schema)
+        kept = " and ".join(f"{count} {noun}" for noun, count in saved.rows.items())
+        return [f"{path}: damaged; it is {saved.aside.name} now, and a new one has {kept} of it"]
     except StoreError as error:
         return [str(error)]
     return []

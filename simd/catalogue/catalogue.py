@@ -21,12 +21,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from simd.catalogue import changes, feed, queries
-from simd.catalogue.database import Database
 from simd.catalogue.feed import Changes, Position
 from simd.catalogue.queries import WITHIN, Scope, relative, scopes_in, scopes_under
 from simd.catalogue.rows import Counts, IndexedFile, Known, LedgerLine, ListedFile, RejectedFile, Shown
-from simd.catalogue.schema import signed
+from simd.catalogue.schema import SCHEMA, signed
 from simd.errors import CorruptStore, Reason, StoreError
+from simd.sqlite.database import Database
 from simd.types import FileKey, Identity, ImageFacts, ImageId, KnownFile, Root
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Catalogue:
             CorruptStore: the file is damaged.
             StoreError: it cannot be opened.
         """
-        return cls(Database(path), clock)
+        return cls(Database(path, SCHEMA), clock)
 
     def close(self) -> None:
         """Close the file; reads and writes after this are refused."""

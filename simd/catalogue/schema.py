@@ -6,15 +6,11 @@ costs a few rows whatever the number of files. Integers wider than SQLite's sign
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
 from simd.catalogue import feed
-from simd.errors import StoreVersion
+from simd.errors import Reason
+from simd.sqlite.schema import Kept, Schema
 
 VERSION = 5
-APPLICATION_ID = 0x73696D64
-"""The bytes `simd`, which name the kind of file to `file` and to us."""
 
 _BY_SIZE = "CREATE INDEX files_size ON files (size);"
 
@@ -127,45 +123,18 @@ _TRIGGERS = (
 )
 
 
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables in an empty file, or see that the file is one that this version reads.
-
-    Raises:
-        StoreVersion: a newer version, or another program, wrote the file.
-    """
-    if is_blank(connection):
-        statements = f"{_TABLES} {feed.TABLES} {' '.join(_TRIGGERS)}"
-        marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
-        connection.executescript(f"BEGIN IMMEDIATE; {statements} {marks} COMMIT;")
-        return
-    version = refuse_others(connection, path)
-    if version in _STEPS:
-        steps = " ".join(_STEPS[older] for older in range(version, VERSION))
-        connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
-
-
-def is_blank(connection: sqlite3.Connection) -> bool:
-    """Whether the file has no tables yet: the start that was to make them may have been cut short."""
-    marks = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id")]
-    return marks == [0, 0] and connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()[0] == 0
-
-
-def refuse_others(connection: sqlite3.Connection, path: Path) -> int:
-    """The version of the file, if it is one that this version reads or brings up to date.
-
-    Raises:
-        StoreVersion: a newer version, or another program, wrote the file.
-    """
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    kind = connection.execute("PRAGMA application_id").fetchone()[0]
-    if kind != APPLICATION_ID:
-        raise StoreVersion(f"{path} is not a catalogue of simd", remedy="choose another state directory")
-    if version != VERSION and version not in _STEPS:
-        raise StoreVersion(
-            f"the catalogue {path} has version {version}, this simd reads version {VERSION}",
-            remedy="use the simd that wrote it, or delete it: the next scan rebuilds it without embedding anew",
-        )
-    return int(version)
+SCHEMA = Schema(
+    name="catalogue",
+    # The bytes `simd`.
+    application_id=0x73696D64,
+    version=VERSION,
+    create=f"{_TABLES} {feed.TABLES} {' '.join(_TRIGGERS)}",
+    steps=_STEPS,
+    # What a scan finds again is not saved, but what only a person could say anew.
+    kept=(Kept("roots", "roots"), Kept("rejected", "removals", f"WHERE reason = '{Reason.REMOVED.value}'")),
+    without="the next scan rebuilds it without embedding anew",
+    remedy="stop the daemon and run `simd check --repair`, which makes it anew; nothing is embedded again",
+)
 
 
 def signed(value: int) -> int:

@@ -37,7 +37,8 @@ def key(root: Root, name: bytes) -> FileKey:
 def test_all_images_are_told_from_the_start_in_pages(catalogue: Catalogue, root: Root) -> None:
     names = [f"{number:03}" for number in range(25)]
     catalogue.record([indexed(root, name.encode(), name) for name in names])
-    told, position, pages = [], None, 0
+    told: list[Change] = []
+    position, pages = None, 0
     while True:
         page = catalogue.changes(position, 10)
         assert page.starts_over == (position is None)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from simd.catalogue.catalogue import Catalogue
-from simd.catalogue.repair import check_file, repair_file
-from simd.catalogue.schema import VERSION
+from simd.catalogue.schema import SCHEMA, VERSION
 from simd.errors import CorruptStore, Reason, StoreVersion
+from simd.sqlite.repair import check_file, repair_file
 from simd.types import FileKey, Rejection
 from tests.catalogue.test_catalogue import indexed, rejected
 from tests.catalogue.test_damaged import damage
@@ -43,7 +43,7 @@ def test_a_look_changes_nothing_also_of_an_older_version(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION - 1}")
     before = path.read_bytes()
-    check_file(path)
+    check_file(path, SCHEMA)
     assert path.read_bytes() == before
 
 
@@ -52,12 +52,12 @@ def test_what_a_person_said_is_saved_and_the_damaged_file_is_kept(path: Path) ->
     path.chmod(0o600)
     damaged = path.read_bytes()
     with pytest.raises(CorruptStore, match="check --repair"):
-        check_file(path)
-    saved = repair_file(path)
-    assert (saved.roots, saved.removals) == (2, 1)
+        check_file(path, SCHEMA)
+    saved = repair_file(path, SCHEMA)
+    assert saved.rows == {"roots": 2, "removals": 1}
     assert saved.aside.read_bytes() == damaged
     assert path.stat().st_mode & 0o777 == 0o600
-    check_file(path)
+    check_file(path, SCHEMA)
     with closing(Catalogue.open(path)) as catalogue:
         assert [root.path for root in catalogue.sync_roots([b"/p"])] == [b"/p", b"/added"]
         assert catalogue.known(FileKey(1, b"00000")) is None
@@ -76,9 +76,9 @@ def test_changes_that_are_not_yet_in_the_file_do_not_get_into_the_new_one(path: 
     log.write_bytes(changes)
     path.write_bytes(file)
     damage(path)
-    saved = repair_file(path)
+    saved = repair_file(path, SCHEMA)
     assert not log.exists() and saved.aside.with_name(saved.aside.name + "-wal").read_bytes() == changes
-    check_file(path)
+    check_file(path, SCHEMA)
 
 
 def test_a_file_whose_tables_are_all_among_changes_that_cannot_be_read_is_damaged(tmp_path: Path) -> None:
@@ -88,9 +88,9 @@ def test_a_file_whose_tables_are_all_among_changes_that_cannot_be_read_is_damage
         copy.write_bytes(path.read_bytes())
         copy.with_name("catalogue.sqlite-wal").write_bytes(b"\xff" * 70_000)
     with pytest.raises(CorruptStore, match="no tables"):
-        check_file(copy)
-    repair_file(copy)
-    check_file(copy)
+        check_file(copy, SCHEMA)
+    repair_file(copy, SCHEMA)
+    check_file(copy, SCHEMA)
 
 
 def test_damage_in_the_words_that_say_what_is_damaged_is_damage(path: Path) -> None:
@@ -99,27 +99,27 @@ def test_damage_in_the_words_that_say_what_is_damaged_is_damage(path: Path) -> N
         connection.execute("UPDATE sqlite_schema SET sql = CAST(x'ff4352' AS TEXT) WHERE name = 'files'")
         connection.commit()
     with pytest.raises(CorruptStore):
-        check_file(path)
+        check_file(path, SCHEMA)
     with pytest.raises(CorruptStore):
         Catalogue.open(path)
-    assert repair_file(path).aside.exists()
+    assert repair_file(path, SCHEMA).aside.exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 5000])
 def test_a_file_of_which_nothing_is_left_is_made_anew(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    assert repair_file(path).roots == 0
-    assert repair_file(path).aside.name == "catalogue.sqlite.damaged-2"
-    check_file(path)
+    assert repair_file(path, SCHEMA).rows["roots"] == 0
+    assert repair_file(path, SCHEMA).aside.name == "catalogue.sqlite.damaged-2"
+    check_file(path, SCHEMA)
 
 
 def test_a_file_without_tables_is_whole_as_the_next_start_makes_them(path: Path) -> None:
     path.write_bytes(b"")
-    check_file(path)
+    check_file(path, SCHEMA)
 
 
 def test_what_a_later_version_wrote_is_refused_and_both_versions_are_named(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(StoreVersion, match=f"version {VERSION + 1}, this simd reads version {VERSION}"):
-        check_file(path)
+        check_file(path, SCHEMA)

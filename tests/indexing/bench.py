@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
-from simd.catalogue.database import Database
+from simd.catalogue.schema import SCHEMA
 from simd.errors import CorruptStore, DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, StoreFull
 from simd.featurize.engines.base import nothing
 from simd.featurize.workers import DecodedFile
@@ -33,6 +33,7 @@ from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
 from simd.indexing.summary import Summary
 from simd.indexing.targets import Target, Targets
+from simd.sqlite.database import Database
 from simd.supervision import Backoff, Threads
 from simd.types import Embedding, ImageFacts, ImageId, Pixels, Size, Stamp, Vector, image_id_of
 from simd.vectors.metric import half, normalise
@@ -225,7 +226,7 @@ class Bench:
     ) -> None:
         self.root = work / "root"
         self.root.mkdir(exist_ok=True)
-        self.database = FillingDatabase(work / "catalogue.sqlite")
+        self.database = FillingDatabase(work / "catalogue.sqlite", SCHEMA)
         self.catalogue = Catalogue(self.database)
         self.threads = Threads(lambda: Backoff(0.01, 0.01))
         self.index = index or FillingIndex(DIMENSION)

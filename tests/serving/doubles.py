@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
-from simd.catalogue.database import Database
 from simd.catalogue.rows import Counts, IndexedFile, RejectedFile
+from simd.catalogue.schema import SCHEMA
 from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
 from simd.index.base import Answer, Index, IndexStats
 from simd.index.brute import BruteIndex
@@ -35,6 +35,7 @@ from simd.serving.rootfiles import RootFiles
 from simd.serving.served import Served, Serving
 from simd.serving.server import Server
 from simd.serving.tls import Tls
+from simd.sqlite.database import Database
 from simd.types import (
     AddReport,
     Embedding,
@@ -337,7 +338,7 @@ class Bench:
         self.root = directory / "root"
         self.root.mkdir()
         self.listen = listen or f"unix:{directory}/simd.sock"
-        self.catalogue = BenchCatalogue(Database(directory / "catalogue.sqlite"), lambda: _NOW)
+        self.catalogue = BenchCatalogue(Database(directory / "catalogue.sqlite", SCHEMA), lambda: _NOW)
         [self._watched] = self.catalogue.sync_roots([os.fsencode(self.root)])
         self.oracle = BenchIndex()
         self.index: Index = index(directory) if index else self.oracle

@@ -1,45 +1,41 @@
-"""A catalogue that nobody has open: looked at without a change, and made anew where it is damaged.
+"""A database that nobody has open: looked at without a change, and made anew where it is damaged.
 
-What a scan finds again is not saved. Saved is what only a person could say anew, as far as it can still be read: the
-roots, and which files were taken out on request.
+Saved is what the schema keeps, as far as it can still be read.
 
-    FILE.repaired    the new catalogue, complete once the damaged one is set aside
+    FILE.repaired    the new one, complete once the damaged one is set aside
     FILE.damaged-N   the damaged one, for a person to remove
 
-Crash note: until the damaged file has its other name nothing has changed. A crash right after that leaves no
-catalogue; the next start makes an empty one, and FILE.damaged-N still has what could be saved.
+Crash note: until the damaged file has its other name nothing has changed. A crash right after that leaves none; the
+next start makes an empty one, and FILE.damaged-N still has what could be saved.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from simd.catalogue.database import REMEDY, Database, examine, reading_only, translated
-from simd.catalogue.schema import is_blank, refuse_others
 from simd.durable import Disk
-from simd.errors import CorruptStore, Reason
+from simd.errors import CorruptStore
+from simd.sqlite.database import Database, examine, reading_only, translated
+from simd.sqlite.schema import Kept, Schema, is_blank
 
-_SAVED = {"roots": "", "rejected": f"WHERE reason = '{Reason.REMOVED.value}'"}
-"""By table, which of its lines."""
 _BESIDE = ("-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What was saved, and the name of the damaged file now."""
+    """How many rows of each kind were saved, and the name of the damaged file now."""
 
-    roots: int
-    removals: int
+    rows: Mapping[str, int]
     aside: Path
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, schema: Schema) -> None:
     """Read the whole file.
 
     Raises:
@@ -47,29 +43,29 @@ def check_file(path: Path) -> None:
         StoreVersion: a later version, or another program, wrote it.
         StoreError: it cannot be read.
     """
-    with translated(path), closing(reading_only(path)) as connection:
+    with translated(path, schema), closing(reading_only(path)) as connection:
         if is_blank(connection):
-            _demand_no_changes(path)
+            _demand_no_changes(path, schema)
         else:
-            refuse_others(connection, path)
-            examine(connection, path)
+            schema.refuse_others(connection, path)
+            examine(connection, path, schema)
 
 
-def repair_file(path: Path, disk: Disk | None = None) -> Saved:
-    """Put a new catalogue in the place of a damaged one, which is kept beside it.
+def repair_file(path: Path, schema: Schema, disk: Disk | None = None) -> Saved:
+    """Put a new file in the place of a damaged one, which is kept beside it.
 
     Raises:
         StoreError: it cannot be written.
     """
     disk = disk or Disk()
-    saved = {table: list(_lines(path, table)) for table in _SAVED}
+    saved = {kept: list(_lines(path, kept)) for kept in schema.kept}
     fresh = path.with_name(path.name + ".repaired")
     for suffix in ("", *_BESIDE):
         disk.remove(_beside(fresh, suffix))
-    database = Database(fresh)
+    database = Database(fresh, schema)
     try:
         with database.writing() as connection:
-            counts = {table: _insert(connection, table, lines) for table, lines in saved.items()}
+            counts = {kept.noun: _insert(connection, kept.table, lines) for kept, lines in saved.items()}
     finally:
         database.close()
     fresh.chmod(stat.S_IMODE(path.stat().st_mode))
@@ -79,20 +75,22 @@ def repair_file(path: Path, disk: Disk | None = None) -> Saved:
         if _beside(path, suffix).exists():
             disk.rename(_beside(path, suffix), _beside(aside, suffix))
     disk.rename(fresh, path)
-    return Saved(counts["roots"], counts["rejected"], aside)
+    return Saved(counts, aside)
 
 
-def _demand_no_changes(path: Path) -> None:
+def _demand_no_changes(path: Path, schema: Schema) -> None:
     changes = _beside(path, "-wal")
     if changes.exists() and changes.stat().st_size > 0:
-        raise CorruptStore(path, 0, f"it has no tables, and those in {changes.name} cannot be read", remedy=REMEDY)
+        raise CorruptStore(
+            path, 0, f"it has no tables, and those in {changes.name} cannot be read", remedy=schema.remedy
+        )
 
 
-def _lines(path: Path, table: str) -> Iterator[dict[str, object]]:
-    """The lines of a table that can be read, up to the first that cannot."""
+def _lines(path: Path, kept: Kept) -> Iterator[dict[str, object]]:
+    """The rows that can be read, up to the first that cannot."""
     with suppress(sqlite3.Error, UnicodeDecodeError), closing(reading_only(path)) as connection:
         connection.row_factory = sqlite3.Row
-        for row in connection.execute(f"SELECT * FROM {table} {_SAVED[table]}"):
+        for row in connection.execute(f"SELECT * FROM {kept.table} {kept.condition}"):
             yield dict(row)
 
 

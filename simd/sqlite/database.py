@@ -13,12 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from simd.catalogue.schema import prepare
 from simd.errors import CorruptStore, StoreError, StoreFull, StoreLocked
+from simd.sqlite.schema import Schema
 
 _WAL_LIMIT = 64 << 20
-REMEDY = "stop the daemon and run `simd check --repair`, which makes it anew; nothing is embedded again"
-"""What helps when the file is damaged."""
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -28,6 +26,7 @@ class Database:
 
     Args:
         path: the file; it and its tables are made if missing, its directory must exist.
+        schema: what it holds.
 
     Attributes:
         damage: what was found to be damaged since it was opened.
@@ -38,9 +37,10 @@ class Database:
         StoreError: it cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: Schema) -> None:
         self.damage: CorruptStore | None = None
         self._path = path
+        self._schema = schema
         self._write_lock = threading.Lock()
         self._pool_lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
@@ -51,7 +51,7 @@ class Database:
                 self._writer.execute("PRAGMA journal_mode = WAL")
                 self._writer.execute("PRAGMA synchronous = FULL")
                 self._writer.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
-                prepare(self._writer, path)
+                schema.prepare(self._writer, path)
             except BaseException:
                 self._writer.close()
                 raise
@@ -86,7 +86,7 @@ class Database:
             CorruptStore: something does not agree.
         """
         with self.reading() as connection:
-            examine(connection, self._path)
+            examine(connection, self._path, self._schema)
 
     def close(self) -> None:
         """Close every connection; the writer last, so that it folds the WAL into the file."""
@@ -100,7 +100,7 @@ class Database:
     def _borrow(self) -> sqlite3.Connection:
         with self._pool_lock:
             if self._closed:
-                raise StoreError(f"the catalogue {self._path} is closed")
+                raise StoreError(f"the {self._schema.name} {self._path} is closed")
             if self._idle:
                 return self._idle.pop()
         return reading_only(self._path)
@@ -115,7 +115,7 @@ class Database:
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
-            with translated(self._path):
+            with translated(self._path, self._schema):
                 yield
         except CorruptStore as error:
             self.damage = error.again()
@@ -129,25 +129,25 @@ def reading_only(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(path: Path, schema: Schema) -> Iterator[None]:
     """Turn what SQLite raises into a `StoreError` that names the file."""
     try:
         yield
     except UnicodeDecodeError as error:
         # What SQLite says of a damaged file may have the damaged bytes in it.
-        raise CorruptStore(path, 0, "a text in it is no UTF-8", remedy=REMEDY) from error
+        raise CorruptStore(path, 0, "a text in it is no UTF-8", remedy=schema.remedy) from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _DAMAGED:
-            raise CorruptStore(path, 0, str(error), remedy=REMEDY) from error
+            raise CorruptStore(path, 0, str(error), remedy=schema.remedy) from error
         if code == sqlite3.SQLITE_FULL:
             raise StoreFull(f"no room to write {path}: {error}", remedy="free space on that disk") from error
         if code in _LOCKED:
             raise StoreLocked(f"{path} is in use by another process: {error}", remedy="stop it") from error
-        raise StoreError(f"the catalogue {path} cannot be used: {error}") from error
+        raise StoreError(f"the {schema.name} {path} cannot be used: {error}") from error
 
 
-def examine(connection: sqlite3.Connection, path: Path) -> None:
+def examine(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
     """Read every page and compare every index with its table.
 
     Raises:
@@ -155,4 +155,4 @@ def examine(connection: sqlite3.Connection, path: Path) -> None:
     """
     verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != "ok":
-        raise CorruptStore(path, 0, verdict, remedy=REMEDY)
+        raise CorruptStore(path, 0, verdict, remedy=schema.remedy)
