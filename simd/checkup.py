@@ -12,6 +12,8 @@ from pathlib import Path
 from simd import ownership
 from simd.catalogue.schema import SCHEMA as CATALOGUE
 from simd.config import Settings
+from simd.decisions.decisions import FILE as DECISIONS
+from simd.decisions.decisions import SCHEMA as DECISIONS_SCHEMA
 from simd.durable import DirectoryLock
 from simd.errors import ConfigError, CorruptStore, StoreError, StoreLocked, StoreVersion
 from simd.index.repair import finish_repair, repair_store, set_aside
@@ -24,7 +26,7 @@ from simd.storage.check import check_directory
 from simd.storage.identity import identity_of
 from simd.storage.recovery import is_unmade
 
-DATABASES = {"catalogue.sqlite": CATALOGUE}
+DATABASES = {"catalogue.sqlite": CATALOGUE, DECISIONS: DECISIONS_SCHEMA}
 """Beside the indexes in the state directory."""
 
 

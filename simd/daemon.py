@@ -18,6 +18,8 @@ from contextlib import ExitStack
 from simd import __version__, memory, sdnotify
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
+from simd.decisions.decisions import FILE as DECISIONS
+from simd.decisions.decisions import Decisions, Removed
 from simd.durable import DirectoryLock
 from simd.errors import Abandoned, NotReady
 from simd.featurize.decode import DecodeLimits
@@ -33,6 +35,7 @@ from simd.indexing.look import looking
 from simd.indexing.pause import Pause
 from simd.indexing.pipeline import Pipeline
 from simd.indexing.purge import Purge
+from simd.indexing.removal import removal_at
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
 from simd.indexing.starvation import Starvation
@@ -134,9 +137,10 @@ class Daemon:
         indexing_pool = self._pool(stack, settings.threads, Priority(settings.indexing_priority))
         catalogue = Catalogue.open(settings.state_dir / "catalogue.sqlite")
         stack.callback(catalogue.close)
+        decisions = self._decisions(stack, catalogue)
 
         switch = models.switch(catalogue)
-        ingest = self._ingest(catalogue, models.targets, switch, indexing_pool)
+        ingest = self._ingest(catalogue, decisions, models.targets, switch, indexing_pool)
         ingest.start()
         stack.callback(ingest.stop)
         queries = Queries(
@@ -223,7 +227,21 @@ class Daemon:
         stack.callback(pool.close)
         return pool
 
-    def _ingest(self, catalogue: Catalogue, targets: Targets, switch: ModelSwitch | None, pool: DecodePool) -> Ingest:
+    def _decisions(self, stack: ExitStack, catalogue: Catalogue) -> Decisions:
+        decisions = Decisions(self._settings.state_dir / DECISIONS)
+        stack.callback(decisions.close)
+        # Those that an older version remembered in the catalogue alone.
+        decisions.remove((Removed(path, stamp, None) for path, stamp in catalogue.removed()), again=False)
+        return decisions
+
+    def _ingest(
+        self,
+        catalogue: Catalogue,
+        decisions: Decisions,
+        targets: Targets,
+        switch: ModelSwitch | None,
+        pool: DecodePool,
+    ) -> Ingest:
         settings = self._settings
         configured = [os.fsencode(path) for path in settings.roots]
         catalogue.sync_roots(configured)
@@ -249,6 +267,7 @@ class Daemon:
                 catalogue=catalogue,
                 window=3 * settings.batch_size,
                 wake=wake,
+                is_removed=removal_at(decisions, roots),
             ),
             targets=targets,
             backfill=Backfill(
@@ -281,6 +300,7 @@ class Daemon:
         )
         ingest = Ingest(
             catalogue=catalogue,
+            decisions=decisions,
             roots=roots,
             indexer=indexer,
             scans=scans,

@@ -24,10 +24,11 @@ from simd.catalogue import changes, feed, queries
 from simd.catalogue.feed import Changes, Position
 from simd.catalogue.queries import WITHIN, Scope, relative, scopes_in, scopes_under
 from simd.catalogue.rows import Counts, IndexedFile, Known, LedgerLine, ListedFile, RejectedFile, Shown
-from simd.catalogue.schema import SCHEMA, signed
+from simd.catalogue.schema import SCHEMA
 from simd.errors import CorruptStore, Reason, StoreError
 from simd.sqlite.database import Database
-from simd.types import FileKey, Identity, ImageFacts, ImageId, KnownFile, Root
+from simd.sqlite.integers import signed
+from simd.types import FileKey, Identity, ImageFacts, ImageId, KnownFile, Root, Stamp
 
 log = logging.getLogger(__name__)
 
@@ -321,6 +322,11 @@ class Catalogue:
         """A page of the ledger; arguments as for `files`."""
         with self._database.reading() as connection:
             return queries.ledger(connection, self._after(connection, after, under), limit)
+
+    def removed(self) -> list[tuple[bytes, Stamp]]:
+        """The absolute paths and stamps of the files that were taken out on request."""
+        with self._database.reading() as connection:
+            return queries.removed(connection)
 
     def count_files(self, under: bytes = b"") -> int:
         """How many indexed files are at or below an absolute path; b"" is everything."""

@@ -9,8 +9,8 @@ from collections.abc import Collection
 from simd.catalogue import queries
 from simd.catalogue.queries import STAMP
 from simd.catalogue.rows import IndexedFile, RejectedFile
-from simd.catalogue.schema import signed
 from simd.errors import StoreError
+from simd.sqlite.integers import signed
 from simd.types import FileKey, ImageId, Stamp
 
 

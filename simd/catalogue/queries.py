@@ -15,8 +15,8 @@ from itertools import islice
 from typing import Any
 
 from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile, Shown
-from simd.catalogue.schema import unsigned
 from simd.errors import Reason
+from simd.sqlite.integers import unsigned
 from simd.types import ID_BYTES, FileKey, Identity, ImageFacts, ImageId, KnownFile, Rejection, Root, Stamp
 
 WITHIN = "(root_id, path) >= (?, ?) AND (root_id, path) < (?, ?)"
@@ -238,6 +238,14 @@ def ledger(connection: sqlite3.Connection, scopes: Iterable[Scope], limit: int) 
         )
         for root_id, path, root, *stamp, reason, detail, at_ms in _page(connection, columns, scopes, limit)
     ]
+
+
+def removed(connection: sqlite3.Connection) -> list[tuple[bytes, Stamp]]:
+    """The absolute paths and stamps of the files that were taken out on request."""
+    rows = connection.execute(
+        f"SELECT {_ROOT_OF.format('rejected')}, path, {STAMP} FROM rejected WHERE reason = ?", (Reason.REMOVED.value,)
+    )
+    return [(os.path.join(root, path), _stamp(*stamp)) for root, path, *stamp in rows]
 
 
 def count(connection: sqlite3.Connection, table: str, scopes: Iterable[Scope]) -> int:

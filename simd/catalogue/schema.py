@@ -135,13 +135,3 @@ SCHEMA = Schema(
     without="the next scan rebuilds it without embedding anew",
     remedy="stop the daemon and run `simd check --repair`, which makes it anew; nothing is embedded again",
 )
-
-
-def signed(value: int) -> int:
-    """An integer as SQLite's 64 signed bits hold it."""
-    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
-
-
-def unsigned(value: int) -> int:
-    """What `signed` was given, where that was not negative (inodes, devices)."""
-    return value % (1 << 64)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 
 from simd.catalogue.catalogue import Catalogue
+from simd.decisions.decisions import Decisions
 from simd.errors import InvalidRequest, NotReady, Reason
 from simd.indexing.deletions import Deletions
 from simd.indexing.explain import Explainer
@@ -64,6 +65,7 @@ class Ingest:
         self,
         *,
         catalogue: Catalogue,
+        decisions: Decisions,
         roots: Roots,
         indexer: Indexer,
         scans: Scans,
@@ -79,6 +81,7 @@ class Ingest:
     ) -> None:
         self._starved = starved
         self._catalogue = catalogue
+        self._decisions = decisions
         self._roots = roots
         self._indexer = indexer
         self._scans = scans
@@ -104,6 +107,7 @@ class Ingest:
         )
         self._removal = Removal(
             catalogue=catalogue,
+            decisions=decisions,
             roots=roots,
             membership=self._membership,
             indexer=indexer,
@@ -315,6 +319,7 @@ class Ingest:
         elif hint.kind is HintKind.DIRECTORY:
             try:
                 if hint.moved_from:
+                    self._rename_decisions(hint)
                     self._indexer.take_out(self._catalogue.rename_under(hint.root_id, hint.moved_from, hint.path))
             finally:
                 # Not before: what was deleted just before the move has a new name now, and only the scan tells that it
@@ -324,6 +329,11 @@ class Ingest:
             heard = hint.heard if hint.kind is HintKind.WRITTEN else None
             key = FileKey(hint.root_id, hint.path)
             self._settler.note(key, ready=hint.kind is not HintKind.APPEARED, heard=heard)
+
+    def _rename_decisions(self, hint: Hint) -> None:
+        old, new = (self._roots.where(FileKey(hint.root_id, path)) for path in (hint.moved_from, hint.path))
+        if old is not None and new is not None:
+            self._decisions.moved(old, new)
 
     def _add_folder(self, path: bytes, alive: Alive) -> int:
         """Watch a folder, or scan it when it is watched already. Returns how many files were queued."""
@@ -340,6 +350,8 @@ class Ingest:
 
     def _forget_rejected(self, keys: Sequence[FileKey], *, removed: bool) -> None:
         for key in keys:
+            if removed and (path := self._roots.where(key)) is not None:
+                self._decisions.restore(os.path.normpath(path))
             self._catalogue.forget_rejected(key.root_id, key.path, removed=removed)
 
     def _image_of(self, key: FileKey) -> ImageId | None:

@@ -22,6 +22,7 @@ from typing import Protocol
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile, RejectedFile
+from simd.decisions.decisions import REMOVED
 from simd.errors import DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, SimdError, for_callers
 from simd.featurize.workers import DecodedFile
 from simd.indexing.targets import Target, Targets
@@ -114,6 +115,7 @@ class Pipeline:
         window_bytes: how many bytes their pictures may take together; one file is always let in.
         wake: called, from any thread, when a fair share of the decodings under way have ended; one whose end is not
             told must be looked for now and then, with `collect`.
+        is_removed: whether a person took this content out at this place.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class Pipeline:
         catalogue: Catalogue,
         window: int,
         wake: Callable[[], None],
+        is_removed: Callable[[FileKey, ImageId, Stamp], bool] = lambda key, image_id, stamp: False,
         window_bytes: int = 128 << 20,
     ) -> None:
         self._pool = pool
@@ -133,6 +136,7 @@ class Pipeline:
         self._window_bytes = window_bytes
         self._under_way = 0
         self._wake = wake
+        self._is_removed = is_removed
         self._jobs: dict[FileKey, Job] = {}
         self._done: SimpleQueue[Job] = SimpleQueue()
         self._lock = threading.Lock()
@@ -333,6 +337,9 @@ class Pipeline:
         """Record a file whose image has facts, and a vector for each target; a copy of what was refused is refused."""
         key, found = job.change.key, job.found
         assert found is not None
+        if self._is_removed(key, found.image_id, found.stamp):
+            batch.rejected.append(RejectedFile(key, found.stamp, REMOVED))
+            return
         supplied = all([_supply(target, found.image_id, vectors) for target, vectors in batch.vectors.items()])
         if supplied and (found.facts is not None or self._are_facts_known(found.image_id, batch)):
             batch.indexed.append(IndexedFile(key, found.stamp, found.image_id, found.facts))

@@ -1,26 +1,43 @@
 """Taking files, folders, images and roots out of the answers on request.
 
-A removed file stays on disk, so it is remembered in the ledger (reason `removed`) with the stamp it had: scans leave it
-alone until it changes or somebody adds it again.
+A removed file stays on disk, so it is remembered: as a decision, by its path and content, and in the ledger (reason
+`removed`) with the stamp it had. Scans leave it alone until it changes or somebody adds it again.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import RejectedFile
-from simd.errors import Reason
+from simd.decisions.decisions import REMOVED, Decisions, Removed
 from simd.indexing.deletions import Deletions
 from simd.indexing.indexer import Indexer
 from simd.indexing.look import Look, stamp_of
 from simd.indexing.membership import Membership
 from simd.indexing.roots import Roots
-from simd.types import FileKey, ImageId, Rejection, RemoveReport
+from simd.types import FileKey, ImageId, RemoveReport, Stamp
 from simd.watch.settle import Settler
 
-_REMOVED = Rejection(Reason.REMOVED, "taken out on request; add it again to have it back")
+
+def removal_at(decisions: Decisions, roots: Roots) -> Callable[[FileKey, ImageId, Stamp], bool]:
+    """Tells whether a person took this content out at this place."""
+
+    def is_removed(key: FileKey, image_id: ImageId, stamp: Stamp) -> bool:
+        path = roots.where(key)
+        return path is not None and decisions.is_removed(path, image_id, stamp)
+
+    return is_removed
+
+
+@dataclass(frozen=True, slots=True)
+class _Forgotten:
+    """What is written down of a file that was taken out: its line in the ledger, and the decision."""
+
+    line: RejectedFile
+    decision: Removed
 
 
 class Removal:
@@ -35,6 +52,7 @@ class Removal:
         self,
         *,
         catalogue: Catalogue,
+        decisions: Decisions,
         roots: Roots,
         membership: Membership,
         indexer: Indexer,
@@ -43,6 +61,7 @@ class Removal:
         look: Look,
     ) -> None:
         self._catalogue = catalogue
+        self._decisions = decisions
         self._roots = roots
         self._membership = membership
         self._indexer = indexer
@@ -81,7 +100,9 @@ class Removal:
             keys.update(dict.fromkeys(found))
             if not found:
                 missing.append(image_id)
-        rejected = [line for key in keys if (line := self._forget(key, named=key in named)) is not None]
+        removed = [one for key in keys if (one := self._forget(key, named=key in named)) is not None]
+        self._decisions.remove(one.decision for one in removed)
+        rejected = [one.line for one in removed]
         orphans += self._catalogue.record([], rejected, [])
         for line in rejected:
             self._deletions.agreed(line.key.root_id)
@@ -89,17 +110,19 @@ class Removal:
             self._indexer.take_out(orphans)
         return RemoveReport(files + len(rejected), len(orphans), tuple(missing))
 
-    def _forget(self, key: FileKey, *, named: bool) -> RejectedFile | None:
-        """Drop whatever is under way for a file; its line in the ledger, if it is known."""
+    def _forget(self, key: FileKey, *, named: bool) -> _Forgotten | None:
+        """Drop whatever is under way for a file; what is to be remembered of it, if it is known."""
         self._indexer.forget(key)
         if not named:
             # It may be another image by now, and that one may have been on its way.
             self._settler.note(key)
-        known = self._catalogue.known(key)
-        if known is None:
+        known, path = self._catalogue.known(key), self._roots.where(key)
+        if known is None or path is None:
             return None
         # Who names a file means it as it is now, indexed so or not; who names an image, only what was indexed.
-        return RejectedFile(key, stamp_of(self._look, key, known.stamp) if named else known.stamp, _REMOVED)
+        stamp = stamp_of(self._look, key, known.stamp) if named else known.stamp
+        content = known.image_id if stamp == known.stamp else None
+        return _Forgotten(RejectedFile(key, stamp, REMOVED), Removed(path, stamp, content))
 
     def _files_at(self, path: bytes) -> list[FileKey]:
         """The indexed file at a path, or those in the folder."""

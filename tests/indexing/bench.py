@@ -16,6 +16,7 @@ import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.schema import SCHEMA
+from simd.decisions.decisions import Decisions
 from simd.errors import CorruptStore, DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, StoreFull
 from simd.featurize.engines.base import nothing
 from simd.featurize.workers import DecodedFile
@@ -29,6 +30,7 @@ from simd.indexing.look import looking
 from simd.indexing.pause import Pause
 from simd.indexing.pipeline import Pipeline
 from simd.indexing.purge import Purge
+from simd.indexing.removal import removal_at
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
 from simd.indexing.summary import Summary
@@ -228,6 +230,7 @@ class Bench:
         self.root.mkdir(exist_ok=True)
         self.database = FillingDatabase(work / "catalogue.sqlite", SCHEMA)
         self.catalogue = Catalogue(self.database)
+        self.decisions = Decisions(work / "decisions.sqlite")
         self.threads = Threads(lambda: Backoff(0.01, 0.01))
         self.index = index or FillingIndex(DIMENSION)
         self.decoder = Decoder()
@@ -260,6 +263,7 @@ class Bench:
                 catalogue=self.catalogue,
                 window=12,
                 wake=wake,
+                is_removed=removal_at(self.decisions, roots),
             ),
             targets=self.targets,
             backfill=Backfill(
@@ -296,6 +300,7 @@ class Bench:
         )
         self.ingest = Ingest(
             catalogue=self.catalogue,
+            decisions=self.decisions,
             roots=roots,
             indexer=self.indexer,
             scans=scans,
@@ -356,3 +361,4 @@ class Bench:
         self.ingest.stop()
         self.decoder.close()
         self.catalogue.close()
+        self.decisions.close()

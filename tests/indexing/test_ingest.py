@@ -176,6 +176,27 @@ def test_what_is_removed_stays_removed_until_it_is_added_or_changes(bench: Bench
     assert bench.backbone.embedded == 4
 
 
+def test_what_was_removed_stays_removed_though_the_catalogue_is_made_anew(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    for name in ("a", "b", "c", "folder/d", "other"):
+        bench.write(f"{name}.png", b"picture " + name.encode())
+    bench.start().settle()
+    index = bench.index
+    bench.ingest.remove([os.fsencode(bench.root / "a.png"), os.fsencode(bench.root / "folder")], [])
+    bench.ingest.remove([], [image_id_of(b"picture b")])
+    bench.write("b copy.png", b"picture b")
+    (bench.root / "folder").rename(bench.root / "renamed")
+    assert sorted(bench.settle().files()) == ["b copy.png", "c.png", "other.png"]
+    bench.close()
+    (tmp_path / "catalogue.sqlite").unlink()
+    bench = Bench(tmp_path, index=index)
+    assert sorted(bench.start().settle().files()) == ["b copy.png", "c.png", "other.png"]
+    assert bench.catalogue.counts().failed_by_reason == {"removed": 3}
+    assert bench.ingest.add([os.fsencode(bench.root)]).rejected == ()
+    assert len(bench.settle().files()) == 6 and bench.backbone.embedded == 0
+    bench.close()
+
+
 def test_adding_what_cannot_be_indexed_says_why_of_each_path_and_does_the_rest(bench: Bench, tmp_path: Path) -> None:
     bench.start().settle()
     folder, other = bench.root / "folder", tmp_path / "other"

@@ -73,7 +73,8 @@ class Line:
             targets=Targets(Target("double", SIZE, self.backbone, self.index)),
             catalogue=self.catalogue,
             wake=self.woken.set,
-            **{"window": 8, **limits},
+            window=limits.get("window", 8),
+            window_bytes=limits.get("window_bytes", 128 << 20),
         )
 
     def start(self, name: bytes, stamp: Stamp = STAMP) -> bytes:

@@ -1,0 +1,1 @@
+"""What people said of images, which nothing else can say again."""
