@@ -42,6 +42,7 @@ from simd.indexing.starvation import Starvation
 from simd.indexing.summary import Summary
 from simd.indexing.switch import ModelSwitch
 from simd.indexing.targets import Targets
+from simd.jobs.jobs import Jobs
 from simd.machine import allow_open_files
 from simd.modelsinuse import ModelsInUse
 from simd.reload import Reload
@@ -85,6 +86,7 @@ class Daemon:
         self._load = load
         self._readiness = Readiness()
         self._threads = Threads()
+        self._jobs = Jobs()
         self._summary = Summary()
         self._door = Door()
         self._starvation = Starvation(settings.indexing_priority)
@@ -161,11 +163,13 @@ class Daemon:
                 catalogue=catalogue,
                 ledger=catalogue,
                 ingest=ingest,
+                jobs=self._jobs,
                 switch=switch.status if switch else lambda: None,
                 thread_failures=lambda: self._threads.failures,
                 workers_lost=lambda: {"query": query_pool.lost, "indexing": indexing_pool.lost},
             )
         )
+        stack.callback(self._jobs.close)
         # Once more, so that calls under way end before what they use is closed; the first one is for a failed start.
         stack.callback(server.stop)
         with models.serving.use() as served:

@@ -101,13 +101,24 @@ class ModelSwitch:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """Long work in the background: `done` of about `total` of `unit`, such as bytes, since `start_time`."""
+
+    name: str
+    done: int
+    total: int
+    unit: str
+    start_time: float
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How the daemon is. While it starts, only `detail`, `version` and `uptime_s` say something.
 
     `problems` are what is wrong with the daemon itself and what helps, a sentence each: with damage it is not `ready`,
     but everything else is told as far as it can be. `paused_until` is None if that has no end. `eta_s` is None if it is
     unknown; while `scanning` it is the least that is left. `files_decided` counts since the daemon started, and so does
-    `thread_failures`: how often each of its threads failed by a bug and went on.
+    `thread_failures`: how often each of its threads failed by a bug and went on. `jobs`: long work under way.
     """
 
     ready: bool
@@ -132,6 +143,7 @@ class Status:
     files_decided: int = 0
     problems: tuple[str, ...] = ()
     thread_failures: dict[str, int] = field(default_factory=dict, hash=False)
+    jobs: tuple[Job, ...] = ()
 
     @property
     def idle(self) -> bool:
@@ -221,6 +233,7 @@ def status(response: index_service_pb2.StatusResponse) -> Status:
         files_decided=response.files_decided,
         problems=tuple(response.problems),
         thread_failures=dict(sorted(response.thread_failures.items())),
+        jobs=tuple(Job(job.name, job.done, job.total, job.unit, _seconds(job.start_time)) for job in response.jobs),
     )
 
 

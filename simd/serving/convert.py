@@ -13,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from simd.catalogue.rows import LedgerLine, ListedFile, Shown
 from simd.errors import InvalidRequest
 from simd.index.base import IndexStats
+from simd.jobs.jobs import JobStatus
 from simd.serving import ports
 from simd.serving.export import Exported
 from simd.serving.verification import Checked
@@ -283,6 +284,13 @@ def index_to(stats: IndexStats) -> index_service_pb2.IndexStatus:
     """The index in use."""
     return index_service_pb2.IndexStatus(
         kind=stats.kind, vectors=stats.vectors, dead=stats.dead, disk_bytes=stats.disk_bytes, details=stats.details
+    )
+
+
+def job_to(job: JobStatus) -> index_service_pb2.JobStatus:
+    """A job under way."""
+    return index_service_pb2.JobStatus(
+        name=job.name, done=job.done, total=job.total, unit=job.unit, start_time=_time_to(round(job.started * 1e9))
     )
 
 

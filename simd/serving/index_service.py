@@ -14,7 +14,7 @@ from simd.serving.overview import Overview
 from simd.serving.paging import Page
 from simd.serving.readiness import Readiness
 from simd.serving.status_watch import StatusWatch
-from simd.serving.verification import Verification
+from simd.serving.verification import verify
 from simd.v1 import index_service_pb2, index_service_pb2_grpc
 
 
@@ -30,7 +30,6 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
     def __init__(self, readiness: Readiness, overview: Overview, watch: StatusWatch) -> None:
         self._readiness = readiness
         self._overview = overview
-        self._verification = Verification()
         # In place of a method, because gRPC looks for the threads of a stream where it finds its method.
         self.WatchStatus = watch  # type: ignore[method-assign]
 
@@ -153,7 +152,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
     ) -> Iterator[index_service_pb2.VerifyResponse]:
         """Read index and catalogue, and tell what is wrong with them."""
         services = self._readiness.services()
-        for checked in self._verification.run(services.serving, services.catalogue, context.is_active):
+        for checked in verify(services.jobs, services.serving, services.catalogue, context.is_active):
             yield convert.checked_to(checked)
 
     def Export(

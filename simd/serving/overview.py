@@ -118,6 +118,10 @@ def _threads(services: Services) -> StatusResponse:
     return StatusResponse(thread_failures=services.thread_failures())
 
 
+def _jobs(services: Services) -> StatusResponse:
+    return StatusResponse(jobs=[convert.job_to(job) for job in services.jobs.running()])
+
+
 def _switch(services: Services) -> StatusResponse:
     switch = services.switch()
     return StatusResponse(model_switch=None if switch is None else convert.switch_to(switch))
@@ -131,6 +135,7 @@ _PARTS: dict[str, Callable[[Services], StatusResponse]] = {
     "the watched folders": _roots,
     "the model": _model,
     "the switch to another model": _switch,
+    "the jobs under way": _jobs,
     "what failed": _threads,
     # Last, because reading the others may have found damage.
     "whether searches are answered": _searchable,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from simd.errors import NotReady
+from simd.jobs.jobs import Jobs
 from simd.serving.ports import Catalogue, Ingest, Ledger
 from simd.serving.queries import Queries
 from simd.serving.served import Serving
@@ -40,6 +41,7 @@ class Services:
     catalogue: Catalogue
     ledger: Ledger
     ingest: Ingest
+    jobs: Jobs
     switch: Callable[[], SwitchStatus | None] = lambda: None
     workers_lost: Callable[[], Mapping[str, int]] = dict
     thread_failures: Callable[[], Mapping[str, int]] = dict

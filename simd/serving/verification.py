@@ -1,16 +1,12 @@
-"""Verifying index and catalogue while they are in use, and telling how far that is. No gRPC here.
-
-The work is done in a thread of its own and never waits for the reader of its progress: a slow caller must not keep
-anything of the store locked.
-"""
+"""Verifying index and catalogue while they are in use, and telling how far that is. No gRPC here."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from simd.errors import CorruptStore, Overloaded
+from simd.errors import CorruptStore
+from simd.jobs.jobs import Jobs, Progress
 from simd.serving.embedder import still
 from simd.serving.ports import Catalogue
 from simd.serving.served import Serving
@@ -28,89 +24,39 @@ class Checked:
     problems: tuple[str, ...] | None = None
 
 
-class Verification:
-    """Verifies once at a time; safe to use from any thread.
+def verify(
+    jobs: Jobs, serving: Serving, catalogue: Catalogue, alive: Callable[[], bool], interval_s: float = INTERVAL_S
+) -> Iterator[Checked]:
+    """Verify what answers searches now.
 
     Args:
+        jobs: runs it.
+        serving: holds the index.
+        catalogue: the catalogue.
+        alive: whether somebody still waits; if not, the work ends.
         interval_s: the least time between two readings.
+
+    Raises:
+        Overloaded: it is being verified already.
     """
-
-    def __init__(self, interval_s: float = INTERVAL_S) -> None:
-        self._interval_s = interval_s
-        self._busy = threading.Lock()
-
-    def run(self, serving: Serving, catalogue: Catalogue, alive: Callable[[], bool]) -> Iterator[Checked]:
-        """Verify what answers searches now.
-
-        Args:
-            serving: holds the index.
-            catalogue: the catalogue.
-            alive: whether somebody still waits; if not, the work ends.
-
-        Raises:
-            Overloaded: it is being verified already.
-        """
-        work = _Work(serving, catalogue)
-        if not self._busy.acquire(blocking=False):
-            raise Overloaded("the index is being verified already", remedy="wait until that has ended")
-        threading.Thread(target=work.run, args=(self._busy.release,), name="verify", daemon=True).start()
-        try:
-            while not work.ended.wait(self._interval_s):
-                still(alive)
-                yield work.reading()
-            yield work.result()
-        finally:
-            work.give_up()
+    job = jobs.start("verify", lambda progress: _problems(serving, catalogue, progress), "bytes")
+    try:
+        while not job.wait(interval_s):
+            still(alive)
+            yield Checked(job.status.done, job.status.total)
+        problems, done = job.result(), job.status.done
+        yield Checked(done, done, tuple(problems))
+    finally:
+        job.cancel()
 
 
-class _GivenUp(Exception):
-    """Nobody waits for the result."""
-
-
-class _Work:
-    def __init__(self, serving: Serving, catalogue: Catalogue) -> None:
-        self.ended = threading.Event()
-        self._serving = serving
-        self._catalogue = catalogue
-        self._wanted = True
-        self._checked = 0
-        self._total = 0
-        self._problems: list[str] = []
-        self._failure: BaseException | None = None
-
-    def run(self, free: Callable[[], None]) -> None:
-        try:
-            self._verify()
-        except _GivenUp:
-            pass
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is taken
-            self._failure = error
-        finally:
-            free()
-            self.ended.set()
-
-    def reading(self) -> Checked:
-        return Checked(self._checked, max(self._checked, self._total))
-
-    def result(self) -> Checked:
-        if self._failure is not None:
-            raise self._failure
-        return Checked(self._checked, self._checked, tuple(self._problems))
-
-    def give_up(self) -> None:
-        self._wanted = False
-
-    def _verify(self) -> None:
-        with self._serving.use() as served:
-            self._total = served.index.stats().disk_bytes
-            self._problems += served.index.check(self._read)
-        self._read(0)
-        try:
-            self._catalogue.check()
-        except CorruptStore as error:
-            self._problems.append(str(error))
-
-    def _read(self, count: int) -> None:
-        if not self._wanted:
-            raise _GivenUp
-        self._checked += count
+def _problems(serving: Serving, catalogue: Catalogue, progress: Progress) -> list[str]:
+    with serving.use() as served:
+        progress.expect(served.index.stats().disk_bytes)
+        problems = list(served.index.check(progress.step))
+    progress.step()
+    try:
+        catalogue.check()
+    except CorruptStore as error:
+        problems.append(str(error))
+    return problems

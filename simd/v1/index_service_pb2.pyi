@@ -114,7 +114,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("ready", "detail", "images", "files", "pending", "failed", "failed_by_reason", "paused", "scanning", "images_per_s", "roots", "model", "device", "index", "version", "uptime_s", "model_switch", "eta_s", "paused_until_time", "files_decided", "problems", "thread_failures", "uptime", "time_left")
+    __slots__ = ("ready", "detail", "images", "files", "pending", "failed", "failed_by_reason", "paused", "scanning", "images_per_s", "roots", "model", "device", "index", "version", "uptime_s", "model_switch", "eta_s", "paused_until_time", "files_decided", "problems", "thread_failures", "uptime", "time_left", "jobs")
     class FailedByReasonEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -153,6 +153,7 @@ class StatusResponse(_message.Message):
     THREAD_FAILURES_FIELD_NUMBER: _ClassVar[int]
     UPTIME_FIELD_NUMBER: _ClassVar[int]
     TIME_LEFT_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
     ready: bool
     detail: str
     images: int
@@ -177,7 +178,22 @@ class StatusResponse(_message.Message):
     thread_failures: _containers.ScalarMap[str, int]
     uptime: _duration_pb2.Duration
     time_left: _duration_pb2.Duration
-    def __init__(self, ready: _Optional[bool] = ..., detail: _Optional[str] = ..., images: _Optional[int] = ..., files: _Optional[int] = ..., pending: _Optional[int] = ..., failed: _Optional[int] = ..., failed_by_reason: _Optional[_Mapping[str, int]] = ..., paused: _Optional[bool] = ..., scanning: _Optional[bool] = ..., images_per_s: _Optional[float] = ..., roots: _Optional[_Iterable[_Union[RootStatus, _Mapping]]] = ..., model: _Optional[_Union[ModelStatus, _Mapping]] = ..., device: _Optional[_Union[DeviceStatus, _Mapping]] = ..., index: _Optional[_Union[IndexStatus, _Mapping]] = ..., version: _Optional[str] = ..., uptime_s: _Optional[float] = ..., model_switch: _Optional[_Union[ModelSwitch, _Mapping]] = ..., eta_s: _Optional[float] = ..., paused_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., files_decided: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., thread_failures: _Optional[_Mapping[str, int]] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    jobs: _containers.RepeatedCompositeFieldContainer[JobStatus]
+    def __init__(self, ready: _Optional[bool] = ..., detail: _Optional[str] = ..., images: _Optional[int] = ..., files: _Optional[int] = ..., pending: _Optional[int] = ..., failed: _Optional[int] = ..., failed_by_reason: _Optional[_Mapping[str, int]] = ..., paused: _Optional[bool] = ..., scanning: _Optional[bool] = ..., images_per_s: _Optional[float] = ..., roots: _Optional[_Iterable[_Union[RootStatus, _Mapping]]] = ..., model: _Optional[_Union[ModelStatus, _Mapping]] = ..., device: _Optional[_Union[DeviceStatus, _Mapping]] = ..., index: _Optional[_Union[IndexStatus, _Mapping]] = ..., version: _Optional[str] = ..., uptime_s: _Optional[float] = ..., model_switch: _Optional[_Union[ModelSwitch, _Mapping]] = ..., eta_s: _Optional[float] = ..., paused_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., files_decided: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., thread_failures: _Optional[_Mapping[str, int]] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jobs: _Optional[_Iterable[_Union[JobStatus, _Mapping]]] = ...) -> None: ...
+
+class JobStatus(_message.Message):
+    __slots__ = ("name", "done", "total", "unit", "start_time")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    done: int
+    total: int
+    unit: str
+    start_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., unit: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class WatchStatusRequest(_message.Message):
     __slots__ = ("min_interval",)

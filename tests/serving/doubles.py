@@ -25,6 +25,7 @@ from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
 from simd.index.base import Answer, Index, IndexStats
 from simd.index.brute import BruteIndex
 from simd.index.local import LocalIndex
+from simd.jobs.jobs import Jobs
 from simd.serving.auth import Tokens
 from simd.serving.door import Door
 from simd.serving.metrics import Metrics
@@ -348,6 +349,7 @@ class Bench:
         self.ingest = MemoryIngest(roots_=[RootStatus(self._watched, True, "events", 2, 1.7e9)])
         self.switch: SwitchStatus | None = None
         self.thread_failures: dict[str, int] = {}
+        self.jobs = Jobs()
         self.readiness = Readiness()
         self.metrics = Metrics(self.readiness)
         self.door = door or Door()
@@ -376,6 +378,7 @@ class Bench:
             catalogue=self.catalogue,
             ledger=self.catalogue,
             ingest=self.ingest,
+            jobs=self.jobs,
             switch=lambda: self.switch,
             thread_failures=lambda: self.thread_failures,
         )
@@ -444,6 +447,7 @@ class Bench:
 
     def close(self) -> None:
         """Close what is open, but not the server."""
+        self.jobs.close()
         self.index.close()
         self.catalogue.close()
 

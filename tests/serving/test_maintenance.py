@@ -304,6 +304,8 @@ def test_verify_tells_how_far_it_is_and_last_that_all_is_well(held: tuple[HeldIn
     while not reading.bytes_checked:
         reading = next(readings)
     assert not reading.done and reading.bytes_checked < reading.bytes_total == total
+    [job] = stub.Status(wire.StatusRequest(), timeout=20).jobs
+    assert (job.name, job.total, job.unit) == ("verify", total, "bytes") and job.done < total
     index.go_on.set()
     *_, last = readings
     assert last.done and last.bytes_checked == total and not last.problems and last.problem_count == 0

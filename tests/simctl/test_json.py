@@ -26,6 +26,7 @@ from simd.types import (
     SwitchStatus,
     image_id_of,
 )
+from tests.jobs.test_jobs import endless
 from tests.serving.doubles import Bench, environment, serving
 from tests.simctl.test_cli import RED, simctl
 from tests.simctl.test_completion import commands
@@ -67,6 +68,7 @@ def bench() -> Iterator[Bench]:
         bench.ingest.scan_report = ScanReport(3, 2, 1, (ODD,))
         bench.switch = SwitchStatus("tiny", "large", 1, 2, 0, "it waits")
         bench.thread_failures = {"indexer": 1}
+        bench.jobs.start("endless", endless, "bytes")
         yield bench
 
 

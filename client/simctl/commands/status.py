@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from simctl.client import Client
 from simctl.output import Output, counted, duration, json_path, moment, printable, size
-from simctl.reports import ModelSwitch, RootStatus, Status
+from simctl.reports import Job, ModelSwitch, RootStatus, Status
 
 _NAMED = 3
 """So many folders that are away are named in one line."""
@@ -69,6 +69,7 @@ def document(status: Status) -> dict[str, object]:
         "files_decided": status.files_decided,
         "roots": [_root(root) for root in status.roots],
         "model": status.model,
+        "jobs": [dataclasses.asdict(job) for job in status.jobs],
         "model_switch": None if status.model_switch is None else dataclasses.asdict(status.model_switch),
         "device": status.device,
         "index": status.index,
@@ -153,9 +154,16 @@ def _lines(status: Status, output: Output) -> Iterator[str]:
         rows["bugs"] = output.style(f"threads failed and went on ({failures}); the daemon's log has the errors", "red")
     if status.model_switch is not None:
         rows["switch"] = output.style(_switch(status.model_switch), "yellow")
+    if status.jobs:
+        rows["jobs"] = ", ".join(f"{job.name} {_percent(job)}".rstrip() for job in status.jobs)
     yield from (f"  {name:<8} {text}" for name, text in rows.items())
     yield "  roots" if status.roots else "  roots    none; `simctl add DIR` adds one"
     yield from (_root_line(root, output) for root in status.roots)
+
+
+def _percent(job: Job) -> str:
+    """How much of it is done, where that is known."""
+    return f"{job.done / job.total:.0%}" if job.total else ""
 
 
 def _switch(switch: ModelSwitch) -> str:
