@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from simd.errors import DecoderUnavailable, ImageRejected, Reason
 from simd.featurize import answers
-from simd.featurize.answers import Needs, Pictures
+from simd.featurize.answers import Decoded, Needs
 from simd.featurize.channel import ChannelClosed, ChannelGarbled, Message
 from simd.featurize.decode import DecodeLimits, Picture, check_bytes
 from simd.featurize.priority import Priority
@@ -52,19 +52,6 @@ _ENVIRONMENT = {
 
 class Postponed(Exception):
     """The image needs more memory than there is now; it has to be handed over again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a worker made of bytes.
-
-    Attributes:
-        pictures: uint8 `(height, width, 3)` at each size it was wanted in.
-        facts: about the original.
-    """
-
-    pictures: Mapping[Size, Pixels]
-    facts: ImageFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +110,17 @@ class Handler:
         self._unconfined: tuple[str, ...] = ()
         self.lost = 0
 
-    def file(self, fd: int, wanted: Wanted, admit: Admit, guess: Sequence[Size] = ()) -> DecodedFile:
+    def file(self, fd: int, wanted: Wanted, admit: Admit) -> DecodedFile:
         """See `DecodePool.submit_file`.
 
         Args:
             fd: the file, open; it stays so.
             wanted: the sizes in which to decode this content; gives the same answer when it is asked again.
             admit: whether so many bytes of memory may be taken now.
-            guess: the sizes to decode it to before that is known.
 
         Raises:
             Postponed: they may not.
         """
-        if guess and (decoded := self._at_once(fd, wanted, admit, guess)) is not None:
-            return decoded
         found = self._ask({"do": "file"}, b"", answers.identity, file=fd)
         try:
             sizes = list(wanted(found.image_id))
@@ -146,28 +130,13 @@ class Handler:
         if not sizes:
             self._tell({"do": "skip"})
             return DecodedFile(found.image_id, found.stamp, {}, None)
-        pictures = self._pictures({"do": "decode", "sizes": sizes}, b"", sizes, admit)
-        return DecodedFile(found.image_id, found.stamp, pictures.by_size, pictures.facts)
-
-    def _at_once(self, fd: int, wanted: Wanted, admit: Admit, guess: Sequence[Size]) -> DecodedFile | None:
-        """Read and decode a file with one message each way; None when it is wanted in another size than was guessed."""
-        pictures = self._pictures({"do": "file", "sizes": list(guess)}, b"", guess, admit, file=fd)
-        found = pictures.identity
-        assert found is not None
-        sizes = wanted(found.image_id)
-        if not sizes:
-            return DecodedFile(found.image_id, found.stamp, {}, None)
-        if not set(sizes) <= set(guess):
-            return None
-        return DecodedFile(
-            found.image_id, found.stamp, {size: pictures.by_size[size] for size in sizes}, pictures.facts
-        )
+        decoded = self._decoded({"do": "decode", "sizes": sizes}, b"", sizes, admit)
+        return DecodedFile(found.image_id, found.stamp, decoded.pictures, decoded.facts)
 
     def blob(self, data: bytes, size: Size, admit: Admit) -> Decoded:
         """See `DecodePool.submit_bytes`, and `file`."""
         check_bytes(len(data), self._settings.limits)
-        pictures = self._pictures({"do": "bytes", "sizes": [size]}, data, [size], admit)
-        return Decoded(pictures.by_size, pictures.facts)
+        return self._decoded({"do": "bytes", "sizes": [size]}, data, [size], admit)
 
     def warm_up(self) -> None:
         """Start the worker before the first image comes, and log what it is not kept from. A failure is reported by
@@ -192,15 +161,13 @@ class Handler:
             if self._child is not None:
                 self._child.process.kill()
 
-    def _pictures(
-        self, header: dict[str, Any], data: bytes, sizes: Sequence[Size], admit: Admit, file: int | None = None
-    ) -> Pictures:
+    def _decoded(self, header: dict[str, Any], data: bytes, sizes: Sequence[Size], admit: Admit) -> Decoded:
         max_body = sum(map(answers.bytes_of, sizes))
 
-        def parse(message: Message) -> Pictures | Needs:
-            return answers.pictures(message, sizes, identified=file is not None)
+        def parse(message: Message) -> Decoded | Needs:
+            return answers.decoded(message, sizes)
 
-        answer = self._ask(header, data, parse, max_body, file)
+        answer = self._ask(header, data, parse, max_body)
         if isinstance(answer, Needs):
             if not admit(answer.memory):
                 self._tell({"do": "skip"})

@@ -192,8 +192,7 @@ class Embedder:
             identity.stored = served.index.vector(image_id, deleted=True)
             return () if identity.stored is not None else (served.size,)
 
-        guess = () if now is None or self._catalogue.has_size(now.size) else (served.size,)
-        return Begun(self._decoder.submit_file(real, wanted, guess, self._files.open), identity, begun)
+        return Begun(self._decoder.submit_file(real, wanted, self._files.open), identity, begun)
 
     def _unchanged(self, path: bytes, real: bytes, now: Stamp | None) -> ImageId | None:
         """The image that a file is, if it is still the file that was indexed."""

@@ -72,7 +72,6 @@ class Decoder(Protocol):
         self,
         path: bytes,
         wanted: Callable[[ImageId], Collection[Size]],
-        guess: Sequence[Size],
         opening: Callable[[bytes], int],
         /,
     ) -> Decoding:

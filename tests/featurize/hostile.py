@@ -139,15 +139,12 @@ _MISDEEDS = {
 
 
 def hostile(data: bytes, size: tuple[int, int], limits: DecodeLimits, admit: Callable[[int], None]) -> Picture:
-    """Misbehave as the data say, or decode them. Before that may stand `needs BYTES`, then `mark DIRECTORY`."""
+    """Misbehave as the data say, or decode them. Before that may stand `needs BYTES`."""
     word, _, rest = data.partition(b" ")
     if word == b"needs":
         memory, data = rest.split(b" ", 1)
         admit(int(memory))
         word, _, rest = data.partition(b" ")
-    if word == b"mark":
-        place, data = rest.split(b" ", 1)
-        os.mkdir(place)
     if misdeed := _MISDEEDS.get(word):
         misdeed(rest)
     if word == b"lie":
