@@ -15,19 +15,22 @@ VERSION = 4
 APPLICATION_ID = 0x73696D64
 """The bytes `simd`, which name the kind of file to `file` and to us."""
 
-_BY_SIZE = "CREATE INDEX files_size ON files (size);"
-
 _STEPS = {
     1: "ALTER TABLE roots ADD COLUMN held_since REAL;",
-    2: _BY_SIZE,
-    3: "ALTER TABLE roots RENAME COLUMN held_since TO held_s; UPDATE roots SET held_s = 0 WHERE held_s IS NOT NULL; "
+    2: "",
+    3: "DROP INDEX IF EXISTS files_size; "
+    "ALTER TABLE roots RENAME COLUMN held_since TO held_s; UPDATE roots SET held_s = 0 WHERE held_s IS NOT NULL; "
     "ALTER TABLE roots ADD COLUMN volume TEXT NOT NULL DEFAULT ''; "
     "ALTER TABLE files ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0; "
     "ALTER TABLE rejected ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0;",
 }
-"""What makes a file of each older version one of the next."""
+"""What makes a file of each older version one of the next.
 
-_TABLES = f"""
+Files of version 3, and some of version 4, have an index `files_size` that nothing reads; to drop it from the latter
+would take a new version, which earlier programs refuse.
+"""
+
+_TABLES = """
 CREATE TABLE roots (
   root_id INTEGER PRIMARY KEY AUTOINCREMENT,
   path BLOB NOT NULL UNIQUE,
@@ -60,7 +63,6 @@ CREATE TABLE files (
   PRIMARY KEY (root_id, path)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX files_image ON files (image_id);
-{_BY_SIZE}
 
 CREATE TABLE rejected (
   root_id INTEGER NOT NULL,

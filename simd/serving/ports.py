@@ -100,10 +100,6 @@ class Catalogue(Protocol):
         """What was decided about a file, and with which stamp; None if nothing was."""
         ...
 
-    def has_size(self, size: int, /) -> bool:
-        """Whether an indexed file has so many bytes."""
-        ...
-
     def images_under(self, prefix: bytes, /) -> Collection[ImageId]:
         """The images that have a file under a path."""
         ...
