@@ -36,8 +36,6 @@ T = TypeVar("T")
 
 _START_TIMEOUT_S = 60.0
 _STARTS = 5
-_LOOK_S = 1.0
-"""How old the last look at what a worker waited for the CPU may be: each takes two system calls and more."""
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -77,7 +75,9 @@ class WorkerSettings:
 
     Attributes:
         limits: what one image may cost.
-        timeout_s: how long a worker may take for an answer: about reading a file, about decoding it, or about both.
+        timeout_s: for how long one image may have the CPU; the kernel ends a worker that takes more.
+        wall_s: how long a worker may take for an answer, with the CPU or without it: one that steps back may wait for
+            it far longer than it works.
         memory_bytes: what decoding one image may take, and what the large images in work at once may take together.
         priority: how far workers step back for everything else that wants the CPU.
         idle_s: how long a worker without work is kept; one always is.
@@ -86,6 +86,7 @@ class WorkerSettings:
 
     limits: DecodeLimits
     timeout_s: float = 30.0
+    wall_s: float = 600.0
     memory_bytes: int = 2 << 30
     priority: Priority = Priority.NORMAL
     idle_s: float = 60.0
@@ -105,8 +106,6 @@ class Handler:
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._closed = False
-        self._looked = 0.0
-        self._starved = 0.0
         self._unconfined: tuple[str, ...] = ()
         self.lost = 0
 
@@ -189,17 +188,14 @@ class Handler:
         child = self._child if header["do"] == "decode" else self._ready()
         if child is None:
             raise CancelledError
-        deadline, starved = time.monotonic() + self._settings.timeout_s, self._starving(child)
+        wall_s = self._settings.wall_s
+        deadline = time.monotonic() + wall_s
         try:
-            child.channel.send(header, body, self._settings.timeout_s, file)
-            seconds = max(0.0, deadline - time.monotonic())
-            return parse(child.channel.receive(seconds, max_body, starved))
+            child.channel.send(header, body, wall_s, file)
+            return parse(child.channel.receive(max(0.0, deadline - time.monotonic()), max_body))
         except TimeoutError as error:
             self._lose()
-            raise ImageRejected(
-                Reason.TIMEOUT,
-                f"it was not done after {self._settings.timeout_s:g} s; raise `decode_timeout_s` to allow more",
-            ) from error
+            raise _too_slow(wall_s) from error
         except ChannelClosed as error:
             raise self._crashed() from error
         except (ChannelGarbled, *answers.NONSENSE) as error:
@@ -209,17 +205,6 @@ class Handler:
         self._lose()
         return ImageRejected(Reason.CRASHED, f"the decoder gave an answer that makes no sense: {why}")
 
-    def _starving(self, child: Child) -> Callable[[], float]:
-        """Tells for how many seconds from now on the worker wanted the CPU in vain, up to `_LOOK_S` before included.
-
-        It steps back: on a busy machine it may wait for the CPU far longer than it works.
-        """
-        now = time.monotonic()
-        if now - self._looked > _LOOK_S:
-            self._looked, self._starved = now, child.starved_s()
-        before = self._starved
-        return lambda: child.starved_s() - before
-
     def _lose(self) -> None:
         self.lost += 1
         self.kill()
@@ -227,7 +212,7 @@ class Handler:
     def _tell(self, header: dict[str, Any]) -> None:
         if self._child is not None:
             try:
-                self._child.channel.send(header, timeout=self._settings.timeout_s)
+                self._child.channel.send(header, timeout=self._settings.wall_s)
             except (ChannelClosed, TimeoutError):
                 self.kill()
 
@@ -237,6 +222,8 @@ class Handler:
             return CancelledError()
         self.lost += 1
         status = self._wait()
+        if status == -signal.SIGPROF:
+            return _too_slow(self._settings.timeout_s)
         if status == -signal.SIGKILL:
             # A decoder that fails ends by another signal: this one comes from the kernel, short of memory, or a person.
             return ImageRejected(Reason.KILLED, "its decoder was killed again and again: is there too little memory?")
@@ -281,11 +268,11 @@ class Handler:
             except OSError as error:
                 raise DecoderUnavailable(f"no decode worker can be started: {error.strerror}") from error
         settings = self._settings
-        self._looked = self._starved = 0.0
         child.channel.send(
             {
                 "decode": f"{self._decode.__module__}:{self._decode.__qualname__}",
                 "limits": dataclasses.asdict(settings.limits),
+                "timeout_s": settings.timeout_s,
                 "memory_bytes": settings.memory_bytes,
                 "priority": settings.priority,
                 "confined": settings.confined,
@@ -293,3 +280,8 @@ class Handler:
         )
         self._unconfined = answers.unconfined(child.channel.receive(_START_TIMEOUT_S, 0))
         return child
+
+
+def _too_slow(seconds: float) -> ImageRejected:
+    what = f"it was not done after {seconds:g} s; raise `decode_timeout_s` to allow more"
+    return ImageRejected(Reason.TIMEOUT, what)

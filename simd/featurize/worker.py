@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
+import signal
 import sys
 from typing import Any
 
@@ -44,16 +45,20 @@ class Worker:
         channel: to the parent.
         decode: `decode.decode`, or what a test puts in its place.
         limits: what one image may cost.
+        timeout_s: for how long one image may have the CPU.
     """
 
-    def __init__(self, channel: Channel, decode: Any, limits: DecodeLimits) -> None:
+    def __init__(self, channel: Channel, decode: Any, limits: DecodeLimits, timeout_s: float) -> None:
         self._channel = channel
         self._decode = decode
         self._limits = limits
+        self._timeout_s = timeout_s
 
     def run(self) -> None:
         """Serve; ends with `ChannelClosed`."""
         while True:
+            # CPU time of all threads. SIGPROF ends the process then, as nobody handles it.
+            signal.setitimer(signal.ITIMER_PROF, self._timeout_s)
             job = self._channel.receive()
             try:
                 if job.header["do"] == "file":
@@ -128,7 +133,7 @@ def main() -> None:
         left = confine() if setup["confined"] else ()
         channel.send({"ready": True, "left": left})
         os.dup2(silence, 2)
-        Worker(channel, decode, DecodeLimits(**setup["limits"])).run()
+        Worker(channel, decode, DecodeLimits(**setup["limits"]), setup["timeout_s"]).run()
     except ChannelClosed:
         sys.exit(0)
 

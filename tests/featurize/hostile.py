@@ -21,6 +21,13 @@ def _spin(_: bytes) -> NoReturn:
         pass
 
 
+def _work(seconds: bytes) -> NoReturn:
+    until = time.process_time() + float(seconds)
+    while time.process_time() < until:
+        pass
+    raise ImageRejected(Reason.CORRUPT, "done")
+
+
 def _bug(_: bytes) -> NoReturn:
     raise AssertionError("a bug in the decoder")
 
@@ -125,6 +132,7 @@ _MISDEEDS = {
     b"segv": lambda _: ctypes.string_at(0),
     b"hang": lambda _: time.sleep(3600),
     b"spin": _spin,
+    b"work": _work,
     b"exit": lambda _: os._exit(3),
     b"raise": _bug,
     b"memory": lambda _: bytearray(1 << 40),
