@@ -69,6 +69,8 @@ _ANSWER_WITHIN_S = 5.0
 """How long the server may take to answer the daemon's own call before it counts as dead."""
 _END_WITHIN_S = 9.0
 """Calls under way have five of these seconds."""
+_WALL_S = 600.0
+"""A worker that steps back may wait for the CPU so long at least, and one that hangs is ended after it."""
 _CONFIGURE_WITHIN_S = 10.0
 """How long indexing may take to begin with a change of the roots."""
 
@@ -132,11 +134,12 @@ class Daemon:
         server.start()
         stack.callback(server.stop)
         self._readiness.doing("loading the model; the first start converts it, which takes some seconds")
-        query_pool = self._pool(stack, settings.threads)
+        query_pool = self._pool(stack, settings.threads, settings.decode_timeout_s)
         models = ModelsInUse(settings, self._threads)
         stack.callback(models.close)
         # Its first worker starts now, and takes nothing from the engines that compile.
-        indexing_pool = self._pool(stack, settings.threads, Priority(settings.indexing_priority))
+        wall_s = max(_WALL_S, 20 * settings.decode_timeout_s)
+        indexing_pool = self._pool(stack, settings.threads, wall_s, Priority(settings.indexing_priority))
         catalogue = Catalogue.open(settings.state_dir / "catalogue.sqlite")
         stack.callback(catalogue.close)
         decisions = self._decisions(stack, catalogue)
@@ -218,12 +221,13 @@ class Daemon:
             door=self._door,
         )
 
-    def _pool(self, stack: ExitStack, count: int, priority: Priority = Priority.NORMAL) -> DecodePool:
+    def _pool(self, stack: ExitStack, count: int, wall_s: float, priority: Priority = Priority.NORMAL) -> DecodePool:
         """Decode workers; queries have their own, so that they never wait behind indexing."""
         settings = self._settings
         worker = WorkerSettings(
             limits=DecodeLimits(settings.max_image_bytes, settings.max_image_pixels),
             timeout_s=settings.decode_timeout_s,
+            wall_s=wall_s,
             memory_bytes=settings.decode_memory_bytes,
             priority=priority,
         )

@@ -286,11 +286,6 @@ class Catalogue:
             key = queries.locate(queries.roots(connection), os.path.normpath(absolute))
             return queries.known(connection, key) if key else None
 
-    def has_size(self, size: int) -> bool:
-        """Whether an indexed file has so many bytes."""
-        with self._database.reading() as connection:
-            return queries.has_size(connection, size)
-
     def images_under(self, prefix: bytes) -> set[ImageId]:
         """Images that have a file at or below an absolute path, component by component; b"" is all of them."""
         with self._database.reading() as connection:

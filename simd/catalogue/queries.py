@@ -188,11 +188,6 @@ def _of_images(connection: sqlite3.Connection, select: str, image_ids: Iterable[
         yield from connection.execute(f"{select} WHERE image_id IN ({', '.join('?' * len(some))})", some)
 
 
-def has_size(connection: sqlite3.Connection, size: int) -> bool:
-    """Whether an indexed file has so many bytes."""
-    return connection.execute("SELECT 1 FROM files WHERE size = ? LIMIT 1", (size,)).fetchone() is not None
-
-
 def images_in(connection: sqlite3.Connection, scopes: Iterable[Scope]) -> set[ImageId]:
     """Images that have a file in one of the scopes."""
     found: set[ImageId] = set()

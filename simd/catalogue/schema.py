@@ -12,18 +12,16 @@ from simd.sqlite.schema import Kept, Schema
 
 VERSION = 5
 
-_BY_SIZE = "CREATE INDEX files_size ON files (size);"
-
 _BY_REVISION = "CREATE INDEX images_revision ON images (revision);"
 
 _STEPS = {
     1: "ALTER TABLE roots ADD COLUMN held_since REAL;",
-    2: _BY_SIZE,
+    2: "",
     3: "ALTER TABLE roots RENAME COLUMN held_since TO held_s; UPDATE roots SET held_s = 0 WHERE held_s IS NOT NULL; "
     "ALTER TABLE roots ADD COLUMN volume TEXT NOT NULL DEFAULT ''; "
     "ALTER TABLE files ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0; "
     "ALTER TABLE rejected ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0;",
-    4: "ALTER TABLE images ADD COLUMN revision INTEGER NOT NULL DEFAULT 0; "
+    4: "DROP INDEX IF EXISTS files_size; ALTER TABLE images ADD COLUMN revision INTEGER NOT NULL DEFAULT 0; "
     f"{_BY_REVISION} {feed.TABLES} {feed.NUMBERED}",
 }
 """What makes a file of each older version one of the next."""
@@ -63,7 +61,6 @@ CREATE TABLE files (
   PRIMARY KEY (root_id, path)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX files_image ON files (image_id);
-{_BY_SIZE}
 
 CREATE TABLE rejected (
   root_id INTEGER NOT NULL,

@@ -34,15 +34,16 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
-    """A decoded image: uint8 `(height, width, 3)` at each size asked for, and what is known about the original.
+class Decoded:
+    """What a worker made of an image.
 
-    `identity` is there when a file was decoded without a word about it before.
+    Attributes:
+        pictures: uint8 `(height, width, 3)` at each size it was wanted in.
+        facts: about the original.
     """
 
-    by_size: Mapping[Size, Pixels]
+    pictures: Mapping[Size, Pixels]
     facts: ImageFacts
-    identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +65,16 @@ def identity(message: Message) -> Identity:
         ImageRejected, FileChanged: as the worker says.
     """
     _raise_refusal(message)
-    return _identity(message.header)
+    image_id = bytes.fromhex(message.header["image_id"])
+    if len(image_id) != ID_BYTES:
+        raise ValueError("an image id of the wrong length")
+    size, mtime_ns, inode, ctime_ns = message.header["stamp"]
+    stamp = Stamp(_number(size, _INT64), _number(mtime_ns, _INT64), _number(inode, _INODE), _number(ctime_ns, _INT64))
+    return Identity(ImageId(image_id), stamp)
 
 
-def pictures(message: Message, sizes: Sequence[Size], *, identified: bool = False) -> Pictures | Needs:
+def decoded(message: Message, sizes: Sequence[Size]) -> Decoded | Needs:
     """The answer to whatever has sizes: pictures one after the other in the order of the sizes, or a question.
-
-    Args:
-        message: what came.
-        sizes: of the pictures.
-        identified: whether it must say of what file they are.
 
     Raises:
         ImageRejected, FileChanged: as the worker says.
@@ -89,22 +90,13 @@ def pictures(message: Message, sizes: Sequence[Size], *, identified: bool = Fals
     for size in sizes:
         by_size[size] = np.frombuffer(message.body, np.uint8, bytes_of(size), at).reshape(*size, 3)
         at += bytes_of(size)
-    return Pictures(by_size, facts, _identity(message.header) if identified else None)
+    return Decoded(by_size, facts)
 
 
 def bytes_of(size: Size) -> int:
     """Of a picture."""
     height, width = size
     return height * width * 3
-
-
-def _identity(header: Mapping[str, Any]) -> Identity:
-    image_id = bytes.fromhex(header["image_id"])
-    if len(image_id) != ID_BYTES:
-        raise ValueError("an image id of the wrong length")
-    size, mtime_ns, inode, ctime_ns = header["stamp"]
-    stamp = Stamp(_number(size, _INT64), _number(mtime_ns, _INT64), _number(inode, _INODE), _number(ctime_ns, _INT64))
-    return Identity(ImageId(image_id), stamp)
 
 
 def _raise_refusal(message: Message) -> None:

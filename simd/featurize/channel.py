@@ -92,22 +92,19 @@ class Channel:
             if parts:
                 parts[0] = parts[0][sent:]
 
-    def receive(
-        self, timeout: float | None = None, max_body: int = 1 << 40, excused: Callable[[], float] = lambda: 0.0
-    ) -> Message:
+    def receive(self, timeout: float | None = None, max_body: int = 1 << 40) -> Message:
         """Wait for one message and read it whole.
 
         Args:
             timeout: seconds it may take; None is for ever.
             max_body: bytes that the body may have.
-            excused: so many seconds since the call do not count; asked when the others are over.
 
         Raises:
             ChannelClosed: the other end is gone.
             ChannelGarbled: what came is not a message, or its body is larger than `max_body` bytes.
             TimeoutError: the message was not complete within `timeout` seconds.
         """
-        left = _countdown(timeout, excused)
+        left = _countdown(timeout)
         block, file = self._first_block(left)
         header_length, body_length = _FRAME.unpack_from(block)
         more = _FRAME.size + header_length - _BLOCK
@@ -168,7 +165,7 @@ class Channel:
         self._limits[which] = seconds
 
 
-def _countdown(timeout: float | None, excused: Callable[[], float] = lambda: 0.0) -> Callable[[], float | None]:
+def _countdown(timeout: float | None) -> Callable[[], float | None]:
     """Tells the seconds left of `timeout` from now on, None for ever; raises TimeoutError when there are none."""
     began = time.monotonic()
 
@@ -176,7 +173,7 @@ def _countdown(timeout: float | None, excused: Callable[[], float] = lambda: 0.0
         if timeout is None:
             return None
         seconds = began + timeout - time.monotonic()
-        if seconds <= 0 and (seconds := seconds + excused()) <= 0:
+        if seconds <= 0:
             raise TimeoutError
         return seconds
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from simd.errors import DecoderUnavailable, ImageRejected, Reason
 from simd.featurize import answers
-from simd.featurize.answers import Needs, Pictures
+from simd.featurize.answers import Decoded, Needs
 from simd.featurize.channel import ChannelClosed, ChannelGarbled, Message
 from simd.featurize.decode import DecodeLimits, Picture, check_bytes
 from simd.featurize.priority import Priority
@@ -36,8 +36,6 @@ T = TypeVar("T")
 
 _START_TIMEOUT_S = 60.0
 _STARTS = 5
-_LOOK_S = 1.0
-"""How old the last look at what a worker waited for the CPU may be: each takes two system calls and more."""
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -52,19 +50,6 @@ _ENVIRONMENT = {
 
 class Postponed(Exception):
     """The image needs more memory than there is now; it has to be handed over again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a worker made of bytes.
-
-    Attributes:
-        pictures: uint8 `(height, width, 3)` at each size it was wanted in.
-        facts: about the original.
-    """
-
-    pictures: Mapping[Size, Pixels]
-    facts: ImageFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +75,9 @@ class WorkerSettings:
 
     Attributes:
         limits: what one image may cost.
-        timeout_s: how long a worker may take for an answer: about reading a file, about decoding it, or about both.
+        timeout_s: for how long one image may have the CPU; the kernel ends a worker that takes more.
+        wall_s: how long a worker may take for an answer, with the CPU or without it: one that steps back may wait for
+            it far longer than it works.
         memory_bytes: what decoding one image may take, and what the large images in work at once may take together.
         priority: how far workers step back for everything else that wants the CPU.
         idle_s: how long a worker without work is kept; one always is.
@@ -99,6 +86,7 @@ class WorkerSettings:
 
     limits: DecodeLimits
     timeout_s: float = 30.0
+    wall_s: float = 600.0
     memory_bytes: int = 2 << 30
     priority: Priority = Priority.NORMAL
     idle_s: float = 60.0
@@ -118,25 +106,20 @@ class Handler:
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._closed = False
-        self._looked = 0.0
-        self._starved = 0.0
         self._unconfined: tuple[str, ...] = ()
         self.lost = 0
 
-    def file(self, fd: int, wanted: Wanted, admit: Admit, guess: Sequence[Size] = ()) -> DecodedFile:
+    def file(self, fd: int, wanted: Wanted, admit: Admit) -> DecodedFile:
         """See `DecodePool.submit_file`.
 
         Args:
             fd: the file, open; it stays so.
             wanted: the sizes in which to decode this content; gives the same answer when it is asked again.
             admit: whether so many bytes of memory may be taken now.
-            guess: the sizes to decode it to before that is known.
 
         Raises:
             Postponed: they may not.
         """
-        if guess and (decoded := self._at_once(fd, wanted, admit, guess)) is not None:
-            return decoded
         found = self._ask({"do": "file"}, b"", answers.identity, file=fd)
         try:
             sizes = list(wanted(found.image_id))
@@ -146,28 +129,13 @@ class Handler:
         if not sizes:
             self._tell({"do": "skip"})
             return DecodedFile(found.image_id, found.stamp, {}, None)
-        pictures = self._pictures({"do": "decode", "sizes": sizes}, b"", sizes, admit)
-        return DecodedFile(found.image_id, found.stamp, pictures.by_size, pictures.facts)
-
-    def _at_once(self, fd: int, wanted: Wanted, admit: Admit, guess: Sequence[Size]) -> DecodedFile | None:
-        """Read and decode a file with one message each way; None when it is wanted in another size than was guessed."""
-        pictures = self._pictures({"do": "file", "sizes": list(guess)}, b"", guess, admit, file=fd)
-        found = pictures.identity
-        assert found is not None
-        sizes = wanted(found.image_id)
-        if not sizes:
-            return DecodedFile(found.image_id, found.stamp, {}, None)
-        if not set(sizes) <= set(guess):
-            return None
-        return DecodedFile(
-            found.image_id, found.stamp, {size: pictures.by_size[size] for size in sizes}, pictures.facts
-        )
+        decoded = self._decoded({"do": "decode", "sizes": sizes}, b"", sizes, admit)
+        return DecodedFile(found.image_id, found.stamp, decoded.pictures, decoded.facts)
 
     def blob(self, data: bytes, size: Size, admit: Admit) -> Decoded:
         """See `DecodePool.submit_bytes`, and `file`."""
         check_bytes(len(data), self._settings.limits)
-        pictures = self._pictures({"do": "bytes", "sizes": [size]}, data, [size], admit)
-        return Decoded(pictures.by_size, pictures.facts)
+        return self._decoded({"do": "bytes", "sizes": [size]}, data, [size], admit)
 
     def warm_up(self) -> None:
         """Start the worker before the first image comes, and log what it is not kept from. A failure is reported by
@@ -192,15 +160,13 @@ class Handler:
             if self._child is not None:
                 self._child.process.kill()
 
-    def _pictures(
-        self, header: dict[str, Any], data: bytes, sizes: Sequence[Size], admit: Admit, file: int | None = None
-    ) -> Pictures:
+    def _decoded(self, header: dict[str, Any], data: bytes, sizes: Sequence[Size], admit: Admit) -> Decoded:
         max_body = sum(map(answers.bytes_of, sizes))
 
-        def parse(message: Message) -> Pictures | Needs:
-            return answers.pictures(message, sizes, identified=file is not None)
+        def parse(message: Message) -> Decoded | Needs:
+            return answers.decoded(message, sizes)
 
-        answer = self._ask(header, data, parse, max_body, file)
+        answer = self._ask(header, data, parse, max_body)
         if isinstance(answer, Needs):
             if not admit(answer.memory):
                 self._tell({"do": "skip"})
@@ -222,17 +188,14 @@ class Handler:
         child = self._child if header["do"] == "decode" else self._ready()
         if child is None:
             raise CancelledError
-        deadline, starved = time.monotonic() + self._settings.timeout_s, self._starving(child)
+        wall_s = self._settings.wall_s
+        deadline = time.monotonic() + wall_s
         try:
-            child.channel.send(header, body, self._settings.timeout_s, file)
-            seconds = max(0.0, deadline - time.monotonic())
-            return parse(child.channel.receive(seconds, max_body, starved))
+            child.channel.send(header, body, wall_s, file)
+            return parse(child.channel.receive(max(0.0, deadline - time.monotonic()), max_body))
         except TimeoutError as error:
             self._lose()
-            raise ImageRejected(
-                Reason.TIMEOUT,
-                f"it was not done after {self._settings.timeout_s:g} s; raise `decode_timeout_s` to allow more",
-            ) from error
+            raise _too_slow(wall_s) from error
         except ChannelClosed as error:
             raise self._crashed() from error
         except (ChannelGarbled, *answers.NONSENSE) as error:
@@ -242,17 +205,6 @@ class Handler:
         self._lose()
         return ImageRejected(Reason.CRASHED, f"the decoder gave an answer that makes no sense: {why}")
 
-    def _starving(self, child: Child) -> Callable[[], float]:
-        """Tells for how many seconds from now on the worker wanted the CPU in vain, up to `_LOOK_S` before included.
-
-        It steps back: on a busy machine it may wait for the CPU far longer than it works.
-        """
-        now = time.monotonic()
-        if now - self._looked > _LOOK_S:
-            self._looked, self._starved = now, child.starved_s()
-        before = self._starved
-        return lambda: child.starved_s() - before
-
     def _lose(self) -> None:
         self.lost += 1
         self.kill()
@@ -260,7 +212,7 @@ class Handler:
     def _tell(self, header: dict[str, Any]) -> None:
         if self._child is not None:
             try:
-                self._child.channel.send(header, timeout=self._settings.timeout_s)
+                self._child.channel.send(header, timeout=self._settings.wall_s)
             except (ChannelClosed, TimeoutError):
                 self.kill()
 
@@ -270,6 +222,8 @@ class Handler:
             return CancelledError()
         self.lost += 1
         status = self._wait()
+        if status == -signal.SIGPROF:
+            return _too_slow(self._settings.timeout_s)
         if status == -signal.SIGKILL:
             # A decoder that fails ends by another signal: this one comes from the kernel, short of memory, or a person.
             return ImageRejected(Reason.KILLED, "its decoder was killed again and again: is there too little memory?")
@@ -314,11 +268,11 @@ class Handler:
             except OSError as error:
                 raise DecoderUnavailable(f"no decode worker can be started: {error.strerror}") from error
         settings = self._settings
-        self._looked = self._starved = 0.0
         child.channel.send(
             {
                 "decode": f"{self._decode.__module__}:{self._decode.__qualname__}",
                 "limits": dataclasses.asdict(settings.limits),
+                "timeout_s": settings.timeout_s,
                 "memory_bytes": settings.memory_bytes,
                 "priority": settings.priority,
                 "confined": settings.confined,
@@ -326,3 +280,8 @@ class Handler:
         )
         self._unconfined = answers.unconfined(child.channel.receive(_START_TIMEOUT_S, 0))
         return child
+
+
+def _too_slow(seconds: float) -> ImageRejected:
+    what = f"it was not done after {seconds:g} s; raise `decode_timeout_s` to allow more"
+    return ImageRejected(Reason.TIMEOUT, what)

@@ -12,15 +12,11 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import TypeVar
 
-from simd.featurize.timeslice import lengthen
-
 T = TypeVar("T")
 
 _LOWEST = 19
 _LOWER_BY = 10
 """A nice thread gets a tenth of what one does that is ten steps less so."""
-_SLICE_NS = 20_000_000
-"""Two or three pictures; longer ones gain nothing more."""
 
 
 class Priority(StrEnum):
@@ -41,8 +37,7 @@ def step_back(
 
     IDLE is the policy SCHED_IDLE (sched(7)), because niceness is not enough: a thread that wakes takes the CPU from an
     idle one at once, but from a nice one often only at the end of its time slice. LOW is SCHED_BATCH and niceness, for
-    machines whose other programs never leave the CPU. Where a sandbox forbids a policy, niceness it is alone. Among
-    those that stepped back, each keeps the CPU for `_SLICE_NS`.
+    machines whose other programs never leave the CPU. Where a sandbox forbids a policy, niceness it is alone.
 
     Args:
         priority: NORMAL changes nothing.
@@ -53,8 +48,6 @@ def step_back(
         return
     is_idle = priority is Priority.IDLE
     lower = min(os.getpriority(os.PRIO_PROCESS, thread) + _LOWER_BY, _LOWEST)
-    # First, because a thread of this policy is given no other slice, and keeps the one that it has.
-    lengthen(thread, _SLICE_NS)
     try:
         schedule(thread, os.SCHED_IDLE if is_idle else os.SCHED_BATCH, os.sched_param(0))
     except ProcessLookupError:

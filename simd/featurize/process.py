@@ -36,20 +36,6 @@ class Child:
         """Whether it runs."""
         return self.process.poll() is None
 
-    def starved_s(self) -> float:
-        """For how many seconds it has wanted the CPU and not had it; 0 where the kernel does not tell.
-
-        See the kernel's documentation of /proc/PID/schedstat.
-        """
-        try:
-            schedstat = os.open(f"/proc/{self.process.pid}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                return int(os.read(schedstat, 100).split()[1]) / 1e9
-            finally:
-                os.close(schedstat)
-        except (OSError, ValueError, IndexError):
-            return 0.0
-
     def kill(self) -> int:
         """End it now, whatever it is doing, and return its exit status (negative: the signal)."""
         self.process.kill()

@@ -4,8 +4,8 @@ Reads, hashes and decodes one image at a time, within limits that the kernel enf
 nothing that its death would lose: it may crash, hang or be killed at any instruction.
 
 A file, message by message: `{"do": "file"}` + the open file; `{"image_id", "stamp"}` back; `{"do": "decode", "sizes"}`
-or `{"do": "skip"}`; the picture in each of the sizes back. With `sizes` in the first message it is decoded at once, and
-both answers are one. Bytes: `{"do": "bytes", "sizes"}` + the bytes; the picture in each of the sizes back.
+or `{"do": "skip"}`; the picture in each of the sizes back.
+Bytes: `{"do": "bytes", "sizes"}` + the bytes; the picture in each of the sizes back.
 Before a large image is decoded: `{"needs": bytes of memory}`; `{"do": "decode"}` or `{"do": "skip"}` back. In place of
 any answer: `{"rejected": [reason, detail]}`, `{"changed": true}`.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
+import signal
 import sys
 from typing import Any
 
@@ -32,9 +33,6 @@ from simd.types import image_id_of
 _SMALL_BYTES = 32 << 20
 """An image that takes no more memory than this is decoded without asking."""
 
-_Sizes = list[list[int]]
-"""Height and width of each picture that is wanted."""
-
 
 class Skipped(Exception):
     """There is no memory for a large image now."""
@@ -47,22 +45,26 @@ class Worker:
         channel: to the parent.
         decode: `decode.decode`, or what a test puts in its place.
         limits: what one image may cost.
+        timeout_s: for how long one image may have the CPU.
     """
 
-    def __init__(self, channel: Channel, decode: Any, limits: DecodeLimits) -> None:
+    def __init__(self, channel: Channel, decode: Any, limits: DecodeLimits, timeout_s: float) -> None:
         self._channel = channel
         self._decode = decode
         self._limits = limits
+        self._timeout_s = timeout_s
 
     def run(self) -> None:
         """Serve; ends with `ChannelClosed`."""
         while True:
+            # CPU time of all threads. SIGPROF ends the process then, as nobody handles it.
+            signal.setitimer(signal.ITIMER_PROF, self._timeout_s)
             job = self._channel.receive()
             try:
                 if job.header["do"] == "file":
-                    self._file(job.file, job.header.get("sizes"))
+                    self._file(job.file)
                 else:
-                    self._pictures(job.body, job.header["sizes"], {})
+                    self._pictures(job.body, job.header["sizes"])
             except ImageRejected as rejected:
                 self._channel.send({"rejected": [rejected.reason, rejected.detail]})
             except FileInFlux:
@@ -72,29 +74,26 @@ class Worker:
             except MemoryError:
                 self._channel.send({"rejected": [Reason.OUT_OF_MEMORY, "the file does not fit in memory"]})
 
-    def _file(self, fd: int | None, sizes: _Sizes | None) -> None:
+    def _file(self, fd: int | None) -> None:
         if fd is None:
             raise ImageRejected(Reason.FAILED, "the file did not come with the message")
         try:
             content = read_file(fd, lambda size, start: check_start(size, start, self._limits), SNIFF_BYTES)
         finally:
             os.close(fd)
-        identity = {"image_id": image_id_of(content.data).hex(), "stamp": dataclasses.astuple(content.stamp)}
-        if sizes:
-            self._pictures(content.data, sizes, identity)
-            return
-        self._channel.send(identity)
+        stamp = dataclasses.astuple(content.stamp)
+        self._channel.send({"image_id": image_id_of(content.data).hex(), "stamp": stamp})
         answer = self._channel.receive().header
         if answer["do"] == "decode":
-            self._pictures(content.data, answer["sizes"], {})
+            self._pictures(content.data, answer["sizes"])
 
-    def _pictures(self, data: bytes, sizes: _Sizes, identity: dict[str, Any]) -> None:
+    def _pictures(self, data: bytes, sizes: list[list[int]]) -> None:
         admit = _Leave(self._channel)
         pictures: list[Picture] = [self._decode(data, (height, width), self._limits, admit) for height, width in sizes]
         facts = pictures[0].facts
         parts = [picture.pixels.data for picture in pictures]
         body = parts[0] if len(parts) == 1 else b"".join(parts)
-        self._channel.send({**identity, "facts": [facts.width, facts.height, facts.format]}, body)
+        self._channel.send({"facts": [facts.width, facts.height, facts.format]}, body)
 
 
 class _Leave:
@@ -134,7 +133,7 @@ def main() -> None:
         left = confine() if setup["confined"] else ()
         channel.send({"ready": True, "left": left})
         os.dup2(silence, 2)
-        Worker(channel, decode, DecodeLimits(**setup["limits"])).run()
+        Worker(channel, decode, DecodeLimits(**setup["limits"]), setup["timeout_s"]).run()
     except ChannelClosed:
         sys.exit(0)
 

@@ -15,7 +15,7 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -23,9 +23,10 @@ from typing import Any, TypeVar
 
 from simd.errors import FileChanged, ImageRejected, Reason
 from simd.featurize import decode as real
+from simd.featurize.answers import Decoded
 from simd.featurize.budget import MemoryBudget
 from simd.featurize.files import Opening, open_file
-from simd.featurize.handler import Admit, Decoded, DecodedFile, Decoder, Handler, Postponed, Wanted, WorkerSettings
+from simd.featurize.handler import Admit, DecodedFile, Decoder, Handler, Postponed, Wanted, WorkerSettings
 from simd.supervision import Threads
 from simd.types import ImageId, Size
 
@@ -72,17 +73,13 @@ class DecodePool:
         """Workers that crashed or were killed for a limit, since the start; another one took the place of each."""
         return sum(handler.lost for handler in self._handlers)
 
-    def submit_file(
-        self, path: bytes, wanted: Wanted, guess: Sequence[Size] = (), opening: Opening = open_file
-    ) -> Future[DecodedFile]:
+    def submit_file(self, path: bytes, wanted: Wanted, opening: Opening = open_file) -> Future[DecodedFile]:
         """Read, identify and, if wanted, decode a file.
 
         Args:
             path: absolute.
             wanted: called on a thread of the pool with the content's id: the sizes to decode it to; none spares the
                 decoding.
-            guess: the sizes it is likely to be wanted in. It is decoded to them at once, which spares a message each
-                way, and in vain when it is wanted in none or in others.
             opening: called on a thread of the pool with the path.
 
         The future ends with `ImageRejected`, `FileChanged` (written to meanwhile), whatever `opening` (by default
@@ -93,7 +90,7 @@ class DecodePool:
         def decode(handler: Handler, admit: Admit) -> DecodedFile:
             fd = opening(path)
             try:
-                return handler.file(fd, once, admit, guess)
+                return handler.file(fd, once, admit)
             finally:
                 os.close(fd)
 

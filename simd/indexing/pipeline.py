@@ -32,17 +32,12 @@ log = logging.getLogger(__name__)
 
 _WAKINGS = 4
 """About how often the loop is woken while a full window is decoded."""
-_NEW_IN_A_ROW = 64
-"""After so many files with new content the next ones are decoded before anybody asks: that spares 1 % of the time of
-indexing for each, and what it costs for a copy is 40 % of one."""
 
 
 class FileDecoder(Protocol):
     """What decodes files: a `DecodePool`."""
 
-    def submit_file(
-        self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], guess: Sequence[Size], /
-    ) -> Future[DecodedFile]:
+    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], /) -> Future[DecodedFile]:
         """See `DecodePool.submit_file`."""
         ...
 
@@ -141,7 +136,6 @@ class Pipeline:
         self._done: SimpleQueue[Job] = SimpleQueue()
         self._lock = threading.Lock()
         self._claimed: set[ImageId] = set()
-        self._new_in_a_row = 0
 
     def __len__(self) -> int:
         """Files started and not yet collected."""
@@ -169,7 +163,7 @@ class Pipeline:
             return
         self.drop(change.key)
         job = Job(change, stamp, path, time.monotonic())
-        job.future = self._pool.submit_file(path, lambda image_id: self._wanted(job, image_id), self._guess())
+        job.future = self._pool.submit_file(path, lambda image_id: self._wanted(job, image_id))
         self._jobs[change.key] = job
         self._under_way += 1
         job.future.add_done_callback(lambda _: self._ended(job))
@@ -248,7 +242,6 @@ class Pipeline:
             return ()
         with self._lock:
             sizes = self._lacking(image_id) if image_id not in self._claimed else set()
-            self._new_in_a_row = self._new_in_a_row + 1 if sizes else 0
             if sizes:
                 self._claimed.add(image_id)
                 job.claim = image_id
@@ -259,11 +252,6 @@ class Pipeline:
         if not sizes and not self._has_facts(image_id):
             sizes = {self._targets.serving.size}
         return sizes
-
-    def _guess(self) -> Sequence[Size]:
-        """The size in which the next file is likely to be wanted: that of the model, as long as no file is a copy."""
-        sizes = {target.size for target in self._targets}
-        return list(sizes) if len(sizes) == 1 and self._new_in_a_row >= _NEW_IN_A_ROW else ()
 
     def _has_facts(self, image_id: ImageId) -> bool:
         return bool(self._catalogue.facts_of([image_id]))

@@ -5,10 +5,9 @@
     image_id ---------------------> its stored vector, or NotFound --------------/
     vector -----------------------> checked, normalised -------------------------/
 
-A picture that is already indexed costs no inference: its vector is looked up by the hash of its bytes, which are hashed
-only where a file of that many is indexed (a photograph's hash takes a tenth of the time that its decoding takes). All
-others are decoded by workers, each on its own, and embedded together. A file on this machine is read by its worker, so
-that no file, of whatever size, is held here.
+A picture that is already indexed costs no inference: its vector is looked up by the hash of its bytes. All others are
+decoded by workers, each on its own, and embedded together. A file on this machine is read by its worker, so that no
+file, of whatever size, is held here.
 """
 
 from __future__ import annotations
@@ -90,13 +89,12 @@ class Embedder:
         self._counting = threading.Lock()
         self._pictures = 0
 
-    def begin(self, served: Served, subject: Subject, *, identified: bool = False) -> Embedded | Begun:
+    def begin(self, served: Served, subject: Subject) -> Embedded | Begun:
         """The vector, if it costs nothing, else a decoding under way.
 
         Args:
             served: what answers.
             subject: what is asked for.
-            identified: whether it has to be known which image it is, also if it is none that is indexed.
 
         Raises:
             InvalidRequest: a path or a vector that cannot be.
@@ -114,7 +112,7 @@ class Embedder:
             case ServerPath(path):
                 return self._of_path(served, path)
             case ImageBytes(data):
-                return self._of_bytes(served, data, identified)
+                return self._of_bytes(served, data)
 
     def finish(
         self,
@@ -192,8 +190,7 @@ class Embedder:
             identity.stored = served.index.vector(image_id, deleted=True)
             return () if identity.stored is not None else (served.size,)
 
-        guess = () if now is None or self._catalogue.has_size(now.size) else (served.size,)
-        return Begun(self._decoder.submit_file(real, wanted, guess, self._files.open), identity, begun)
+        return Begun(self._decoder.submit_file(real, wanted, self._files.open), identity, begun)
 
     def _unchanged(self, path: bytes, real: bytes, now: Stamp | None) -> ImageId | None:
         """The image that a file is, if it is still the file that was indexed."""
@@ -204,10 +201,10 @@ class Embedder:
                 return known.image_id
         return None
 
-    def _of_bytes(self, served: Served, data: bytes, identified: bool) -> Embedded | Begun:
+    def _of_bytes(self, served: Served, data: bytes) -> Embedded | Begun:
         begun = self._clock()
-        image_id = image_id_of(data) if identified or self._catalogue.has_size(len(data)) else None
-        stored = served.index.vector(image_id, deleted=True) if image_id else None
+        image_id = image_id_of(data)
+        stored = served.index.vector(image_id, deleted=True)
         if stored is not None:
             return Embedded(stored, image_id)
         return Begun(self._decoder.submit_bytes(data, served.size), Identity(image_id), begun)

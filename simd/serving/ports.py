@@ -72,7 +72,6 @@ class Decoder(Protocol):
         self,
         path: bytes,
         wanted: Callable[[ImageId], Collection[Size]],
-        guess: Sequence[Size],
         opening: Callable[[bytes], int],
         /,
     ) -> Decoding:
@@ -99,10 +98,6 @@ class Catalogue(Protocol):
 
     def known_at(self, path: bytes, /) -> Known | None:
         """What was decided about a file, and with which stamp; None if nothing was."""
-        ...
-
-    def has_size(self, size: int, /) -> bool:
-        """Whether an indexed file has so many bytes."""
         ...
 
     def images_under(self, prefix: bytes, /) -> Collection[ImageId]:

@@ -224,7 +224,7 @@ class Queries:
         starts = []
         for name, subject in subjects.items():
             with blaming(name):
-                starts.append(self._embedder.begin(served, subject, identified=True))
+                starts.append(self._embedder.begin(served, subject))
         return self._embedder.finish(served, starts, alive)
 
 

@@ -21,6 +21,13 @@ def _spin(_: bytes) -> NoReturn:
         pass
 
 
+def _work(seconds: bytes) -> NoReturn:
+    until = time.process_time() + float(seconds)
+    while time.process_time() < until:
+        pass
+    raise ImageRejected(Reason.CORRUPT, "done")
+
+
 def _bug(_: bytes) -> NoReturn:
     raise AssertionError("a bug in the decoder")
 
@@ -125,6 +132,7 @@ _MISDEEDS = {
     b"segv": lambda _: ctypes.string_at(0),
     b"hang": lambda _: time.sleep(3600),
     b"spin": _spin,
+    b"work": _work,
     b"exit": lambda _: os._exit(3),
     b"raise": _bug,
     b"memory": lambda _: bytearray(1 << 40),
@@ -139,15 +147,12 @@ _MISDEEDS = {
 
 
 def hostile(data: bytes, size: tuple[int, int], limits: DecodeLimits, admit: Callable[[int], None]) -> Picture:
-    """Misbehave as the data say, or decode them. Before that may stand `needs BYTES`, then `mark DIRECTORY`."""
+    """Misbehave as the data say, or decode them. Before that may stand `needs BYTES`."""
     word, _, rest = data.partition(b" ")
     if word == b"needs":
         memory, data = rest.split(b" ", 1)
         admit(int(memory))
         word, _, rest = data.partition(b" ")
-    if word == b"mark":
-        place, data = rest.split(b" ", 1)
-        os.mkdir(place)
     if misdeed := _MISDEEDS.get(word):
         misdeed(rest)
     if word == b"lie":

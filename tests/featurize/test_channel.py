@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from simd.errors import FileChanged, ImageRejected
 from simd.featurize import answers
-from simd.featurize.answers import Needs, Pictures
+from simd.featurize.answers import Decoded, Needs
 from simd.featurize.channel import Channel, ChannelClosed, ChannelGarbled, Message
 from simd.types import Stamp
 
@@ -150,24 +150,6 @@ def test_a_shorter_time_limit_than_the_one_before_holds() -> None:
             channel.receive(0.05)
 
 
-def test_time_that_is_excused_does_not_count() -> None:
-    ours, theirs = socket.socketpair()
-    asked: list[float] = []
-
-    def excused() -> float:
-        """A little more each time; the other end sends when it was waited for in vain twice."""
-        asked.append(0.02 + sum(asked))
-        if len(asked) == 3:
-            theirs.sendall(frame(b"{}"))
-            return 60.0
-        return asked[-1]
-
-    with ours, theirs:
-        assert Channel(ours).receive(0.01, 0, excused).header == {}
-        with pytest.raises(TimeoutError):
-            Channel(ours).receive(0.01, 0, lambda: 0.02)
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
@@ -184,7 +166,7 @@ JSON = st.recursive(
 )
 def test_an_answer_of_any_content_is_used_or_refused(header: dict[str, Any], body: bytes) -> None:
     message = Message(json.loads(json.dumps(header)), body)
-    for parse in (answers.identity, lambda m: answers.pictures(m, SIZES)):
+    for parse in (answers.identity, lambda m: answers.decoded(m, SIZES)):
         try:
             parse(message)
         except (ImageRejected, FileNotFoundError, FileChanged, *answers.NONSENSE):
@@ -192,11 +174,11 @@ def test_an_answer_of_any_content_is_used_or_refused(header: dict[str, Any], bod
 
 
 def test_pictures_come_in_the_order_of_the_sizes() -> None:
-    found = answers.pictures(Message({"facts": [10, 20, "PNG"]}, BODY), SIZES)
-    assert isinstance(found, Pictures)
-    assert found.by_size[(2, 3)].ravel().tolist() == list(range(18))
-    assert found.by_size[(1, 1)].ravel().tolist() == [18, 19, 20]
-    assert answers.pictures(Message({"needs": 77}, b""), SIZES) == Needs(77)
+    found = answers.decoded(Message({"facts": [10, 20, "PNG"]}, BODY), SIZES)
+    assert isinstance(found, Decoded)
+    assert found.pictures[(2, 3)].ravel().tolist() == list(range(18))
+    assert found.pictures[(1, 1)].ravel().tolist() == [18, 19, 20]
+    assert answers.decoded(Message({"needs": 77}, b""), SIZES) == Needs(77)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +186,7 @@ def test_pictures_come_in_the_order_of_the_sizes() -> None:
 )
 def test_facts_that_cannot_be_are_refused(facts: Any) -> None:
     with pytest.raises(answers.NONSENSE):
-        answers.pictures(Message({"facts": facts}, BODY), SIZES)
+        answers.decoded(Message({"facts": facts}, BODY), SIZES)
 
 
 def test_a_stamp_may_have_every_inode_that_there_is() -> None:
@@ -223,6 +205,11 @@ def test_a_stamp_may_have_every_inode_that_there_is() -> None:
 def test_a_stamp_that_the_catalogue_cannot_hold_is_refused(stamp: Any) -> None:
     with pytest.raises(answers.NONSENSE):
         answers.identity(Message({"image_id": "00" * 16, "stamp": stamp}, b""))
+
+
+def test_an_id_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="wrong length"):
+        answers.identity(Message({"image_id": "00", "stamp": [1, 2, 3, 4]}, b""))
 
 
 def test_a_reason_in_words_that_cannot_be_stored_is_made_storable() -> None:

@@ -11,7 +11,7 @@ from tests.featurize.hostile import hostile
 
 
 def test_crashes_and_timeouts_are_counted_and_sound_pictures_are_not() -> None:
-    pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=2.0), hostile)
+    pool = DecodePool(1, WorkerSettings(LIMITS, wall_s=2.0), hostile)
     try:
         pool.submit_bytes(encoded(quadrants(), "PNG"), SIZE).result(30.0)
         assert pool.lost == 0

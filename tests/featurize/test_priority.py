@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +14,6 @@ from simd import config
 from simd.featurize.engines.choose import open_engine, open_query_engines
 from simd.featurize.models import Model
 from simd.featurize.priority import Priority, in_background, step_back
-from simd.featurize.timeslice import lengthen
 
 
 def policy() -> int:
@@ -111,39 +108,6 @@ def test_the_setting_names_every_priority() -> None:
     for priority in Priority:
         found = config.load(environ={"HOME": "/nowhere"}, flags={"indexing_priority": priority.value})
         assert found.indexing_priority == priority
-
-
-def slice_ns() -> int:
-    """How long the calling thread may keep the CPU, by sched_getattr(2); 0 where the kernel does not say."""
-    number = {"x86_64": 315, "aarch64": 275}.get(os.uname().machine)
-    attributes = ctypes.create_string_buffer(48)
-    if number is None or ctypes.CDLL(None).syscall(ctypes.c_long(number), 0, attributes, len(attributes), 0):
-        return 0
-    (found,) = struct.unpack_from("=Q", attributes, 24)
-    return int(found)
-
-
-def test_those_that_stepped_back_keep_the_cpu_for_long_where_the_kernel_lets_them() -> None:
-    def act() -> tuple[int, int, int, int]:
-        before = slice_ns()
-        step_back()
-        return policy(), os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), before, slice_ns()
-
-    with ThreadPoolExecutor(1) as thread:
-        found, niceness, before, after = thread.submit(act).result()
-    assert (found, niceness) == (os.SCHED_IDLE, 0)
-    if before == 0:
-        pytest.skip("this kernel says nothing of slices: it is older than 6.12")
-    assert after == 20_000_000 > before
-
-
-def test_the_slice_of_a_thread_that_is_no_more_is_not_changed() -> None:
-    with ThreadPoolExecutor(1) as thread:
-        gone = thread.submit(threading.get_native_id).result()
-    while os.path.exists(f"/proc/self/task/{gone}"):
-        os.sched_yield()
-    with pytest.raises(ProcessLookupError):
-        lengthen(gone, 1_000_000)
 
 
 def test_what_fails_in_background_fails_here() -> None:

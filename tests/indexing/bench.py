@@ -69,9 +69,7 @@ class Decoder:
         self.hold_before_reading = False
         self.hold: threading.Event | None = None
 
-    def submit_file(
-        self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], guess: Sequence[Size]
-    ) -> Future[DecodedFile]:
+    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]]) -> Future[DecodedFile]:
         """As `DecodePool.submit_file`; `asked` keeps the files' names in order."""
         if self.broken:
             raise RuntimeError("a bug of ours")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -32,13 +32,9 @@ class ByHand:
     def __init__(self) -> None:
         self._wanted: dict[bytes, Callable[[ImageId], Collection[Size]]] = {}
         self._futures: dict[bytes, Future[DecodedFile]] = {}
-        self.guesses: list[list[Size]] = []
 
-    def submit_file(
-        self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], guess: Sequence[Size], /
-    ) -> Future[DecodedFile]:
+    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], /) -> Future[DecodedFile]:
         """As `DecodePool.submit_file`."""
-        self.guesses.append(list(guess))
         self._wanted[path] = wanted
         return self._futures.setdefault(path, Future())
 
@@ -208,23 +204,6 @@ def test_what_was_dropped_is_looked_for_until_its_decoding_ended(line: Line) -> 
     assert len(line.pipeline) == 0 and line.pipeline.decoding
     line.decoder.end(path, line.decoder.read(path, b"a"))
     assert line.pipeline.collect(1) == [] and not line.pipeline.decoding
-
-
-def test_once_many_files_in_a_row_were_new_the_next_are_guessed_to_be_until_one_is_a_copy(tmp_path: Path) -> None:
-    line = Line(tmp_path, window=1000)
-
-    def read(name: bytes, content: bytes) -> list[Size]:
-        path = line.start(name)
-        line.decoder.end(path, line.decoder.read(path, content))
-        line.finish()
-        return line.decoder.guesses[-1]
-
-    assert [read(b"%d" % n, b"%d" % n) for n in range(64)] == [[]] * 64
-    assert read(b"64", b"64") == [SIZE]
-    assert read(b"a copy", b"7") == [SIZE]
-    assert [read(b"%d" % n, b"%d" % n) for n in range(65, 129)] == [[]] * 64
-    assert read(b"129", b"129") == [SIZE]
-    line.catalogue.close()
 
 
 def test_files_that_are_decided_are_let_go_without_the_garbage_collector(tmp_path: Path) -> None:

@@ -171,7 +171,6 @@ class TextDecoder:
         self,
         path: bytes,
         wanted: Callable[[ImageId], Collection[Size]],
-        guess: Sequence[Size],
         opening: Callable[[bytes], int],
     ) -> Future[Picture]:
         try:

@@ -55,22 +55,7 @@ def test_an_image_that_is_indexed_costs_no_inference(bench: Bench) -> None:
     assert found.took.decode_ms == found.took.featurize_ms == 0.0
 
 
-def test_bytes_of_an_indexed_size_may_be_another_image(bench: Bench) -> None:
-    data = b"picture 201 10 10"
-    assert bench.catalogue.has_size(len(data))
-    found = bench.queries().search(Query(ImageBytes(data)))
-    assert names(found)[0] == "red.jpg" and found.matches[0].hit.distance > 0
-    assert bench.decoder.decoded == 1
-
-
-def test_bytes_that_are_of_no_indexed_size_are_not_looked_up(bench: Bench) -> None:
-    image_id = bench.put("gone.jpg", b"picture 7 7 7")
-    bench.lose("gone.jpg")
-    bench.queries().search(Query(ImageBytes(b"picture 7 7 7")))
-    assert bench.index.contains(image_id) and bench.decoder.decoded == 1
-
-
-def test_a_deleted_image_whose_size_is_known_costs_no_inference_and_is_not_in_the_answers(bench: Bench) -> None:
+def test_a_deleted_image_costs_no_inference_and_is_not_in_the_answers(bench: Bench) -> None:
     bench.index.delete([image_id_of(b"picture 200 10 10")])
     found = bench.queries().search(Query(ImageBytes(b"picture 200 10 10")))
     assert names(found)[0] == "reddish.jpg"
