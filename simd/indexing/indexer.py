@@ -132,7 +132,6 @@ class Indexer:
             batch_size=batch_size,
             young_s=young_s,
             retry_s=retry_s,
-            refill=self._fill,
             clock=clock,
         )
 
@@ -266,18 +265,31 @@ class Indexer:
         self._paused = self._pause.state.paused
         self._backlog.pause(self._paused)
         self._take_news()
-        # First room is made, so that decoding has a full window to go on with while a batch is embedded and committed.
-        self.batches.collect()
-        self._fill()
+        # First room is made, so that decoding has a full window to go on with while a batch is embedded.
+        self._go_on_decoding()
         if self._unmended:
             self._backfill.mend()
             self._unmended = False
         if self.batches.due:
-            self.batches.finish()
+            self._finish()
         elif len(self.batches):
             self._wait(_soonest(self.batches.wait_s, self._settler.next_due(), self._pause.seconds_left))
         else:
             self._rest()
+
+    def _finish(self) -> None:
+        """Embed and commit what is ready, or try that again."""
+        if self.batches.embed():
+            try:
+                # Decoding has run ahead to the end of its window, and both cores would be idle during the commit.
+                self._go_on_decoding()
+            finally:
+                # What goes wrong with the next files costs none of these.
+                self.batches.commit()
+
+    def _go_on_decoding(self) -> None:
+        self.batches.collect()
+        self._fill()
 
     def _take_news(self) -> None:
         """Commands, files that have come to rest, roots of which too much was heard."""

@@ -17,7 +17,6 @@ import numpy as np
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.database import Database
 from simd.errors import CorruptStore, DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, StoreFull
-from simd.featurize.engines.base import nothing
 from simd.featurize.workers import DecodedFile
 from simd.index.brute import BruteIndex
 from simd.indexing.backfill import Backfill, Whole
@@ -125,12 +124,11 @@ class Backbone:
         self.broken = False
         self.meanwhile: Callable[[], None] = lambda: None
 
-    def embed(self, pictures: Sequence[Pixels], meanwhile: Callable[[], None] = nothing) -> Vector:
+    def embed(self, pictures: Sequence[Pixels]) -> Vector:
         """As `Featurizer.embed`."""
         if self.broken:
             raise ModelError("the engine failed")
         self.meanwhile()
-        meanwhile()
         pixels = np.stack(pictures)
         assert pixels.shape[1:] == (*self._size, 3)
         self.embedded += len(pixels)
