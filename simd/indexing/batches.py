@@ -57,7 +57,6 @@ class Batches:
         pipeline: decodes, embeds, commits.
         backlog: takes what has to be done again.
         settler: takes what has to come to rest again.
-        outcomes: who waits for a file.
         look: the file as it is now.
         where: the absolute path of a file.
         summary: tells the log what became of files.
@@ -67,6 +66,7 @@ class Batches:
         clock: wall clock in seconds, for the age of files.
 
     Attributes:
+        outcomes: who waits for a file.
         rate: how fast files are decided.
         decided: how many were, since the start.
         trouble: why something has to be tried again, for callers; empty while nothing has.
@@ -78,19 +78,17 @@ class Batches:
         pipeline: Pipeline,
         backlog: Backlog,
         settler: Settler,
-        outcomes: Outcomes,
         look: Look,
         where: Callable[[FileKey], bytes | None],
         summary: Summary,
         batch_size: int,
-        young_s: float,
-        retry_s: tuple[float, float],
+        young_s: float = 3.0,
+        retry_s: tuple[float, float] = (1.0, 60.0),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._pipeline = pipeline
         self._backlog = backlog
         self._settler = settler
-        self._outcomes = outcomes
         self._look = look
         self._where = where
         self._summary = summary
@@ -104,6 +102,7 @@ class Batches:
         self._work = _Work()
         self._held: dict[FileKey, Job] = {}
         self._read_at: OrderedDict[FileKey, float] = OrderedDict()
+        self.outcomes = Outcomes()
         self.rate = Rate()
         self.decided = 0
         self.trouble = ""
@@ -225,7 +224,7 @@ class Batches:
 
     def _may_embed(self) -> bool:
         """Whether to try: not soon after a failure, unless somebody waits for it."""
-        return not self.resting or any(job.change.key in self._outcomes for job in self._ready)
+        return not self.resting or any(job.change.key in self.outcomes for job in self._ready)
 
     def _is_in_trouble(self, error: Exception) -> None:
         """Wait before the next attempt; an error that nobody thought of is logged by whoever it is raised to."""
@@ -238,7 +237,7 @@ class Batches:
     def _postpone(self, keys: list[FileKey]) -> None:
         for key in keys:
             self._settler.postpone(key, self._retry.left_s)
-            self._outcomes.tell(key, self._postponed())
+            self.outcomes.tell(key, self._postponed())
 
     def _postponed(self) -> Outcome:
         return Outcome(
@@ -276,14 +275,14 @@ class Batches:
         for key in batch.unsettled:
             self._settler.note(key)
         for change in batch.again:
-            self._backlog.push(change, self._outcomes.urgency(change.key))
+            self._backlog.push(change, self.outcomes.urgency(change.key))
         for file in batch.indexed:
-            self._outcomes.tell(file.key, Outcome(file.image_id, None))
+            self.outcomes.tell(file.key, Outcome(file.image_id, None))
         for item in batch.rejected:
             self._summary.rejected(self._where(item.key) or item.key.path, item.rejection)
-            self._outcomes.tell(item.key, Outcome(None, item.rejection))
+            self.outcomes.tell(item.key, Outcome(None, item.rejection))
         for key in batch.deleted:
-            self._outcomes.tell(key, Outcome(None, None))
+            self.outcomes.tell(key, Outcome(None, None))
         self._summary.recorded(len(batch.indexed), batch.embedded, len(batch.deleted))
         self._remember(jobs, batch)
         self.rate.count(len(batch.indexed) + len(batch.rejected))
@@ -293,7 +292,7 @@ class Batches:
         """What the backbone failed on stays decoded, first in line; nobody waits for it."""
         self._ready = [*jobs, *self._ready]
         for job in jobs:
-            self._outcomes.tell(job.change.key, self._postponed())
+            self.outcomes.tell(job.change.key, self._postponed())
 
     def _remember(self, jobs: list[Job], batch: Batch) -> None:
         """When the files that were recorded were read."""
