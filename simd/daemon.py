@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -26,8 +27,10 @@ from simd.featurize.decode import DecodeLimits
 from simd.featurize.priority import Priority
 from simd.featurize.workers import DecodePool, WorkerSettings
 from simd.indexing import starvation
+from simd.indexing.agenda import Agenda
 from simd.indexing.backfill import Backfill
 from simd.indexing.backlog import Backlog
+from simd.indexing.batches import Batches
 from simd.indexing.deletions import Deletions
 from simd.indexing.indexer import Indexer
 from simd.indexing.ingest import Ingest
@@ -259,35 +262,48 @@ class Daemon:
         backlog = Backlog()
         pause = Pause(settings.state_dir / "paused.json")
         settler = Settler(settings.settle_s)
+        agenda = Agenda(settings.scan_interval_s)
+        look = looking(roots, ignore)
+        wake = threading.Event()
+        pipeline = Pipeline(
+            pool=pool,
+            targets=targets,
+            catalogue=catalogue,
+            window=3 * settings.batch_size,
+            wake=wake.set,
+            is_removed=removal_at(decisions, roots),
+        )
+        batches = Batches(
+            pipeline=pipeline,
+            backlog=backlog,
+            settler=settler,
+            look=look,
+            where=roots.where,
+            summary=self._summary,
+            batch_size=settings.batch_size,
+        )
         deletions = Deletions(
             known=catalogue.known,
-            files=lambda root_id: catalogue.counts().files_by_root.get(root_id, 0) - indexer.batches.deleting(root_id),
-            scan=lambda root_id: scans.hint(root_id),
+            files=lambda root_id: catalogue.counts().files_by_root.get(root_id, 0) - batches.deleting(root_id),
+            scan=agenda.hint,
         )
         indexer = Indexer(
             backlog=backlog,
             settler=settler,
             pause=pause,
             purge=Purge(catalogue, settings.grace_period_s),
-            make_pipeline=lambda wake: Pipeline(
-                pool=pool,
-                targets=targets,
-                catalogue=catalogue,
-                window=3 * settings.batch_size,
-                wake=wake,
-                is_removed=removal_at(decisions, roots),
-            ),
+            wake=wake,
+            pipeline=pipeline,
+            batches=batches,
             targets=targets,
             backfill=Backfill(
                 targets=targets, catalogue=catalogue, roots=roots, whole=switch.finish if switch else None
             ),
             roots=roots,
             known=catalogue.known,
-            look=looking(roots, ignore),
-            scan=lambda root_id, under: scans.hint(root_id, under),
-            owe=lambda root_id: scans.owe(root_id),
+            look=look,
+            agenda=agenda,
             deletions=deletions,
-            batch_size=settings.batch_size,
             summary=self._summary,
             threads=self._threads,
         )
@@ -296,6 +312,7 @@ class Daemon:
             backlog=backlog,
             ignore=ignore,
             roots=roots,
+            agenda=agenda,
             deletions=deletions,
             settle=indexer.settle,
             settle_s=settings.settle_s,
@@ -303,7 +320,6 @@ class Daemon:
             is_idle=indexer.is_idle,
             scanned=lambda root_id: ingest.scanned(root_id),
             threads=self._threads,
-            interval_s=settings.scan_interval_s,
             hold_s=settings.grace_period_s,
         )
         ingest = Ingest(
@@ -311,6 +327,7 @@ class Daemon:
             decisions=decisions,
             roots=roots,
             indexer=indexer,
+            agenda=agenda,
             scans=scans,
             settler=settler,
             ignore=ignore,

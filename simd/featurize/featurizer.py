@@ -6,12 +6,10 @@ the same pixels asked again are at distance 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from simd.errors import ModelError
-from simd.featurize.engines.base import Batch, Engine, nothing
+from simd.featurize.engines.base import Batch, Engine
 from simd.featurize.golden import golden, pictures
 from simd.featurize.spec import Model
 from simd.types import Vector
@@ -40,12 +38,11 @@ class Featurizer:
         """ "cpu" or "gpu"."""
         return self._engine.device
 
-    def embed(self, pixels: Batch, meanwhile: Callable[[], None] = nothing, *, alone: bool = False) -> Vector:
+    def embed(self, pixels: Batch, *, alone: bool = False) -> Vector:
         """The embeddings of pictures, float32 `(n, dimension)`.
 
         Args:
             pixels: uint8 `(n, height, width, 3)`, or `n` of `(height, width, 3)`.
-            meanwhile: see `Engine.run`.
             alone: whether nothing else is to be done.
 
         Raises:
@@ -58,7 +55,7 @@ class Featurizer:
         if len(pixels) == 0:
             return np.empty((0, spec.dimension), np.float32)
         engine = self._alone if alone else self._engine
-        raw = engine.run(pixels, meanwhile)
+        raw = engine.run(pixels)
         if raw.shape != (len(pixels), spec.dimension):
             raise ModelError(f"the {self._engine.name} engine put out {raw.shape} for {len(pixels)} pictures")
         if not np.isfinite(raw).all() or not raw.any(axis=1).all():

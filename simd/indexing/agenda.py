@@ -74,14 +74,14 @@ class Agenda:
                 request.future.cancel()
             self._changed.notify_all()
 
-    def hint(self, root_id: int, under: bytes) -> None:
-        """Something happened in a folder; b"" is all of the root."""
+    def hint(self, root_id: int, under: bytes = b"") -> None:
+        """Scan a folder soon, b"" is all of the root; several hints for the same folder are one scan."""
         with self._changed:
             self._hinted.setdefault(root_id, Folders()).add(under)
             self._changed.notify_all()
 
     def owe(self, root_id: int, *, afresh: bool = False) -> None:
-        """Something was put off until the root's next scan: let it come soon.
+        """Something was put off until the root's next scan: let it come within seconds.
 
         Args:
             afresh: something has moved on, so the wait is the first one again.

@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from enum import Enum
 from itertools import islice
 
 import numpy as np
@@ -25,6 +26,7 @@ from simd.index.base import Index
 from simd.indexing.look import Look
 from simd.indexing.roots import Roots
 from simd.indexing.targets import Targets
+from simd.supervision import Backoff
 from simd.types import ID_BYTES, Change, ChangeKind, ImageId
 from simd.vectors.topk import keys, pack_ids
 from simd.watch.roots import RootOffline
@@ -44,6 +46,14 @@ _RETRY_S = (5.0, 3600.0)
 
 Whole = Callable[[int, int], bool]
 """Told at the end of a pass how many images are missing, and how many of these are unreachable; whether to rest."""
+
+
+class _Pass(Enum):
+    """Where a pass stands: `again` begins it, `next` brings it to its end, `decided` judges it there."""
+
+    RESTING = "there is none, until somebody asks for one or a retry is due"
+    OFFERING = "`next` may have more to offer"
+    OFFERED = "some of what was offered may be under way still"
 
 
 class Backfill:
@@ -68,25 +78,24 @@ class Backfill:
         self._catalogue = catalogue
         self._roots = roots
         self._whole = whole or (lambda missing, _: missing == 0)
-        self._clock = clock
-        self._pass: Iterator[Change | None] | None = None
-        self._running = False
-        self._offered_all = False
+        self._retry = Backoff(*_RETRY_S, clock)
+        self._pass = _Pass.RESTING
+        self._offers: Iterator[Change | None] | None = None
         self._missing_before = 0
         self._seen_unreachable = 0
-        self._retry_at: float | None = None
-        self._wait_s = _RETRY_S[0]
         self.unreachable = 0
 
     @property
     def offering(self) -> bool:
         """Whether `next` may have something now."""
-        return self._running and not self._offered_all
+        return self._pass is _Pass.OFFERING
 
     @property
     def pending(self) -> int:
         """Images to come in this pass; at least 1 until its end was judged, 0 between two of them."""
-        return max(1, self._lacking(self._catalogue.last_counts()) - self.unreachable) if self._running else 0
+        if self._pass is _Pass.RESTING:
+            return 0
+        return max(1, self._lacking(self._catalogue.last_counts()) - self.unreachable)
 
     def missing(self) -> int:
         """How many images the index that lacks the most of them lacks."""
@@ -106,10 +115,9 @@ class Backfill:
 
     def again(self) -> None:
         """Begin a pass, unless one is under way."""
-        if self._running:
+        if self._pass is not _Pass.RESTING:
             return
-        self._running, self._offered_all = True, False
-        self._retry_at = None
+        self._pass = _Pass.OFFERING
         self._targets.trouble = ""
         self._missing_before = self.missing()
         self._seen_unreachable = 0
@@ -120,39 +128,38 @@ class Backfill:
         Args:
             look: the stamp of a file now, None if there is none; where it cannot tell, the file is out of reach.
         """
-        if self._retry_at is not None and self._clock() >= self._retry_at:
+        if self.next_due() == 0:
             self.again()
         if not self.offering:
             return None
-        if self._pass is None:
-            self._pass = self._go(look)
+        if self._offers is None:
+            self._offers = self._go(look)
         try:
             if self._missing_before and not self._targets.trouble:
-                return next(self._pass)
+                return next(self._offers)
         except StopIteration:
             pass
-        self._pass, self._offered_all = None, True
+        self._pass, self._offers = _Pass.OFFERED, None
         return None
 
     def next_due(self) -> float | None:
         """Seconds until `next` may have something again; None when it need not be asked."""
-        return None if self._retry_at is None else max(0.0, self._retry_at - self._clock())
+        return self._retry.left_s if self._pass is _Pass.RESTING and self._retry.failing else None
 
     def decided(self) -> None:
         """Nothing that was offered is under way any more: judge the pass if it has come to its end."""
-        if not self._running or not self._offered_all:
+        if self._pass is not _Pass.OFFERED:
             return
-        self._running = False
+        self._pass = _Pass.RESTING
         self.unreachable = self._seen_unreachable
         missing = self.missing()
         if self._whole(missing, self.unreachable):
-            self._wait_s = _RETRY_S[0]
+            self._retry.succeeded()
         elif missing < self._missing_before and missing > self.unreachable:
-            self._wait_s = _RETRY_S[0]
+            self._retry.succeeded()
             self.again()
         else:
-            self._retry_at = self._clock() + self._wait_s
-            self._wait_s = min(2 * self._wait_s, _RETRY_S[1])
+            self._retry.failed()
 
     def _lacking(self, counts: Counts) -> int:
         return max(0, *(counts.images - len(target.index) for target in self._targets))

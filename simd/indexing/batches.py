@@ -14,7 +14,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from simd.errors import Reason, SimdError, StoreError, for_callers
@@ -39,11 +40,11 @@ _READINGS = 20_000
 
 @dataclass(slots=True)
 class _Work:
-    """A batch on its way: the files it is made of, and once they are sorted what is to be recorded."""
+    """A batch on its way: the files it is made of, and what is to be recorded of them."""
 
     jobs: list[Job] = field(default_factory=list)
     deleted: list[FileKey] = field(default_factory=list)
-    batch: Batch | None = None
+    batch: Batch = field(default_factory=Batch)
 
     def __len__(self) -> int:
         return len(self.jobs) + len(self.deleted)
@@ -56,18 +57,16 @@ class Batches:
         pipeline: decodes, embeds, commits.
         backlog: takes what has to be done again.
         settler: takes what has to come to rest again.
-        outcomes: who waits for a file.
         look: the file as it is now.
         where: the absolute path of a file.
         summary: tells the log what became of files.
         batch_size: files to embed and commit at once.
         young_s: a file modified so recently may still be growing: a failure to decode it is not final.
         retry_s: the first and the longest wait before what failed is tried again.
-        refill: called when a batch is nearly embedded, and once more when it is: decoding, which ran ahead of that,
-            needs more files to go on with.
         clock: wall clock in seconds, for the age of files.
 
     Attributes:
+        outcomes: who waits for a file.
         rate: how fast files are decided.
         decided: how many were, since the start.
         trouble: why something has to be tried again, for callers; empty while nothing has.
@@ -79,27 +78,23 @@ class Batches:
         pipeline: Pipeline,
         backlog: Backlog,
         settler: Settler,
-        outcomes: Outcomes,
         look: Look,
         where: Callable[[FileKey], bytes | None],
         summary: Summary,
         batch_size: int,
-        young_s: float,
-        retry_s: tuple[float, float],
-        refill: Callable[[], None],
+        young_s: float = 3.0,
+        retry_s: tuple[float, float] = (1.0, 60.0),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._pipeline = pipeline
         self._backlog = backlog
         self._settler = settler
-        self._outcomes = outcomes
         self._look = look
         self._where = where
         self._summary = summary
         self._size = batch_size
         self._young_s = young_s
         self._retry = Backoff(*retry_s)
-        self._refill = refill
         self._clock = clock
         self._ready: list[Job] = []
         self._ready_since = 0.0
@@ -107,6 +102,7 @@ class Batches:
         self._work = _Work()
         self._held: dict[FileKey, Job] = {}
         self._read_at: OrderedDict[FileKey, float] = OrderedDict()
+        self.outcomes = Outcomes()
         self.rate = Rate()
         self.decided = 0
         self.trouble = ""
@@ -128,7 +124,7 @@ class Batches:
 
     @property
     def due(self) -> bool:
-        """Whether it is time to `finish`."""
+        """Whether it is time to `embed`."""
         if self._work:
             return not self.resting
         if self._deleted and (not self.room or len(self._pipeline) == 0):
@@ -162,8 +158,7 @@ class Batches:
         self._ready = [job for job in self._ready if job.change.key != key]
         self._let_go(dropped)
         self._held.pop(key, None)
-        if self._work.batch is not None:
-            self._work.batch.drop([key])
+        self._work.batch.drop([key])
 
     def delete(self, key: FileKey) -> None:
         """Take a file that is gone."""
@@ -182,46 +177,54 @@ class Batches:
         self._retry.succeeded()
         self.trouble = self._logged = ""
 
-    def finish(self) -> None:
-        """Embed and commit what is ready, or try that again; what fails is kept, or given back, and never forgotten."""
-        if not self._work:
-            jobs = self._ready if self._may_embed() else []
-            self._ready = [] if jobs else self._ready
-            self._work, self._deleted = _Work(jobs, self._deleted), []
-        work = self._work
+    def embed(self) -> bool:
+        """Embed what is ready, unless that was done before; whether it may be committed now."""
+        is_embedded = False
+        with self._trying():
+            if not self._work:
+                self._begin()
+            self._leave_out_what_is_gone()
+            self._pipeline.embed(self._work.batch)
+            is_embedded = True
+        return is_embedded
+
+    def commit(self) -> None:
+        """Make durable what was embedded."""
+        with self._trying():
+            self._pipeline.commit(self._work.batch)
+            work, self._work = self._work, _Work()
+            self._report(work.jobs, work.batch)
+
+    @contextmanager
+    def _trying(self) -> Iterator[None]:
+        """What fails is kept, or given back, and never forgotten."""
         try:
-            batch = self._sorted(work)
-            self._pipeline.embed(batch, self._go_on)
-            self._go_on()
-            self._pipeline.commit(batch)
+            yield
         except StoreError as error:
             self._is_in_trouble(error)
-            return
         except Exception as error:
-            self._work = _Work()
+            work, self._work = self._work, _Work()
             self._is_in_trouble(error)
             self._let_go(work.jobs)
             self._postpone([job.change.key for job in work.jobs] + work.deleted)
             raise
-        self._work = _Work()
-        self._report(work, batch)
+
+    def _begin(self) -> None:
+        """Make a batch of what is ready, each file to where it belongs."""
+        if self._may_embed():
+            self._work.jobs, self._ready = self._ready, []
+        self._work.deleted, self._deleted = self._deleted, []
+        self._work.batch = self._pipeline.sort(self._work.jobs, self._work.deleted)
+        self._forgive(self._work.batch)
+
+    def _leave_out_what_is_gone(self) -> None:
+        """The scan that could tell that a file is gone may be over: recorded now, it would stay until the next one."""
+        gone = {job.change.key for job in self._work.jobs if is_gone(self._look, job.change.key)}
+        self._work.batch.unsettled += self._work.batch.drop(gone)
 
     def _may_embed(self) -> bool:
         """Whether to try: not soon after a failure, unless somebody waits for it."""
-        return not self.resting or any(job.change.key in self._outcomes for job in self._ready)
-
-    def _sorted(self, work: _Work) -> Batch:
-        """What decoding brought of the work's files, without those that are gone by now.
-
-        The scan that could tell that a file is gone may be over: recorded now, it would stay until the next one.
-        """
-        if work.batch is None:
-            work.batch = self._pipeline.sort(work.jobs, work.deleted)
-            self._forgive(work.batch)
-        gone = {job.change.key for job in work.jobs if is_gone(self._look, job.change.key)}
-        if gone:
-            work.batch.unsettled += work.batch.drop(gone)
-        return work.batch
+        return not self.resting or any(job.change.key in self.outcomes for job in self._ready)
 
     def _is_in_trouble(self, error: Exception) -> None:
         """Wait before the next attempt; an error that nobody thought of is logged by whoever it is raised to."""
@@ -234,20 +237,12 @@ class Batches:
     def _postpone(self, keys: list[FileKey]) -> None:
         for key in keys:
             self._settler.postpone(key, self._retry.left_s)
-            self._outcomes.tell(key, self._postponed())
+            self.outcomes.tell(key, self._postponed())
 
     def _postponed(self) -> Outcome:
         return Outcome(
             None, Rejection(Reason.POSTPONED, f"it cannot be indexed now and is tried again: {self.trouble}")
         )
-
-    def _go_on(self) -> None:
-        """Decoding goes on with the next files. What goes wrong with them costs none of the batch under way."""
-        try:
-            self.collect()
-            self._refill()
-        except Exception:
-            log.exception("beginning with the next files failed; it is tried again")
 
     def _let_go(self, jobs: list[Job]) -> None:
         self._pipeline.release(jobs)
@@ -269,27 +264,27 @@ class Batches:
             final.append(item)
         batch.rejected = final
 
-    def _report(self, work: _Work, batch: Batch) -> None:
+    def _report(self, jobs: list[Job], batch: Batch) -> None:
         if batch.trouble is not None:
             self._is_in_trouble(batch.trouble)
-        elif work.jobs or not self._ready:
+        elif jobs or not self._ready:
             self.recovered()
-        self._let_go([job for job in work.jobs if job not in batch.waiting])
+        self._let_go([job for job in jobs if job not in batch.waiting])
         self._wait(batch.waiting)
         self._postpone(batch.postponed)
         for key in batch.unsettled:
             self._settler.note(key)
         for change in batch.again:
-            self._backlog.push(change, self._outcomes.urgency(change.key))
+            self._backlog.push(change, self.outcomes.urgency(change.key))
         for file in batch.indexed:
-            self._outcomes.tell(file.key, Outcome(file.image_id, None))
+            self.outcomes.tell(file.key, Outcome(file.image_id, None))
         for item in batch.rejected:
             self._summary.rejected(self._where(item.key) or item.key.path, item.rejection)
-            self._outcomes.tell(item.key, Outcome(None, item.rejection))
+            self.outcomes.tell(item.key, Outcome(None, item.rejection))
         for key in batch.deleted:
-            self._outcomes.tell(key, Outcome(None, None))
+            self.outcomes.tell(key, Outcome(None, None))
         self._summary.recorded(len(batch.indexed), batch.embedded, len(batch.deleted))
-        self._remember(work, batch)
+        self._remember(jobs, batch)
         self.rate.count(len(batch.indexed) + len(batch.rejected))
         self.decided += len(batch.indexed) + len(batch.rejected) + len(batch.deleted)
 
@@ -297,12 +292,12 @@ class Batches:
         """What the backbone failed on stays decoded, first in line; nobody waits for it."""
         self._ready = [*jobs, *self._ready]
         for job in jobs:
-            self._outcomes.tell(job.change.key, self._postponed())
+            self.outcomes.tell(job.change.key, self._postponed())
 
-    def _remember(self, work: _Work, batch: Batch) -> None:
+    def _remember(self, jobs: list[Job], batch: Batch) -> None:
         """When the files that were recorded were read."""
         recorded = {file.key for file in batch.indexed} | {item.key for item in batch.rejected}
-        for job in work.jobs:
+        for job in jobs:
             if job.change.key in recorded:
                 self._read_at[job.change.key] = job.began
                 self._read_at.move_to_end(job.change.key)

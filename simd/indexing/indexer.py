@@ -18,13 +18,14 @@ from queue import Empty, Full, Queue
 
 from simd.catalogue.rows import Known
 from simd.errors import Reason, StoreError, for_callers
+from simd.indexing.agenda import Agenda
 from simd.indexing.backfill import Backfill
 from simd.indexing.backlog import Backlog, Urgency
 from simd.indexing.batches import LINGER_S, Batches
 from simd.indexing.commands import Commands
 from simd.indexing.deletions import Deletions
 from simd.indexing.look import Look
-from simd.indexing.outcomes import Outcome, Outcomes
+from simd.indexing.outcomes import Outcome
 from simd.indexing.pause import Pause
 from simd.indexing.pipeline import Pipeline
 from simd.indexing.purge import Purge
@@ -54,20 +55,16 @@ class Indexer:
         settler: files that must come to rest first; used by the loop's thread alone.
         pause: while it says so, only requests and deletions are worked on.
         purge: forgets what has had no file for long; used by the loop's thread alone.
-        make_pipeline: builds the pipeline, given what it must call when a decoding ends.
+        wake: wakes the loop when it is set.
+        batches: made of what comes out of the pipeline.
         targets: the indexes.
         backfill: gives files to index when nothing else waits; used by the loop's thread alone.
         known: what the catalogue says of a file.
         look: the file as it is now.
-        scan: asks for a scan of a folder of a root, b"" for all of it: files in it cannot be judged one by one.
-        owe: says that something was put off until the next scan of a root.
+        agenda: has scans where files cannot be judged one by one, or were put off.
         deletions: which files may be taken for gone without a scan.
-        batch_size: files to embed and commit at once.
         summary: tells the log what became of files.
         threads: runs the thread.
-        young_s: a file modified so recently may still be growing: a failure to decode it is not final.
-        retry_s: the first and the longest wait before what failed is tried again.
-        clock: wall clock in seconds, for the age of files.
     """
 
     def __init__(
@@ -77,21 +74,18 @@ class Indexer:
         settler: Settler,
         pause: Pause,
         purge: Purge,
-        make_pipeline: Callable[[Callable[[], None]], Pipeline],
+        wake: threading.Event,
+        pipeline: Pipeline,
+        batches: Batches,
         targets: Targets,
         backfill: Backfill,
         roots: Roots,
         known: Callable[[FileKey], Known | None],
         look: Look,
-        scan: Callable[[int, bytes], None],
-        owe: Callable[[int], None],
+        agenda: Agenda,
         deletions: Deletions,
-        batch_size: int,
-        summary: Summary | None = None,
-        threads: Threads | None = None,
-        young_s: float = 3.0,
-        retry_s: tuple[float, float] = (1.0, 60.0),
-        clock: Callable[[], float] = time.time,
+        summary: Summary,
+        threads: Threads,
     ) -> None:
         self._backlog = backlog
         self._settler = settler
@@ -103,13 +97,12 @@ class Indexer:
         self._roots = roots
         self._known = known
         self._look = look
-        self._scan = scan
-        self._owe = owe
+        self._agenda = agenda
         self._deletions = deletions
-        self._wake = threading.Event()
+        self._wake = wake
         self._stopping = threading.Event()
-        self._pipeline = make_pipeline(self._wake.set)
-        self._threads = threads or Threads()
+        self._pipeline = pipeline
+        self._threads = threads
         self.commands = Commands(self._wake.set, self._is_in_trouble)
         self._unsettled: Queue[FileKey] = Queue(_SETTLING)
         self._busy = False
@@ -117,24 +110,11 @@ class Indexer:
         self._turns_seen = 0
         self._trouble = self._logged = ""
         self._unmended = False
-        self._summary = summary or Summary()
+        self._summary = summary
         self._failures = Backoff(0.1, _LONGEST_PAUSE_S)
         self._thread: threading.Thread | None = None
-        self.outcomes = Outcomes()
-        self.batches = Batches(
-            pipeline=self._pipeline,
-            backlog=backlog,
-            settler=settler,
-            outcomes=self.outcomes,
-            look=look,
-            where=roots.where,
-            summary=self._summary,
-            batch_size=batch_size,
-            young_s=young_s,
-            retry_s=retry_s,
-            refill=self._fill,
-            clock=clock,
-        )
+        self.batches = batches
+        self.outcomes = batches.outcomes
 
     def start(self) -> None:
         """Begin."""
@@ -266,18 +246,31 @@ class Indexer:
         self._paused = self._pause.state.paused
         self._backlog.pause(self._paused)
         self._take_news()
-        # First room is made, so that decoding has a full window to go on with while a batch is embedded and committed.
-        self.batches.collect()
-        self._fill()
+        # First room is made, so that decoding has a full window to go on with while a batch is embedded.
+        self._go_on_decoding()
         if self._unmended:
             self._backfill.mend()
             self._unmended = False
         if self.batches.due:
-            self.batches.finish()
+            self._finish()
         elif len(self.batches):
             self._wait(_soonest(self.batches.wait_s, self._settler.next_due(), self._pause.seconds_left))
         else:
             self._rest()
+
+    def _finish(self) -> None:
+        """Embed and commit what is ready, or try that again."""
+        if self.batches.embed():
+            try:
+                # Decoding has run ahead to the end of its window, and both cores would be idle during the commit.
+                self._go_on_decoding()
+            finally:
+                # What goes wrong with the next files costs none of these.
+                self.batches.commit()
+
+    def _go_on_decoding(self) -> None:
+        self.batches.collect()
+        self._fill()
 
     def _take_news(self) -> None:
         """Commands, files that have come to rest, roots of which too much was heard."""
@@ -289,9 +282,9 @@ class Indexer:
         for change in self._settler.due(self._look):
             self._backlog.push(change, self.outcomes.urgency(change.key))
         for where in self._settler.take_scans():
-            self._scan(where.root_id, where.path)
+            self._agenda.hint(where.root_id, where.path)
         for root_id in self._backlog.take_scans():
-            self._scan(root_id, b"")
+            self._agenda.hint(root_id)
 
     def _rest(self) -> None:
         """Nothing is ready: wait for decoding, for what is due next, or for news."""
@@ -344,12 +337,12 @@ class Indexer:
         except RootOffline as offline:
             self._summary.put_off(key.root_id, offline)
             self.outcomes.tell(key, Outcome(None, None))
-            self._owe(key.root_id)
+            self._agenda.owe(key.root_id)
             return
         except RulesUnread as unread:
             self._summary.put_off(key.root_id, unread)
             self.outcomes.tell(key, Outcome(None, None))
-            self._scan(key.root_id, os.path.dirname(key.path))
+            self._agenda.hint(key.root_id, os.path.dirname(key.path))
             return
         except OSError:
             # It is there and cannot be looked at: opening it will say why, and that goes into the ledger.

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from simd.catalogue.catalogue import Catalogue
 from simd.decisions.decisions import Decisions
 from simd.errors import InvalidRequest, NotReady, Reason
+from simd.indexing.agenda import Agenda
 from simd.indexing.deletions import Deletions
 from simd.indexing.explain import Explainer
 from simd.indexing.inbox import Inbox
@@ -68,6 +69,7 @@ class Ingest:
         decisions: Decisions,
         roots: Roots,
         indexer: Indexer,
+        agenda: Agenda,
         scans: Scans,
         settler: Settler,
         ignore: Ignore,
@@ -84,6 +86,7 @@ class Ingest:
         self._decisions = decisions
         self._roots = roots
         self._indexer = indexer
+        self._agenda = agenda
         self._scans = scans
         self._settler = settler
         self._ignore = ignore
@@ -102,7 +105,7 @@ class Ingest:
             take_out=indexer.take_out,
             roots=roots,
             watcher=self._watcher,
-            scan=scans.hint,
+            scan=agenda.hint,
             configured=configured,
         )
         self._removal = Removal(
@@ -122,7 +125,7 @@ class Ingest:
         self._scans.start()
         for root in self._roots.all():
             self._watcher.watch(root)
-            self._scans.hint(root.root_id)
+            self._agenda.hint(root.root_id)
 
     def stop(self) -> None:
         """End within the batch under way. All are told before any is waited for, as one may wait for another."""
@@ -285,7 +288,7 @@ class Ingest:
         if self._ignore.configure(patterns):
             self._watcher.refresh()
             for root in self._roots.all():
-                self._scans.hint(root.root_id)
+                self._agenda.hint(root.root_id)
 
     def explain(self, paths: Sequence[bytes]) -> list[Explanation]:
         """Why each absolute path is or is not in the answers."""
@@ -293,7 +296,7 @@ class Ingest:
 
     def scan_every(self, interval_s: float) -> None:
         """From now on scan each root after so many seconds."""
-        self._scans.every(interval_s)
+        self._agenda.every(interval_s)
 
     def roots(self) -> list[RootStatus]:
         """The watched directories."""
@@ -313,9 +316,9 @@ class Ingest:
         """News from the watcher; in the loop's thread."""
         if not self._scans.state(hint.root_id).online:
             # Whatever it is, the root is not what it was when it was last looked at.
-            self._scans.hint(hint.root_id)
+            self._agenda.hint(hint.root_id)
         if hint.kind is HintKind.OVERFLOW:
-            self._scans.hint(hint.root_id)
+            self._agenda.hint(hint.root_id)
         elif hint.kind is HintKind.DIRECTORY:
             try:
                 if hint.moved_from:
@@ -324,7 +327,7 @@ class Ingest:
             finally:
                 # Not before: what was deleted just before the move has a new name now, and only the scan tells that it
                 # is gone. If the rename failed, it finds the files at their new place all the same.
-                self._scans.hint(hint.root_id, hint.path)
+                self._agenda.hint(hint.root_id, hint.path)
         else:
             heard = hint.heard if hint.kind is HintKind.WRITTEN else None
             key = FileKey(hint.root_id, hint.path)

@@ -197,20 +197,19 @@ class Pipeline:
             self._sort(job, batch)
         return batch
 
-    def embed(self, batch: Batch, meanwhile: Callable[[], None]) -> None:
+    def embed(self, batch: Batch) -> None:
         """Embed what is new, and decide what is recorded; nothing is durable yet. May be repeated after an error.
 
         Args:
             batch: what `sort` gave. If the model that answers searches fails, what needs it is `waiting`, and nothing
                 else is held up.
-            meanwhile: called, any number of times, while cores have nothing more to do for these; raises nothing.
 
         Raises:
             StoreError: the index or the catalogue cannot be read.
         """
         for target in self._targets:
             if target not in batch.vectors:
-                self._embed(target, batch, meanwhile)
+                self._embed(target, batch)
         # A copy says nothing of the picture: it comes after the file that was decoded for both, whichever ended first.
         for job in sorted(batch.decoded, key=lambda job: job.found is None or job.found.facts is None):
             self._place(job, batch)
@@ -301,7 +300,7 @@ class Pipeline:
             # The error holds this frame, which must not hold it as well.
             del future
 
-    def _embed(self, target: Target, batch: Batch, meanwhile: Callable[[], None]) -> None:
+    def _embed(self, target: Target, batch: Batch) -> None:
         """Compute the vectors that a target lacks. A successor that fails holds nobody up: the batch goes without."""
         fresh = {
             found.image_id: found.pictures[target.size]
@@ -309,7 +308,7 @@ class Pipeline:
             if (found := job.found) and target.size in found.pictures and not _has_vector(target, found.image_id)
         }
         try:
-            vectors = target.featurizer.embed(list(fresh.values()), meanwhile) if fresh else ()
+            vectors = target.featurizer.embed(list(fresh.values())) if fresh else ()
         except ModelError as error:
             if target is self._targets.serving:
                 batch.trouble = error.with_traceback(None)

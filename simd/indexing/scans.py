@@ -30,15 +30,13 @@ from simd.watch.scanner import Scan
 
 log = logging.getLogger(__name__)
 
-_LONGEST_LOOK = 60
-"""So many times as long as the first wait is the longest."""
-
 
 class Scans:
     """Runs scans in its own thread from `start` to `stop`.
 
     Args:
         roots: the watched roots.
+        agenda: which scan comes next; whoever wants one soon tells it.
         deletions: those that were told one by one, which count when a scan judges what is gone.
         settle: takes a file that was written to just now, and may not be complete.
         settle_s: how many seconds ago "just now" is.
@@ -47,11 +45,8 @@ class Scans:
         scanned: called with a root's id when the root was scanned to its end.
         threads: runs the thread.
         clock: seconds since the epoch, for the age of files and to say when a scan was.
-        interval_s: seconds between two scans of a root.
         hold_s: a mass deletion that was held for so long, while the daemon ran, is applied.
         offline_s: how often an offline root is looked at.
-        look_s: after how many seconds a scan that is owed comes; where nothing moves on the wait doubles, up to a
-            minute if it began with a second.
     """
 
     def __init__(
@@ -61,6 +56,7 @@ class Scans:
         backlog: Backlog,
         ignore: Ignore,
         roots: Roots,
+        agenda: Agenda,
         deletions: Deletions,
         settle: Callable[[FileKey], None],
         news: Callable[[], None],
@@ -69,10 +65,8 @@ class Scans:
         threads: Threads | None = None,
         clock: Callable[[], float] = time.time,
         settle_s: float = 1.0,
-        interval_s: float,
         hold_s: float = 7 * 86400.0,
         offline_s: float = 10.0,
-        look_s: float = 1.0,
     ) -> None:
         self._catalogue = catalogue
         self._backlog = backlog
@@ -87,7 +81,7 @@ class Scans:
         self._hold_s = hold_s
         self._offline_s = offline_s
         self._clock = clock
-        self._agenda = Agenda(interval_s, (look_s, _LONGEST_LOOK * look_s))
+        self._agenda = agenda
         self._states = {root_id: RootState(last_scan=at) for root_id, at in catalogue.last_scans().items()}
         self._moving: dict[int, int] = {}
         """How many files were new or changed when a root's deletions were held: those that are gone may be these."""
@@ -121,18 +115,6 @@ class Scans:
         future: Future[ScanReport] = Future()
         self._agenda.ask(Request(root_id, under, future, confirm_deletes))
         return future
-
-    def hint(self, root_id: int, under: bytes = b"") -> None:
-        """Scan soon; several hints for the same folder are one scan."""
-        self._agenda.hint(root_id, under)
-
-    def owe(self, root_id: int) -> None:
-        """Something was put off until the root's next scan: have it within seconds. It is pending until then."""
-        self._agenda.owe(root_id)
-
-    def every(self, interval_s: float) -> None:
-        """From now on scan each root after so many seconds; those that wait for longer do so no more."""
-        self._agenda.every(interval_s)
 
     @property
     def pending(self) -> int:
@@ -256,7 +238,7 @@ class Scans:
         """What is held in a part is to be shown, and only a scan of the whole can tell how much it is, or that the root
         is back."""
         if scan.held is not None or not self.state(root.root_id).online:
-            self._agenda.hint(root.root_id, b"")
+            self._agenda.hint(root.root_id)
 
     def _ended(self, root: Root, scan: Scan, idle: bool) -> None:
         root_id = root.root_id

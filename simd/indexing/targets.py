@@ -6,7 +6,7 @@ A vector is only ever put into the index of the model that computed it: the two 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from simd.types import ImageId, Pixels, Size, Vector
 class Embedder(Protocol):
     """What embeds pictures: a `Featurizer`."""
 
-    def embed(self, pixels: Sequence[Pixels], meanwhile: Callable[[], None], /) -> Vector:
+    def embed(self, pixels: Sequence[Pixels], /) -> Vector:
         """See `Featurizer.embed`."""
         ...
 

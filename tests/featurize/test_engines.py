@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,28 +138,6 @@ def test_queries_and_indexing_compute_the_very_same_vectors(
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("threads", [1, 2, 8])
-def test_what_is_to_be_done_meanwhile_is_done_once_by_the_caller_and_changes_nothing(
-    model: Model, openvino: OpenVinoEngine, batch: Pixels, threads: int
-) -> None:
-    engine = OpenVinoEngine(model, threads=threads, throughput=True)
-    expected = openvino.run(batch)
-    by: list[int] = []
-    for number, count in enumerate((1, 2, 5, 20)):
-        found = engine.run(np.concatenate([batch] * 4)[:count], lambda: by.append(threading.get_ident()))
-        assert by == [threading.get_ident()] * (number + 1)
-        assert np.array_equal(found, np.concatenate([expected] * 4)[:count])
-    engine.close()
-
-
-@pytest.mark.model
-def test_what_is_to_be_done_meanwhile_is_done_while_the_child_computes(classifier: ChildEngine, batch: Pixels) -> None:
-    done: list[int] = []
-    assert np.array_equal(classifier.run(batch, lambda: done.append(1)), classifier.run(batch))
-    assert done == [1]
-
-
-@pytest.mark.model
 def test_threads_may_share_an_engine(openvino: OpenVinoEngine, batch: Pixels) -> None:
     expected = openvino.run(batch)
     with ThreadPoolExecutor(8) as threads:
@@ -195,12 +174,16 @@ def test_closing_an_engine_waits_for_the_call_under_way_and_refuses_those_that_w
     held, hold = threading.Event(), threading.Event()
     order: list[str] = []
 
-    def meanwhile() -> None:
-        held.set()
-        assert hold.wait(30)
+    class Held(list[Pixels]):
+        """Pictures that nobody gets before `hold` is set."""
+
+        def __getitem__(self, index: Any) -> Any:
+            held.set()
+            assert hold.wait(30)
+            return super().__getitem__(index)
 
     def run() -> Raw:
-        out = engine.run(many, meanwhile)
+        out = engine.run(Held(many))
         order.append("ran")
         return out
 

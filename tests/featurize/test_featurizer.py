@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from simd.errors import ModelError
-from simd.featurize.engines.base import Batch, Raw, nothing
+from simd.featurize.engines.base import Batch, Raw
 from simd.featurize.featurizer import Featurizer
 from simd.featurize.golden import golden, pictures
 from simd.featurize.models import Model, ModelSpec
@@ -27,8 +26,7 @@ class Means:
         self._scale, self._offset, self._broken = scale, offset, broken
         self.closed = False
 
-    def run(self, pixels: Batch, meanwhile: Callable[[], None] = nothing) -> Raw:
-        meanwhile()
+    def run(self, pixels: Batch) -> Raw:
         pixels = np.asarray(pixels)
         half = pixels.reshape(len(pixels), 2, 8, 2, 12, 3).mean(axis=(2, 4)).reshape(len(pixels), 12)
         out = (half - 100.0) * self._scale + self._offset
@@ -42,12 +40,6 @@ class Means:
 
 def some_pixels(count: int) -> Pixels:
     return np.random.default_rng(3).integers(0, 256, (count, 16, 24, 3), dtype=np.uint8)
-
-
-def test_the_engine_is_told_what_to_do_meanwhile() -> None:
-    done: list[int] = []
-    Featurizer(Means(), MODEL).embed(some_pixels(5), lambda: done.append(1))
-    assert done == [1]
 
 
 def test_embeddings_are_normalised_and_exact_in_float16() -> None:

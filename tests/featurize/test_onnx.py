@@ -99,16 +99,6 @@ def test_value_range_mean_and_deviation_are_applied_channel_by_channel(tmp_path:
     assert np.allclose(vectors(model, pixels), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_what_is_to_be_done_meanwhile_is_done_once_and_changes_nothing(tmp_path: Path, count: int) -> None:
-    model = resolve(str(tiny(tmp_path / "net.onnx", kind=TensorProto.UINT8)), tmp_path)
-    engine = OnnxEngine(model, threads=2, throughput=True)
-    pixels, done = pictures(SIDE, SIDE)[:count], list[int]()
-    assert np.array_equal(engine.run(pixels, lambda: done.append(1)), engine.run(pixels))
-    assert done == [1]
-    engine.close()
-
-
 def test_a_model_that_takes_bytes_needs_no_description(tmp_path: Path) -> None:
     model = resolve(str(tiny(tmp_path / "net.onnx", kind=TensorProto.UINT8)), tmp_path)
     assert model.spec.value_range == (0.0, 255.0)

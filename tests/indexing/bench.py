@@ -18,11 +18,12 @@ from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.schema import SCHEMA
 from simd.decisions.decisions import Decisions
 from simd.errors import CorruptStore, DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, StoreFull
-from simd.featurize.engines.base import nothing
 from simd.featurize.workers import DecodedFile
 from simd.index.brute import BruteIndex
+from simd.indexing.agenda import Agenda
 from simd.indexing.backfill import Backfill, Whole
 from simd.indexing.backlog import Backlog
+from simd.indexing.batches import Batches
 from simd.indexing.deletions import Deletions
 from simd.indexing.indexer import Indexer
 from simd.indexing.ingest import Ingest
@@ -126,12 +127,11 @@ class Backbone:
         self.broken = False
         self.meanwhile: Callable[[], None] = lambda: None
 
-    def embed(self, pictures: Sequence[Pixels], meanwhile: Callable[[], None] = nothing) -> Vector:
+    def embed(self, pictures: Sequence[Pixels]) -> Vector:
         """As `Featurizer.embed`."""
         if self.broken:
             raise ModelError("the engine failed")
         self.meanwhile()
-        meanwhile()
         pixels = np.stack(pictures)
         assert pixels.shape[1:] == (*self._size, 3)
         self.embedded += len(pixels)
@@ -243,47 +243,59 @@ class Bench:
         )
         self.backlog = backlog = Backlog() if backlog is None else backlog
         self.pause = Pause(work / "paused.json")
+        agenda = Agenda(3600, (0.01, 0.6))
+        look = looking(roots, ignore)
+        wake = threading.Event()
+        pipeline = Pipeline(
+            pool=self.decoder,
+            targets=self.targets,
+            catalogue=self.catalogue,
+            window=12,
+            wake=wake.set,
+            is_removed=removal_at(self.decisions, roots),
+        )
+        batches = Batches(
+            pipeline=pipeline,
+            backlog=backlog,
+            settler=settler,
+            look=look,
+            where=roots.where,
+            summary=self.summary,
+            batch_size=4,
+            retry_s=(0.01, 0.02),
+            young_s=young_s,
+        )
         deletions = Deletions(
             known=self.catalogue.known,
-            files=lambda root_id: (
-                self.catalogue.counts().files_by_root.get(root_id, 0) - self.indexer.batches.deleting(root_id)
-            ),
-            scan=lambda root_id: scans.hint(root_id),
+            files=lambda root_id: self.catalogue.counts().files_by_root.get(root_id, 0) - batches.deleting(root_id),
+            scan=agenda.hint,
         )
         self.indexer = Indexer(
             backlog=backlog,
             settler=settler,
             pause=self.pause,
             purge=purge(self.catalogue),
-            make_pipeline=lambda wake: Pipeline(
-                pool=self.decoder,
-                targets=self.targets,
-                catalogue=self.catalogue,
-                window=12,
-                wake=wake,
-                is_removed=removal_at(self.decisions, roots),
-            ),
+            wake=wake,
+            pipeline=pipeline,
+            batches=batches,
             targets=self.targets,
             backfill=Backfill(
                 targets=self.targets, catalogue=self.catalogue, roots=roots, whole=whole(self) if whole else None
             ),
             roots=roots,
             known=self.catalogue.known,
-            look=looking(roots, ignore),
-            scan=lambda root_id, under: scans.hint(root_id, under),
-            owe=lambda root_id: scans.owe(root_id),
+            look=look,
+            agenda=agenda,
             deletions=deletions,
-            batch_size=4,
             summary=self.summary,
             threads=self.threads,
-            retry_s=(0.01, 0.02),
-            young_s=young_s,
         )
         self.scans = scans = Scans(
             catalogue=self.catalogue,
             backlog=backlog,
             ignore=ignore,
             roots=roots,
+            agenda=agenda,
             deletions=deletions,
             settle=self.indexer.settle,
             news=self.indexer.wake,
@@ -291,9 +303,7 @@ class Bench:
             scanned=lambda root_id: self.ingest.scanned(root_id),
             threads=self.threads,
             clock=clock,
-            interval_s=3600,
             hold_s=hold_s,
-            look_s=0.01,
             offline_s=0.05,
         )
         self.ingest = Ingest(
@@ -301,6 +311,7 @@ class Bench:
             decisions=self.decisions,
             roots=roots,
             indexer=self.indexer,
+            agenda=agenda,
             scans=scans,
             settler=settler,
             ignore=ignore,

@@ -13,7 +13,6 @@ import pytest
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import ImageRejected, Reason
 from simd.featurize.decode import DecodeLimits
-from simd.featurize.engines.base import nothing
 from simd.featurize.workers import DecodedFile, DecodePool, WorkerSettings
 from simd.index.brute import BruteIndex
 from simd.indexing.pipeline import FileDecoder, Job, Pipeline
@@ -83,7 +82,7 @@ class Line:
         """Commit what ended; the files to be done again."""
         jobs = self.pipeline.collect(100)
         batch = self.pipeline.sort(jobs, [])
-        self.pipeline.embed(batch, nothing)
+        self.pipeline.embed(batch)
         self.pipeline.commit(batch)
         self.pipeline.release(jobs)
         return [change.key.path for change in batch.again]
@@ -188,14 +187,6 @@ def test_the_loop_is_woken_for_the_only_file_and_for_every_few_of_many(tmp_path:
     assert line.woken.is_set()
     assert line.finish() == []
     line.catalogue.close()
-
-
-def test_something_is_done_while_pictures_are_embedded(line: Line) -> None:
-    path = line.start(b"a")
-    line.decoder.end(path, line.decoder.read(path, b"a"))
-    done: list[int] = []
-    line.pipeline.embed(line.pipeline.sort(line.pipeline.collect(1), []), lambda: done.append(line.backbone.embedded))
-    assert done == [0] and line.backbone.embedded == 1
 
 
 def test_what_was_dropped_is_looked_for_until_its_decoding_ended(line: Line) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,10 +18,6 @@ Batch = Sequence[Pixels] | Pixels
 array of them takes memory that an engine may do without."""
 
 
-def nothing() -> None:
-    """Do nothing meanwhile."""
-
-
 class Engine(Protocol):
     """A loaded backbone. Every method may be called from any thread."""
 
@@ -35,13 +31,8 @@ class Engine(Protocol):
         """ "cpu" or "gpu"."""
         ...
 
-    def run(self, pixels: Batch, meanwhile: Callable[[], None] = nothing) -> Raw:
+    def run(self, pixels: Batch) -> Raw:
         """The backbone's output for each picture, in their order.
-
-        Args:
-            pixels: the pictures.
-            meanwhile: called once by an engine that can, in the caller's thread and before it returns, when cores
-                begin to have nothing more to do for these pictures. It raises nothing.
 
         Raises:
             ModelError: the engine failed, or was closed.

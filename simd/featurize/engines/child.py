@@ -14,7 +14,6 @@ import logging
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,7 +21,7 @@ import numpy as np
 
 from simd.errors import ModelError, SimdError
 from simd.featurize.channel import Channel, ChannelClosed, Message
-from simd.featurize.engines.base import Batch, Raw, nothing
+from simd.featurize.engines.base import Batch, Raw
 from simd.featurize.engines.cpu import require
 from simd.featurize.priority import Priority, step_all_back
 from simd.featurize.process import Child, inherited, spawn, status_text
@@ -82,7 +81,7 @@ class ChildEngine:
         with self._lock:
             self._ready()
 
-    def run(self, pixels: Batch, meanwhile: Callable[[], None] = nothing) -> Raw:
+    def run(self, pixels: Batch) -> Raw:
         """The function's output for each picture, in their order.
 
         Raises:
@@ -97,7 +96,6 @@ class ChildEngine:
                 # It ended itself, being idle, between the look and the sending.
                 self._discard()
                 self._send(self._ready(), header, together)
-            meanwhile()
             answer = self._answer()
         return np.frombuffer(answer.body, np.float32).reshape(answer.header["shape"])
 

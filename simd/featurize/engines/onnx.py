@@ -7,9 +7,8 @@ same numbers, and a model whose batch size is fixed to one runs too.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simd.errors import ModelError
-from simd.featurize.engines.base import Batch, Raw, nothing
+from simd.featurize.engines.base import Batch, Raw
 from simd.featurize.engines.cpu import require
 from simd.featurize.spec import Model
 
@@ -51,8 +50,7 @@ class OnnxEngine:
         self._session = _session(model.directory / spec.file, threads=1 if throughput else max(1, threads))
         self._input = self._session.get_inputs()[0].name
         self._type = _TYPES[self._session.get_inputs()[0].type]
-        self._threads = max(1, threads) if throughput else 1
-        self._pool = _pool(self._threads)
+        self._pool = _pool(max(1, threads) if throughput else 1)
         self._lock = threading.Lock()
         self._closed = False
         found = self.run(np.zeros((1, *spec.size, 3), np.uint8)).shape
@@ -60,15 +58,12 @@ class OnnxEngine:
             self.close()
             raise ModelError(f"the model {spec.name} puts out {found}, not (1, {spec.dimension}) as it is described")
 
-    def run(self, pixels: Batch, meanwhile: Callable[[], None] = nothing) -> Raw:
+    def run(self, pixels: Batch) -> Raw:
         """The backbone's output for each picture, in their order; calls take turns."""
         with self._lock:
             if self._closed:
                 raise ModelError("the engine is closed")
-            outputs = self._pool.map(self._one, pixels)
-            early = list(islice(outputs, max(0, len(pixels) - self._threads)))
-            meanwhile()
-            return np.concatenate([*early, *outputs])
+            return np.concatenate(list(self._pool.map(self._one, pixels)))
 
     def close(self) -> None:
         """Free the model."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from simd.errors import ModelError
-from simd.featurize.engines.base import Batch, Raw, nothing
+from simd.featurize.engines.base import Batch, Raw
 from simd.featurize.engines.cpu import require
 from simd.featurize.spec import Model, ModelSpec
 from simd.types import Pixels
@@ -44,26 +44,21 @@ class OpenVinoEngine:
 
     def __init__(self, model: Model, *, threads: int, throughput: bool) -> None:
         self._spec = model.spec
-        self._streams = max(1, threads) if throughput else 1
-        compiled = _compile(model.spec, model.directory, max(1, threads), self._streams)
-        self._count = self._streams * _REQUESTS_PER_STREAM if throughput else 1
+        streams = max(1, threads) if throughput else 1
+        compiled = _compile(model.spec, model.directory, max(1, threads), streams)
+        self._count = streams * _REQUESTS_PER_STREAM if throughput else 1
         self._closed = False
         self._free = threading.Condition()
         self._requests = [_Request(compiled) for _ in range(self._count)]
 
-    def run(self, pixels: Batch, meanwhile: Callable[[], None] = nothing) -> Raw:
+    def run(self, pixels: Batch) -> Raw:
         """The backbone's output for each picture, in their order; calls share the streams, or take turns."""
         count = len(pixels)
         out = np.empty((count, self._spec.dimension), np.float32)
         with self._borrowed(count) as requests:
             try:
                 for start in range(0, count, len(requests)):
-                    busy = _start(requests, pixels[start : start + len(requests)])
-                    if start + len(requests) >= count:
-                        # Each stream has its last picture; the first that is done with it has no other.
-                        busy[max(0, len(busy) - 1 - self._streams)].wait()
-                        meanwhile()
-                    _finish(busy, out[start:])
+                    _run(requests, pixels[start : start + len(requests)], out[start:])
             except RuntimeError as error:
                 for request in requests:
                     with suppress(RuntimeError):
@@ -122,16 +117,11 @@ class _Request:
         return found
 
 
-def _start(requests: Sequence[_Request], pixels: Batch) -> Sequence[_Request]:
-    """One picture a request; those that were taken for them."""
+def _run(requests: Sequence[_Request], pixels: Batch, out: Raw) -> None:
+    """One picture a request, its result into the row of `out`."""
     busy = requests[: len(pixels)]
     for request, picture in zip(busy, pixels, strict=True):
         request.start(picture)
-    return busy
-
-
-def _finish(busy: Sequence[_Request], out: Raw) -> None:
-    """The results into the rows of `out`."""
     # The last one first: the others have mostly ended by then, and need not wake this thread once more.
     for request in reversed(busy):
         request.wait()
