@@ -155,7 +155,6 @@ class Daemon:
                 queries=queries,
                 serving=models.serving,
                 catalogue=catalogue,
-                ledger=catalogue,
                 ingest=ingest,
                 switch=switch.status if switch else lambda: None,
                 thread_failures=lambda: self._threads.failures,

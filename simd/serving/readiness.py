@@ -13,8 +13,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from simd.catalogue.catalogue import Catalogue
 from simd.errors import NotReady
-from simd.serving.ports import Catalogue, Ingest, Ledger
+from simd.serving.ports import Ingest
 from simd.serving.queries import Queries
 from simd.serving.served import Serving
 from simd.types import SwitchStatus
@@ -38,7 +39,6 @@ class Services:
     queries: Queries
     serving: Serving
     catalogue: Catalogue
-    ledger: Ledger
     ingest: Ingest
     switch: Callable[[], SwitchStatus | None] = lambda: None
     workers_lost: Callable[[], Mapping[str, int]] = dict

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from simd.catalogue.catalogue import Catalogue
 from simd.errors import CorruptStore, Overloaded
 from simd.serving.embedder import still
-from simd.serving.ports import Catalogue
 from simd.serving.served import Serving
 
 INTERVAL_S = 0.25

@@ -22,17 +22,18 @@ from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.database import Database
 from simd.catalogue.rows import Counts, IndexedFile, RejectedFile
 from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
+from simd.featurize.engines.base import DeviceChoice
 from simd.index.base import Answer, Index, IndexStats
 from simd.index.brute import BruteIndex
 from simd.index.local import LocalIndex
 from simd.serving.auth import Tokens
 from simd.serving.door import Door
 from simd.serving.metrics import Metrics
-from simd.serving.ports import Decoder, DeviceInfo, ModelInfo
+from simd.serving.ports import Decoder
 from simd.serving.queries import Queries
 from simd.serving.readiness import Readiness, Services
 from simd.serving.rootfiles import RootFiles
-from simd.serving.served import Served, Serving
+from simd.serving.served import ModelInfo, Served, Serving
 from simd.serving.server import Server
 from simd.serving.tls import Tls
 from simd.types import (
@@ -373,7 +374,6 @@ class Bench:
             queries=self.queries(),
             serving=self.serving,
             catalogue=self.catalogue,
-            ledger=self.catalogue,
             ingest=self.ingest,
             switch=lambda: self.switch,
             thread_failures=lambda: self.thread_failures,
@@ -382,7 +382,7 @@ class Bench:
     def served(self, name: str = "tiny", index: Index | None = None) -> Served:
         return Served(
             ModelInfo(name, DIMENSION, "ab" * 16, "Apache-2.0"),
-            DeviceInfo("cpu", "numpy", "there is nothing else"),
+            DeviceChoice("cpu", "numpy", "there is nothing else"),
             SIZE,
             self.featurizer,
             self.index if index is None else index,
