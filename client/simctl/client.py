@@ -158,10 +158,11 @@ class Client(Searching, Upkeep):
 
     def health(self, *, timeout: float | None = None) -> str:
         """SERVING, NOT_SERVING or UNKNOWN, as `grpc.health.v1` says it."""
-        from simctl.health import CHECK, serving_status
+        from simctl import reports
 
-        check: Callable[..., Any] = self._channel.unary_unary(CHECK)
-        return serving_status(self._call(check, b"", timeout, reads=True))
+        check: Callable[..., Any] = self._channel.unary_unary("/grpc.health.v1.Health/Check")
+        # The request for the whole server is empty.
+        return reports.serving_status(self._call(check, b"", timeout, reads=True))
 
     def wait(
         self, timeout: float | None = None, progress: Callable[[reports.Status | None], None] | None = None

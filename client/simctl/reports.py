@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from simd.v1 import index_service_pb2
 
 
+_NAMES = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
+_FIELD_1_VARINT = 0x08
+"""Of the response of `grpc.health.v1`, which is one enum in field 1: read by hand, as it is not worth a dependency."""
+
+
 @dataclass(frozen=True, slots=True)
 class RejectedFile:
     """A file that `add` could not index."""
@@ -201,6 +206,13 @@ def status(response: index_service_pb2.StatusResponse) -> Status:
 def paused_until(response: index_service_pb2.PauseResponse) -> float | None:
     """From the wire."""
     return seconds(response.until_time) if response.HasField("until_time") else None
+
+
+def serving_status(response: bytes) -> str:
+    """The name of the status in a HealthCheckResponse."""
+    if len(response) == 2 and response[0] == _FIELD_1_VARINT and response[1] < len(_NAMES):
+        return _NAMES[response[1]]
+    return "UNKNOWN"
 
 
 def _switch(switch: index_service_pb2.ModelSwitch) -> ModelSwitch:
