@@ -167,7 +167,6 @@ class Daemon:
                 queries=queries,
                 serving=models.serving,
                 catalogue=catalogue,
-                ledger=catalogue,
                 ingest=ingest,
                 jobs=self._jobs,
                 switch=switch.status if switch else lambda: None,

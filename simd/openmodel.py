@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from simd.config import Settings
-from simd.featurize.engines.choose import DeviceChoice, open_engine, open_query_engines
+from simd.featurize.engines.base import DeviceChoice
+from simd.featurize.engines.choose import open_engine, open_query_engines
 from simd.featurize.featurizer import Featurizer
 from simd.featurize.models import Model
 from simd.featurize.priority import Priority
 from simd.index.local import LocalIndex
 from simd.indexing.targets import Target
-from simd.serving.ports import DeviceInfo, ModelInfo
-from simd.serving.served import Served
+from simd.serving.served import ModelInfo, Served
 from simd.storage.store import StoreOptions
 from simd.supervision import Threads
 
@@ -57,7 +57,7 @@ class OpenModel:
         self.target = Target(spec.name, spec.size, indexing, self.index)
         self.served = Served(
             ModelInfo(spec.name, spec.dimension, self.fingerprint, spec.licence),
-            DeviceInfo(choice.device, choice.engine, choice.reason),
+            choice,
             spec.size,
             queries,
             self.index,

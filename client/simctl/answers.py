@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from simctl.errors import SimctlError, from_failure
 
 if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
     from simd.v1 import index_service_pb2, search_service_pb2
 
 
@@ -115,3 +117,8 @@ def path_of(
 def paths_of(texts: Iterable[str], exact: Sequence[bytes]) -> tuple[str, ...]:
     """A list of paths, exact: the bytes where there are any."""
     return tuple(os.fsdecode(path) for path in exact or [text.encode() for text in texts])
+
+
+def seconds(time: Timestamp) -> float:
+    """Since the epoch."""
+    return float(time.seconds) + float(time.nanos) / 1e9

@@ -6,7 +6,7 @@ What a call needs is imported by that call, because a search should cost little 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -93,14 +93,14 @@ class Client(Searching, Upkeep):
         from simd.v1 import index_service_pb2 as wire
 
         request = wire.ScanRequest(paths_bytes=[absolute(path) for path in paths], explain=True)
-        return reports.explanations(self._call(self._index_stub().Scan, request, timeout))
+        return reports.explanations(self._call(self._index_stub().Scan, request, timeout, reads=True))
 
     def status(self, *, timeout: float | None = None) -> reports.Status:
         """How the daemon is; answers also while it is not ready."""
         from simctl import reports
         from simd.v1 import index_service_pb2 as wire
 
-        return reports.status(self._call(self._index_stub().Status, wire.StatusRequest(), timeout))
+        return reports.status(self._call(self._index_stub().Status, wire.StatusRequest(), timeout, reads=True))
 
     def watch_status(
         self, *, min_interval: float = 0.0, timeout: float | None = None
@@ -156,27 +156,13 @@ class Client(Searching, Upkeep):
 
         return bool(self._call(self._index_stub().Resume, wire.ResumeRequest(), timeout).was_paused)
 
-    def errors(self, path_prefix: Path | None = None, *, timeout: float | None = None) -> Iterator[reports.FileError]:
-        """The files that are not indexed, and why; read page by page, `timeout` for each."""
-        from simctl import reports
-        from simd.v1 import index_service_pb2 as wire
-
-        list_errors = self._index_stub().ListErrors
-        prefix = b"" if path_prefix is None else absolute(path_prefix)
-        request = wire.ListErrorsRequest(page_size=1000, path_prefix_bytes=prefix)
-        while True:
-            page = self._call(list_errors, request, timeout)
-            yield from map(reports.file_error, page.errors)
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
-
     def health(self, *, timeout: float | None = None) -> str:
         """SERVING, NOT_SERVING or UNKNOWN, as `grpc.health.v1` says it."""
-        from simctl.health import CHECK, serving_status
+        from simctl import reports
 
-        check: Callable[..., Any] = self._channel.unary_unary(CHECK)
-        return serving_status(self._call(check, b"", timeout))
+        check: Callable[..., Any] = self._channel.unary_unary("/grpc.health.v1.Health/Check")
+        # The request for the whole server is empty.
+        return reports.serving_status(self._call(check, b"", timeout, reads=True))
 
     def wait(
         self, timeout: float | None = None, progress: Callable[[reports.Status | None], None] | None = None

@@ -30,15 +30,6 @@ _OPTIONS = (
 )
 
 
-_READING = frozenset(
-    (
-        "SearchRequest", "CompareRequest", "StatusRequest", "ListFilesRequest", "ListErrorsRequest", "GetFileRequest",
-        "GetImageRequest", "bytes",
-    )
-)  # fmt: skip
-"""Requests that change nothing; the last one is that of the health check."""
-
-
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A picture, or what stands for one: exactly one of an image file's bytes, a file inside a root on the daemon's
@@ -117,7 +108,8 @@ class Connection:
 
         return IndexServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
-    def _call(self, method: Callable[..., Any], request: object, timeout: float | None) -> Any:
+    def _call(self, method: Callable[..., Any], request: object, timeout: float | None, *, reads: bool = False) -> Any:
+        """The answer; a call that only `reads` may be made again whatever became of it."""
         limit = self._timeout if timeout is None else timeout
 
         def attempt(left: float | None) -> Any:
@@ -126,7 +118,16 @@ class Connection:
             except grpc.RpcError as error:
                 raise from_rpc(error, self.address, limit) from error
 
-        return self._patience.call(attempt, limit, reads=type(request).__name__ in _READING)
+        return self._patience.call(attempt, limit, reads=reads)
+
+    def _pages(self, method: Callable[..., Any], request: Any, timeout: float | None) -> Iterator[Any]:
+        """The pages of a list, each asked for when it is wanted."""
+        while True:
+            page = self._call(method, request, timeout, reads=True)
+            yield page
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
 
     def _stream(self, method: Callable[..., Any], request: object, timeout: float | None) -> Iterator[Any]:
         """The messages of a stream; leaving it early ends the call."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simctl.answers import path_of, paths_of
+from simctl.answers import path_of, paths_of, seconds
 
 if TYPE_CHECKING:
     from simd.v1 import index_service_pb2
@@ -28,6 +28,18 @@ class File:
     width: int
     height: int
     format: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileError:
+    """A file that is not indexed."""
+
+    path: str
+    reason: str
+    detail: str
+    size: int
+    modified_time: float
+    failed_time: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +119,26 @@ class Export:
 
 def file(message: index_service_pb2.FileInfo) -> File:
     """From the wire."""
-    at = message.modified_time
     return File(
         path=path_of(message),
         image_id=message.image_id,
         size=message.size,
-        modified_time=at.seconds + at.nanos / 1e9,
+        modified_time=seconds(message.modified_time),
         width=message.width,
         height=message.height,
         format=message.format,
+    )
+
+
+def file_error(error: index_service_pb2.FileError) -> FileError:
+    """From the wire."""
+    return FileError(
+        path=path_of(error),
+        reason=error.reason,
+        detail=error.detail,
+        size=error.size,
+        modified_time=seconds(error.modified_time),
+        failed_time=seconds(error.failed_time),
     )
 
 

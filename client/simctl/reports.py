@@ -1,4 +1,4 @@
-"""What the daemon answers to everything but a search, as plain Python values.
+"""What the daemon says that it did, and how it is, as plain Python values.
 
 Paths are as in `answers`; times are seconds since the epoch.
 """
@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simctl.answers import path_of, paths_of
+from simctl.answers import path_of, paths_of, seconds
 
 if TYPE_CHECKING:
-    from google.protobuf.timestamp_pb2 import Timestamp
-
     from simd.v1 import index_service_pb2
+
+
+_NAMES = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
+_FIELD_1_VARINT = 0x08
+"""Of the response of `grpc.health.v1`, which is one enum in field 1: read by hand, as it is not worth a dependency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +65,6 @@ class Explanation:
     indexed: bool
     reason: str
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileError:
-    """A file that is not indexed."""
-
-    path: str
-    reason: str
-    detail: str
-    size: int
-    modified_time: float
-    failed_time: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,18 +175,6 @@ def explanations(response: index_service_pb2.ScanResponse) -> tuple[Explanation,
     return tuple(Explanation(path_of(e), e.indexed, e.reason, e.detail) for e in response.explanations)
 
 
-def file_error(error: index_service_pb2.FileError) -> FileError:
-    """From the wire."""
-    return FileError(
-        path=path_of(error),
-        reason=error.reason,
-        detail=error.detail,
-        size=error.size,
-        modified_time=_seconds(error.modified_time),
-        failed_time=_seconds(error.failed_time),
-    )
-
-
 def status(response: index_service_pb2.StatusResponse) -> Status:
     """From the wire."""
     model, device, index = response.model, response.device, response.index
@@ -228,18 +207,25 @@ def status(response: index_service_pb2.StatusResponse) -> Status:
         version=response.version,
         uptime_s=response.uptime_s,
         model_switch=_switch(response.model_switch) if response.HasField("model_switch") else None,
-        paused_until=_seconds(response.paused_until_time) if response.HasField("paused_until_time") else None,
+        paused_until=seconds(response.paused_until_time) if response.HasField("paused_until_time") else None,
         eta_s=response.eta_s or None,
         files_decided=response.files_decided,
         problems=tuple(response.problems),
         thread_failures=dict(sorted(response.thread_failures.items())),
-        jobs=tuple(Job(job.name, job.done, job.total, job.unit, _seconds(job.start_time)) for job in response.jobs),
+        jobs=tuple(Job(job.name, job.done, job.total, job.unit, seconds(job.start_time)) for job in response.jobs),
     )
 
 
 def paused_until(response: index_service_pb2.PauseResponse) -> float | None:
     """From the wire."""
-    return _seconds(response.until_time) if response.HasField("until_time") else None
+    return seconds(response.until_time) if response.HasField("until_time") else None
+
+
+def serving_status(response: bytes) -> str:
+    """The name of the status in a HealthCheckResponse."""
+    if len(response) == 2 and response[0] == _FIELD_1_VARINT and response[1] < len(_NAMES):
+        return _NAMES[response[1]]
+    return "UNKNOWN"
 
 
 def _switch(switch: index_service_pb2.ModelSwitch) -> ModelSwitch:
@@ -252,10 +238,6 @@ def _root(root: index_service_pb2.RootStatus) -> RootStatus:
         online=root.online,
         watching=root.watching,
         files=root.files,
-        last_scan_time=_seconds(root.last_scan_time) if root.HasField("last_scan_time") else None,
+        last_scan_time=seconds(root.last_scan_time) if root.HasField("last_scan_time") else None,
         detail=root.detail,
     )
-
-
-def _seconds(time: Timestamp) -> float:
-    return float(time.seconds) + float(time.nanos) / 1e9

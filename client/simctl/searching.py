@@ -46,7 +46,7 @@ class Searching(Connection):
         """
         subject = Subject(image, path, image_id, vector)
         request = _request(subject, limit, min_similarity, path_prefix, exact)
-        return answers.search_result(self._call(self._search_stub().Search, request, timeout))
+        return answers.search_result(self._call(self._search_stub().Search, request, timeout, reads=True))
 
     def batch_search(
         self,
@@ -89,7 +89,7 @@ class Searching(Connection):
         from simd.v1 import search_service_pb2 as wire
 
         request = wire.CompareRequest(first=wire.Subject(**first.fields()), second=wire.Subject(**second.fields()))
-        return answers.comparison(self._call(self._search_stub().Compare, request, timeout))
+        return answers.comparison(self._call(self._search_stub().Compare, request, timeout, reads=True))
 
 
 def _request(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from simctl.connection import Connection, Path, absolute
 
 if TYPE_CHECKING:
-    from simctl import contents, reports
+    from simctl import contents
 
 
 class Upkeep(Connection):
@@ -29,27 +29,32 @@ class Upkeep(Connection):
 
         prefix = b"" if path_prefix is None else absolute(path_prefix)
         request = wire.ListFilesRequest(page_size=1000, path_prefix_bytes=prefix)
-        list_files = self._index_stub().ListFiles
-        while True:
-            page = self._call(list_files, request, timeout)
+        for page in self._pages(self._index_stub().ListFiles, request, timeout):
             yield from map(contents.file, page.files)
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
 
-    def file(self, path: Path, *, timeout: float | None = None) -> contents.File | reports.FileError:
+    def errors(self, path_prefix: Path | None = None, *, timeout: float | None = None) -> Iterator[contents.FileError]:
+        """The files that are not indexed, and why; read page by page, `timeout` for each."""
+        from simctl import contents
+        from simd.v1 import index_service_pb2 as wire
+
+        prefix = b"" if path_prefix is None else absolute(path_prefix)
+        request = wire.ListErrorsRequest(page_size=1000, path_prefix_bytes=prefix)
+        for page in self._pages(self._index_stub().ListErrors, request, timeout):
+            yield from map(contents.file_error, page.errors)
+
+    def file(self, path: Path, *, timeout: float | None = None) -> contents.File | contents.FileError:
         """What is known of one file: the image that it is, or why it is not indexed.
 
         Raises:
             SimctlError: nothing is known of it; `code` is NOT_FOUND.
         """
-        from simctl import contents, reports
+        from simctl import contents
         from simd.v1 import index_service_pb2 as wire
 
         request = wire.GetFileRequest(path_bytes=absolute(path))
-        found = self._call(self._index_stub().GetFile, request, timeout)
+        found = self._call(self._index_stub().GetFile, request, timeout, reads=True)
         failed = found.WhichOneof("outcome") == "error"
-        return reports.file_error(found.error) if failed else contents.file(found.file)
+        return contents.file_error(found.error) if failed else contents.file(found.file)
 
     def image(self, image_id: str, *, timeout: float | None = None) -> contents.Image:
         """What is known of one image, by its 32 hex digits.
@@ -61,7 +66,7 @@ class Upkeep(Connection):
         from simd.v1 import index_service_pb2 as wire
 
         request = wire.GetImageRequest(image_id=image_id)
-        return contents.image(self._call(self._index_stub().GetImage, request, timeout).image)
+        return contents.image(self._call(self._index_stub().GetImage, request, timeout, reads=True).image)
 
     def compact(self, *, timeout: float | None = None) -> contents.Compaction:
         """Do all maintenance of the index now; returns when it is done."""

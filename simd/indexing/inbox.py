@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from simd.watch.hint import Hint, HintKind
+from simd.watch.events import Hint, HintKind
 
 
 class Inbox:

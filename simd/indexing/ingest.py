@@ -11,6 +11,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.decisions.decisions import Decisions
 from simd.errors import InvalidRequest, NotReady, Reason
 from simd.indexing.agenda import Agenda
+from simd.indexing.commands import Alive, always, results_of
 from simd.indexing.deletions import Deletions
 from simd.indexing.explain import Explainer
 from simd.indexing.inbox import Inbox
@@ -22,7 +23,6 @@ from simd.indexing.pause import Pause
 from simd.indexing.removal import Removal
 from simd.indexing.roots import Roots
 from simd.indexing.scans import Scans
-from simd.indexing.waiting import Alive, always, results_of
 from simd.supervision import Threads
 from simd.types import (
     AddReport,
@@ -38,7 +38,7 @@ from simd.types import (
     RootStatus,
     ScanReport,
 )
-from simd.watch.hint import Hint, HintKind
+from simd.watch.events import Hint, HintKind
 from simd.watch.ignore import Ignore
 from simd.watch.roots import linked_directory
 from simd.watch.settle import Settler

@@ -12,10 +12,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from simd.catalogue.rows import LedgerLine, ListedFile, Shown
 from simd.errors import InvalidRequest
+from simd.featurize.engines.base import DeviceChoice
 from simd.index.base import IndexStats
 from simd.jobs.jobs import JobStatus
-from simd.serving import ports
 from simd.serving.export import Exported
+from simd.serving.served import ModelInfo
 from simd.serving.verification import Checked
 from simd.types import (
     ID_BYTES,
@@ -256,7 +257,7 @@ def root_to(status: RootStatus) -> index_service_pb2.RootStatus:
     )
 
 
-def model_to(model: ports.ModelInfo) -> index_service_pb2.ModelStatus:
+def model_to(model: ModelInfo) -> index_service_pb2.ModelStatus:
     """The model in use."""
     return index_service_pb2.ModelStatus(
         name=model.name, dimension=model.dimension, fingerprint=model.fingerprint, licence=model.licence
@@ -275,7 +276,7 @@ def switch_to(switch: SwitchStatus) -> index_service_pb2.ModelSwitch:
     )
 
 
-def device_to(device: ports.DeviceInfo) -> index_service_pb2.DeviceStatus:
+def device_to(device: DeviceChoice) -> index_service_pb2.DeviceStatus:
     """The device in use."""
     return index_service_pb2.DeviceStatus(device=device.device, engine=device.engine, reason=clean(device.reason))
 

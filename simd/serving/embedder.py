@@ -21,8 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simd.catalogue.catalogue import Catalogue
 from simd.errors import Abandoned, InvalidRequest, NotFound, NotReady
-from simd.serving.ports import Catalogue, Decoder, Decoding
+from simd.serving.ports import Decoder, Decoding
 from simd.serving.rootfiles import RootFiles
 from simd.serving.served import Served
 from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from simd.catalogue.catalogue import Catalogue
 from simd.serving.embedder import still
-from simd.serving.ports import Catalogue, ModelInfo
 from simd.serving.served import Serving
 from simd.types import Embedding
 
@@ -35,7 +35,7 @@ class Export:
 
     def __init__(self, serving: Serving, catalogue: Catalogue) -> None:
         with serving.use() as served:
-            self.model: ModelInfo = served.model
+            self.model = served.model
             self.total = len(served.index)
             self._embeddings = served.index.embeddings()
             self._at_once = max(1, _PORTION_BYTES // (4 * served.index.dimension))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
+from simd.catalogue.catalogue import Catalogue
 from simd.errors import NotFound
 from simd.serving import convert
-from simd.serving.ports import Catalogue, Ledger
 from simd.types import ImageId
 from simd.v1.index_service_pb2 import FileError, FileInfo, ImageInfo
 
 
-def file_at(catalogue: Catalogue, ledger: Ledger, path: bytes) -> FileInfo | FileError:
+def file_at(catalogue: Catalogue, path: bytes) -> FileInfo | FileError:
     """The file of an absolute path, searchable or refused.
 
     Raises:
@@ -22,7 +22,7 @@ def file_at(catalogue: Catalogue, ledger: Ledger, path: bytes) -> FileInfo | Fil
     for file in catalogue.files(after=None, limit=1, under=path):
         if file.path == path:
             return convert.file_to(file, catalogue.facts_of({file.image_id}).get(file.image_id))
-    for line in ledger.rejections(after=None, limit=1, under=path):
+    for line in catalogue.rejections(after=None, limit=1, under=path):
         if line.path == path:
             return convert.line_to(line)
     raise NotFound(

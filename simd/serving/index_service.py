@@ -91,11 +91,11 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         self, request: index_service_pb2.ListErrorsRequest, context: grpc.ServicerContext
     ) -> index_service_pb2.ListErrorsResponse:
         """One page of the error ledger."""
-        ledger = self._readiness.services().ledger
+        catalogue = self._readiness.services().catalogue
         page = _page("errors", request)
         # One more than asked for tells whether there is a next page.
-        lines = ledger.rejections(after=page.after, limit=page.size + 1, under=page.under)
-        total = ledger.count_rejections(page.under) if page.total is None else page.total
+        lines = catalogue.rejections(after=page.after, limit=page.size + 1, under=page.under)
+        total = catalogue.count_rejections(page.under) if page.total is None else page.total
         return index_service_pb2.ListErrorsResponse(
             errors=[convert.line_to(line) for line in lines[: page.size]],
             next_page_token=page.token(lines[page.size - 1].key, total) if len(lines) > page.size else "",
@@ -124,7 +124,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         """What is known of one file."""
         services = self._readiness.services()
         path = convert.path_of(request.path, request.path_bytes)
-        found = facts.file_at(services.catalogue, services.ledger, path)
+        found = facts.file_at(services.catalogue, path)
         if isinstance(found, index_service_pb2.FileError):
             return index_service_pb2.GetFileResponse(error=found)
         return index_service_pb2.GetFileResponse(file=found)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simd.catalogue.catalogue import Catalogue
 from simd.serving.embedder import Alive, still
-from simd.serving.ports import Catalogue
 from simd.serving.served import Served
 from simd.types import Hit, ImageFacts, ImageId, Vector
 

@@ -155,7 +155,7 @@ def _progress(services: Services) -> Iterator[Metric]:
 
 
 def _files(services: Services) -> Iterator[Metric]:
-    counts = services.ledger.last_counts()
+    counts = services.catalogue.last_counts()
     yield from _gauges(
         ("images", "Images that have a file.", counts.images), ("files", "Files whose image is indexed.", counts.files)
     )

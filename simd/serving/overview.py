@@ -89,7 +89,7 @@ def _progress(services: Services) -> StatusResponse:
 
 
 def _files(services: Services) -> StatusResponse:
-    counts = services.ledger.last_counts()
+    counts = services.catalogue.last_counts()
     is_unread = not counts.current and services.catalogue.damage is None
     return StatusResponse(
         files=counts.files,

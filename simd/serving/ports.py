@@ -1,21 +1,16 @@
-"""What serving needs of the rest of the daemon, as protocols: the composition root passes in whatever fits.
+"""What is passed into serving, as protocols: indexing, which is a room beside it, and what decodes and embeds.
 
 Every method may be called from any thread. Paths are absolute bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile, Shown
-from simd.errors import CorruptStore
 from simd.types import (
     AddReport,
     Explanation,
-    FileKey,
-    ImageFacts,
     ImageId,
     PauseState,
     Pixels,
@@ -88,63 +83,6 @@ class Featurizer(Protocol):
         ...
 
 
-class Catalogue(Protocol):
-    """What is known of files and images."""
-
-    @property
-    def damage(self) -> CorruptStore | None:
-        """What was found to be damaged since it was opened; what is sound is still read."""
-        ...
-
-    def known_at(self, path: bytes, /) -> Known | None:
-        """What was decided about a file, and with which stamp; None if nothing was."""
-        ...
-
-    def images_under(self, prefix: bytes, /) -> Collection[ImageId]:
-        """The images that have a file under a path."""
-        ...
-
-    def shown(self, image_ids: Iterable[ImageId], /) -> Mapping[ImageId, Shown]:
-        """What an answer shows of each image; an image without a file is left out."""
-        ...
-
-    def files_of(self, image_ids: Iterable[ImageId], /) -> Mapping[ImageId, Sequence[bytes]]:
-        """The files of each image; an image without a file is left out."""
-        ...
-
-    def facts_of(self, image_ids: Iterable[ImageId], /) -> Mapping[ImageId, ImageFacts]:
-        """What decoding told of each image."""
-        ...
-
-    def files(self, *, after: FileKey | None, limit: int, under: bytes) -> Sequence[ListedFile]:
-        """Indexed files at or below a path (b"" is everywhere), in key order, from the next of `after`."""
-        ...
-
-    def count_files(self, under: bytes, /) -> int:
-        """How many of them there are."""
-        ...
-
-    def check(self) -> None:
-        """Read all of it; raises CorruptStore if it is damaged."""
-        ...
-
-
-class Ledger(Protocol):
-    """The error ledger, and the counts that go with it."""
-
-    def last_counts(self) -> Counts:
-        """How many files are searchable, and how many are not, by reason; of before, where that cannot be read now."""
-        ...
-
-    def rejections(self, *, after: FileKey | None, limit: int, under: bytes) -> Sequence[LedgerLine]:
-        """Files at or below a path (b"" is everywhere) that are not indexed, in key order, from the next of `after`."""
-        ...
-
-    def count_rejections(self, under: bytes, /) -> int:
-        """How many of them there are."""
-        ...
-
-
 class Ingest(Protocol):
     """The door to indexing. `add`, `remove` and `scan` return when what they promise is done, or raise Abandoned once
     `alive` says that nobody waits any more."""
@@ -188,22 +126,3 @@ class Ingest(Protocol):
     def roots(self) -> Sequence[RootStatus]:
         """The watched directories."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """The network that makes the embeddings."""
-
-    name: str
-    dimension: int
-    fingerprint: str
-    licence: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceInfo:
-    """What computes the embeddings, and why that: `device` is "cpu" or "gpu", `engine` the runtime."""
-
-    device: str
-    engine: str
-    reason: str

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from simd.catalogue.catalogue import Catalogue
 from simd.errors import InvalidRequest, SimdError
 from simd.serving.embedder import Alive, Begun, Embedded, Embedder, Took, still
 from simd.serving.matcher import Match, Matcher, Terms
 from simd.serving.meter import Meter, NoMeter
-from simd.serving.ports import Catalogue, Decoder
+from simd.serving.ports import Decoder
 from simd.serving.rootfiles import RootFiles
 from simd.serving.served import Served, Serving
 from simd.serving.subjects import Subject

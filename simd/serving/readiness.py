@@ -13,9 +13,10 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from simd.catalogue.catalogue import Catalogue
 from simd.errors import NotReady
 from simd.jobs.jobs import Jobs
-from simd.serving.ports import Catalogue, Ingest, Ledger
+from simd.serving.ports import Ingest
 from simd.serving.queries import Queries
 from simd.serving.served import Serving
 from simd.types import SwitchStatus
@@ -39,7 +40,6 @@ class Services:
     queries: Queries
     serving: Serving
     catalogue: Catalogue
-    ledger: Ledger
     ingest: Ingest
     jobs: Jobs
     switch: Callable[[], SwitchStatus | None] = lambda: None

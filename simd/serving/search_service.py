@@ -10,10 +10,9 @@ from simd.errors import InvalidRequest
 from simd.serving import convert_search as convert
 from simd.serving.answering import telling
 from simd.serving.batch import Answered, Asked, Batch
-from simd.serving.callers import caller_of
 from simd.serving.door import Door
 from simd.serving.readiness import Readiness
-from simd.serving.shares import Shares
+from simd.serving.shares import Shares, caller_of
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 
 

@@ -12,9 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from simd.featurize.engines.base import DeviceChoice
 from simd.index.base import Index
-from simd.serving.ports import DeviceInfo, Featurizer, ModelInfo
+from simd.serving.ports import Featurizer
 from simd.types import Size
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """The network that makes the embeddings."""
+
+    name: str
+    dimension: int
+    fingerprint: str
+    licence: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +33,7 @@ class Served:
     """A model and its index: `featurizer` embeds queries, pictures of `size`; `device` is where indexing computes."""
 
     model: ModelInfo
-    device: DeviceInfo
+    device: DeviceChoice
     size: Size
     featurizer: Featurizer
     index: Index

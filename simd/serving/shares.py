@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
+import urllib.parse
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +12,8 @@ from dataclasses import dataclass, field
 _POLL_S = 0.2
 _LEFT = 8
 """An eighth is left to others, where that is a whole one."""
+_NETWORK_BITS = 64
+"""Of an IPv6 address: whoever has one has all that begin like it."""
 
 Alive = Callable[[], bool]
 """Whether somebody still waits for the answer."""
@@ -102,3 +106,22 @@ class Shares:
                 waiting.granted.set()
             else:
                 passed.add(waiting.who)
+
+
+def caller_of(peer: str) -> str:
+    """Where a call comes from: one name for a host, whatever the port, and one for whoever may use the unix socket.
+
+    Args:
+        peer: as gRPC tells it: `ipv4:HOST:PORT`, `ipv6:[HOST]:PORT`, `unix:`.
+    """
+    kind, _, rest = urllib.parse.unquote(peer).partition(":")
+    host = rest.rpartition(":")[0].strip("[]").partition("%")[0]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return kind
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, _NETWORK_BITS), strict=False))

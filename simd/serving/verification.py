@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from simd.catalogue.catalogue import Catalogue
 from simd.errors import CorruptStore
 from simd.jobs.jobs import Jobs, Progress
 from simd.serving.embedder import still
-from simd.serving.ports import Catalogue
 from simd.serving.served import Serving
 
 INTERVAL_S = 0.25

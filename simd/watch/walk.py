@@ -15,9 +15,9 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from simd.types import Stamp
+from simd.types import PathState, Stamp
 from simd.watch.ignore import Ignore
-from simd.watch.roots import linked_directory
+from simd.watch.roots import found_at
 from simd.watch.rules import RULES_FILE, RulesUnread, Scope
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
@@ -66,20 +66,16 @@ def walk(top: bytes, under: bytes, ignore: Ignore) -> Iterator[Found]:
         yield from _descend(top, b"", ignore)
         return
     try:
-        if linked_directory(top, under) is not None:
-            return
-        is_dir = stat.S_ISDIR(os.lstat(os.path.join(top, under)).st_mode)
-        if ignore.verdict(top, under, is_dir) is not None:
-            return
+        found = found_at(top, under, ignore)
     except (OSError, RulesUnread) as error:
         if isinstance(error, RulesUnread) or error.errno not in _GONE:
             yield Unread.of(under, error)
             yield Unread.of(under + b"/", error)
         return
-    if is_dir:
+    if isinstance(found, Stamp):
+        yield Seen(under, found)
+    elif found.state is PathState.DIRECTORY:
         yield from _descend(top, under + b"/", ignore)
-    elif (found := _file(top, under)) is not None:
-        yield found
 
 
 def directories(top: bytes, under: bytes, ignore: Ignore) -> Iterator[bytes]:

@@ -21,9 +21,8 @@ from watchdog.events import DirAttribEvent, FileSystemEvent
 
 from simd.supervision import Threads
 from simd.types import Identity, Root
-from simd.watch.events import Heard, heard_in
+from simd.watch.events import Heard, Hint, HintKind, heard_in
 from simd.watch.filesystems import MOUNTS, Mode, Mount, MountChanges, mounts_at, sends_events, tells_all
-from simd.watch.hint import Hint, HintKind
 from simd.watch.ignore import Ignore
 from simd.watch.inotify import Inotify
 from simd.watch.roots import RootOffline, identify

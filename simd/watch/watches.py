@@ -37,6 +37,7 @@ from watchdog.observers.inotify_c import (
 from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from simd.watch.ignore import Ignore
+from simd.watch.roots import may
 from simd.watch.rules import RulesUnread
 from simd.watch.walk import directories
 
@@ -72,7 +73,7 @@ class Descriptor(InotifyFD):
             callback.on_queue_overflow()
 
     def _add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
-        if not _may(path, os.R_OK):
+        if not may(path, os.R_OK):
             raise OSError(errno.EACCES, "not there, or not to be read", path)
         watch = self._get_or_create_watch(path, mask)
         watch.callbacks[id_] = callback
@@ -145,7 +146,7 @@ class Watches(InotifyWatchGroup):
             return was_closed != (path in self._closed)
 
     def _note_closed(self, path: bytes) -> None:
-        if _may(path, os.R_OK | os.X_OK):
+        if may(path, os.R_OK | os.X_OK):
             self._closed.discard(path)
         elif os.path.isdir(path):
             self._closed.add(path)
@@ -224,8 +225,3 @@ class Watches(InotifyWatchGroup):
             del self._active_callbacks_by_path[before]
         self._active_callbacks_by_path[path] = wd
         self._active_callbacks_by_watch[wd] = path
-
-
-def _may(path: bytes, mode: int) -> bool:
-    """Whether this process may use a path so."""
-    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)

@@ -86,3 +86,6 @@ def test_a_root_that_is_reached_through_a_link_is_a_root_all_the_same(bench: Ben
     bench.ingest.add([str(tmp_path / "entry").encode()])
     (real / "sub/b.png").write_bytes(b"picture b")
     assert bench.ingest.add([str(tmp_path / "entry/sub/b.png").encode()]).added == 1
+    assert bench.ingest.add([str(tmp_path / "entry").encode()]).rejected == ()
+    [about] = bench.ingest.explain([str(tmp_path / "entry").encode()])
+    assert about.reason == "directory"

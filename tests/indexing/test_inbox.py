@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from simd.indexing.inbox import Inbox
-from simd.watch.hint import Hint, HintKind
+from simd.watch.events import Hint, HintKind
 
 
 class Loop:

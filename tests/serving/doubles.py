@@ -22,6 +22,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import Counts, IndexedFile, RejectedFile
 from simd.catalogue.schema import SCHEMA
 from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
+from simd.featurize.engines.base import DeviceChoice
 from simd.index.base import Answer, Index, IndexStats
 from simd.index.brute import BruteIndex
 from simd.index.local import LocalIndex
@@ -29,11 +30,11 @@ from simd.jobs.jobs import Jobs
 from simd.serving.auth import Tokens
 from simd.serving.door import Door
 from simd.serving.metrics import Metrics
-from simd.serving.ports import Decoder, DeviceInfo, ModelInfo
+from simd.serving.ports import Decoder
 from simd.serving.queries import Queries
 from simd.serving.readiness import Readiness, Services
 from simd.serving.rootfiles import RootFiles
-from simd.serving.served import Served, Serving
+from simd.serving.served import ModelInfo, Served, Serving
 from simd.serving.server import Server
 from simd.serving.tls import Tls
 from simd.sqlite.database import Database
@@ -375,7 +376,6 @@ class Bench:
             queries=self.queries(),
             serving=self.serving,
             catalogue=self.catalogue,
-            ledger=self.catalogue,
             ingest=self.ingest,
             jobs=self.jobs,
             switch=lambda: self.switch,
@@ -385,7 +385,7 @@ class Bench:
     def served(self, name: str = "tiny", index: Index | None = None) -> Served:
         return Served(
             ModelInfo(name, DIMENSION, "ab" * 16, "Apache-2.0"),
-            DeviceInfo("cpu", "numpy", "there is nothing else"),
+            DeviceChoice("cpu", "numpy", "there is nothing else"),
             SIZE,
             self.featurizer,
             self.index if index is None else index,

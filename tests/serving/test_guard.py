@@ -17,8 +17,8 @@ from grpc_status import rpc_status
 
 from simd.errors import Abandoned
 from simd.serving.auth import Role, Tokens
+from simd.serving.guard import RULES, rule_of
 from simd.serving.lanes import LaneName
-from simd.serving.methods import RULES, rule_of
 from simd.types import ScanReport
 from simd.v1 import index_service_pb2, search_service_pb2
 from tests.serving.doubles import Bench, MemoryIngest, TextDecoder, serving

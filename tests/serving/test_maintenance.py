@@ -319,7 +319,9 @@ def test_verify_tells_the_problems_of_the_index_and_of_the_catalogue() -> None:
         with closing(sqlite3.connect(bench.directory / "catalogue.sqlite")) as connection, connection:
             # An index that is said to be of another column is one that does not agree with its table.
             connection.execute("PRAGMA writable_schema = ON")
-            connection.execute("UPDATE sqlite_schema SET sql = replace(sql, '(size)', '(inode)') WHERE type = 'index'")
+            connection.execute(
+                "UPDATE sqlite_schema SET sql = replace(sql, '(revision)', '(width)') WHERE name = 'images_revision'"
+            )
             connection.execute("PRAGMA schema_version = 1000")
         *_, last = stub_of(channel).Verify(wire.VerifyRequest(), timeout=20)
         of_the_index, of_the_catalogue = last.problems

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simd.serving.callers import caller_of
-from simd.serving.shares import Shares
+from simd.serving.shares import Shares, caller_of
 from tests.serving.waiting import until
 
 

@@ -13,8 +13,8 @@ from typing import Any, cast
 import pytest
 import simctl
 from simctl.address import resolve
-from simctl.health import serving_status
 from simctl.output import duration, printable, size
+from simctl.reports import serving_status
 
 from simd import config
 from tests.serving.doubles import Bench, TextDecoder, serving, vector_of

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 import simctl
-from simctl.bar import Bar
 from simctl.commands.pause import seconds_of
+from simctl.commands.wait import Bar
 from simctl.reports import Status
 
 from simd.types import PauseState, Root, RootStatus

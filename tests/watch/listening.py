@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simd.types import Root
-from simd.watch.hint import Hint, HintKind
+from simd.watch.events import Hint, HintKind
 from simd.watch.ignore import Ignore, Verdict
 from simd.watch.roots import identify
 

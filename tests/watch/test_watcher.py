@@ -16,8 +16,8 @@ import pytest
 
 from simd.supervision import Backoff, Threads
 from simd.types import Root
+from simd.watch.events import Hint
 from simd.watch.filesystems import filesystem_of, mode_of, sends_events
-from simd.watch.hint import Hint
 from simd.watch.ignore import Ignore, Verdict
 from simd.watch.watcher import Watcher, Watching
 from tests.watch.listening import (
@@ -369,7 +369,7 @@ SHORT = """
     from pathlib import Path
     logging.basicConfig(format="%(message)s", stream=sys.stdout)
     from simd.types import Root
-    from simd.watch.hint import HintKind
+    from simd.watch.events import HintKind
     from simd.watch.watcher import Watcher
     kind = sys.argv[2]
     Path("/proc/sys/user/max_inotify_" + kind).write_text(sys.argv[3])

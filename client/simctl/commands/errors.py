@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from simctl.client import Client
+from simctl.contents import FileError
 from simctl.output import Output, counted, json_path, printable
-from simctl.reports import FileError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,9 @@ from typing import TypeVar
 
 from simctl.client import Client
 from simctl.commands import errors, files
-from simctl.contents import File, Image
+from simctl.contents import File, FileError, Image
 from simctl.errors import EXIT_NOTHING_FOUND, EXIT_PARTLY_FAILED, EXIT_USAGE, SimctlError
 from simctl.output import Output, counted, json_path, json_paths, moment, printable, size
-from simctl.reports import FileError
 
 _T = TypeVar("_T")
 

@@ -1,8 +1,9 @@
-"""What runs a backbone."""
+"""What runs a backbone, and where."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -42,3 +43,12 @@ class Engine(Protocol):
     def close(self) -> None:
         """Give back memory and processes."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChoice:
+    """Where indexing computes: `device` "cpu" or "gpu", the `engine`'s name, and the `reason`, for `status`."""
+
+    device: str
+    engine: str
+    reason: str

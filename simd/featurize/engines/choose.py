@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simd.errors import ConfigError, ModelError, NotNow
-from simd.featurize.engines.base import Engine
+from simd.featurize.engines.base import DeviceChoice, Engine
 from simd.featurize.engines.child import ChildEngine
 from simd.featurize.engines.onnx import OnnxEngine
 from simd.featurize.engines.openvino import OpenVinoEngine
@@ -23,15 +23,6 @@ _log = logging.getLogger(__name__)
 
 _MOST_AT_ONCE = 16
 """Queries in the backbone at once; each takes memory of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceChoice:
-    """Where indexing computes: `device` "cpu" or "gpu", the `engine`'s name, and the `reason`, for `status`."""
-
-    device: str
-    engine: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
