@@ -1,9 +1,13 @@
-"""Who calls, as far as places are shared out by it."""
+"""Who calls, as far as places are shared out by it, and whether they still wait."""
 
 from __future__ import annotations
 
 import ipaddress
 import urllib.parse
+
+import grpc
+
+from simd.cancelled import Cancelled
 
 _NETWORK_BITS = 64
 """Of an IPv6 address: whoever has one has all that begin like it."""
@@ -26,3 +30,11 @@ def caller_of(peer: str) -> str:
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address, _NETWORK_BITS), strict=False))
+
+
+def cancelled_of(context: grpc.ServicerContext) -> Cancelled:
+    """Whether nobody waits for the answer to a call any more."""
+    cancelled = Cancelled()
+    if not context.add_callback(cancelled.set):
+        cancelled.set()
+    return cancelled

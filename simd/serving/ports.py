@@ -48,16 +48,16 @@ class Decoding(Protocol):
         """What `result` would raise; itself raises CancelledError, or TimeoutError after `timeout` seconds."""
         ...
 
-    def done(self) -> bool:
-        """Whether `result` answers at once."""
-        ...
-
     def add_done_callback(self, call: Callable[[Any], object], /) -> None:
         """Have something called when it is done, in whatever thread; at once, if it is."""
         ...
 
     def cancel(self) -> bool:
         """Say that nobody waits for it."""
+        ...
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
         ...
 
 

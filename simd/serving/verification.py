@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from simd.cancelled import Cancelled
 from simd.errors import CorruptStore, Overloaded
-from simd.serving.embedder import still
 from simd.serving.ports import Catalogue
 from simd.serving.served import Serving
 
@@ -39,13 +39,13 @@ class Verification:
         self._interval_s = interval_s
         self._busy = threading.Lock()
 
-    def run(self, serving: Serving, catalogue: Catalogue, alive: Callable[[], bool]) -> Iterator[Checked]:
+    def run(self, serving: Serving, catalogue: Catalogue, cancelled: Cancelled) -> Iterator[Checked]:
         """Verify what answers searches now.
 
         Args:
             serving: holds the index.
             catalogue: the catalogue.
-            alive: whether somebody still waits; if not, the work ends.
+            cancelled: whether nobody waits any more; the work ends then.
 
         Raises:
             Overloaded: it is being verified already.
@@ -56,7 +56,7 @@ class Verification:
         threading.Thread(target=work.run, args=(self._busy.release,), name="verify", daemon=True).start()
         try:
             while not work.ended.wait(self._interval_s):
-                still(alive)
+                cancelled.check()
                 yield work.reading()
             yield work.result()
         finally:

@@ -347,6 +347,7 @@ class Bench:
         self.ingest = MemoryIngest(roots_=[RootStatus(self._watched, True, "events", 2, 1.7e9)])
         self.switch: SwitchStatus | None = None
         self.thread_failures: dict[str, int] = {}
+        self._queries: list[Queries] = []
         self.readiness = Readiness()
         self.metrics = Metrics(self.readiness)
         self.door = door or Door()
@@ -389,7 +390,7 @@ class Bench:
         )
 
     def queries(self, cores: int = 1, decoder: Decoder | None = None) -> Queries:
-        return Queries(
+        queries = Queries(
             serving=self.serving,
             catalogue=self.catalogue,
             decoder=decoder or self.decoder,
@@ -397,6 +398,8 @@ class Bench:
             meter=self.metrics,
             cores=cores,
         )
+        self._queries.append(queries)
+        return queries
 
     def put(self, name: str | bytes, data: bytes, facts: ImageFacts | None = _FACTS) -> ImageId:
         """An indexed file in the root.
@@ -443,6 +446,8 @@ class Bench:
 
     def close(self) -> None:
         """Close what is open, but not the server."""
+        for queries in self._queries:
+            queries.close()
         self.index.close()
         self.catalogue.close()
 
