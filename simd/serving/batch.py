@@ -118,7 +118,7 @@ class Batch:
         if asked is None:
             return False
         size = _size(asked.query)
-        if size and not self._waiting.take(self._who, size, lambda: not self._cancelled.is_set()):
+        if size and not self._waiting.take(self._who, size, self._cancelled):
             return False
         outcome = self._outcome(asked.query)
         with self._changed:

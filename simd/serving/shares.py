@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_POLL_S = 0.2
+from simd.cancelled import Cancelled
+
 _LEFT = 8
 """An eighth is left to others, where that is a whole one."""
-
-Alive = Callable[[], bool]
-"""Whether somebody still waits for the answer."""
 
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
     who: str
     amount: int
-    granted: threading.Event = field(default_factory=threading.Event)
+    granted: bool = False
+    woken: threading.Event = field(default_factory=threading.Event)
 
 
 class Shares:
@@ -53,24 +51,19 @@ class Shares:
                 self._give(who, amount)
             return fits
 
-    def take(self, who: str, amount: int, alive: Alive) -> bool:
-        """Wait until it is there; false once `alive` says that nobody waits any more."""
+    def take(self, who: str, amount: int, cancelled: Cancelled) -> bool:
+        """Wait until it is there; false if nobody waits any more before."""
         waiting = _Waiting(who, amount)
         with self._lock:
             self._line.append(waiting)
             self._grant()
-        while not waiting.granted.wait(_POLL_S):
-            if not alive():
-                break
-        else:
-            return True
+        with cancelled.calling(waiting.woken.set):
+            waiting.woken.wait()
         with self._lock:
-            if waiting.granted.is_set():
-                self._return(who, amount)
-            else:
+            if not waiting.granted:
                 self._line.remove(waiting)
-            self._grant()
-        return False
+                self._grant()
+        return waiting.granted
 
     def give_back(self, who: str, amount: int = 1) -> None:
         """Return what was taken."""
@@ -99,6 +92,7 @@ class Shares:
             if waiting.who not in passed and self._fits(waiting.who, waiting.amount):
                 self._give(waiting.who, waiting.amount)
                 self._line.remove(waiting)
-                waiting.granted.set()
+                waiting.granted = True
+                waiting.woken.set()
             else:
                 passed.add(waiting.who)
