@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from simd.cancelled import Work
 from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile, Shown
 from simd.errors import CorruptStore
 from simd.types import (
@@ -37,27 +38,15 @@ class Decoded(Protocol):
         ...
 
 
-class Decoding(Protocol):
+class Decoding(Work, Protocol):
     """A decoding under way: a `concurrent.futures.Future`."""
 
     def result(self, timeout: float | None = None) -> Decoded:
         """What came of it; raises ImageRejected, CancelledError, or TimeoutError after `timeout` seconds."""
         ...
 
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        """What `result` would raise; itself raises CancelledError, or TimeoutError after `timeout` seconds."""
-        ...
-
     def add_done_callback(self, call: Callable[[Any], object], /) -> None:
         """Have something called when it is done, in whatever thread; at once, if it is."""
-        ...
-
-    def cancel(self) -> bool:
-        """Say that nobody waits for it."""
-        ...
-
-    def cancelled(self) -> bool:
-        """Whether it was cancelled."""
         ...
 
 

@@ -22,7 +22,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.database import Database
 from simd.catalogue.rows import Counts, IndexedFile, RejectedFile
 from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
-from simd.index.base import Answer, Index, IndexStats
+from simd.index.base import Index, IndexStats
 from simd.index.brute import BruteIndex
 from simd.index.local import LocalIndex
 from simd.serving.auth import Tokens
@@ -37,6 +37,7 @@ from simd.serving.server import Server
 from simd.serving.tls import Tls
 from simd.types import (
     AddReport,
+    Answer,
     Embedding,
     Explanation,
     FileKey,

@@ -13,7 +13,6 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from simd.errors import IndexUnavailable
-from simd.index.base import Answer
 from simd.index.brute import BruteIndex
 from simd.serving.batch import IN_FLIGHT, Answered, Asked, Batch
 from simd.serving.finishers import AT_ONCE
@@ -21,7 +20,7 @@ from simd.serving.matcher import Found
 from simd.serving.queries import Query
 from simd.serving.shares import Shares
 from simd.serving.subjects import ImageBytes, StoredImage
-from simd.types import ImageId, Pixels, Vector, image_id_of
+from simd.types import Answer, ImageId, Pixels, Vector, image_id_of
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import DIMENSION, Bench, TextDecoder, TinyFeaturizer, prepared, serving
 from tests.serving.test_served import other
