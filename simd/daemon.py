@@ -158,7 +158,9 @@ class Daemon:
             files=RootFiles(lambda: [s.root.path for s in ingest.roots()]),
             meter=meter,
             cores=settings.threads,
+            threads=self._threads,
         )
+        stack.callback(queries.close)
         # What there is by now stays. To look through it for garbage now and then would hold every thread up for 30 ms.
         gc.collect()
         gc.freeze()

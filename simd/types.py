@@ -157,6 +157,15 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What one query got: the hits, how many vectors were considered, and whether nothing can have been missed."""
+
+    hits: list[Hit]
+    searched: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Which directory it is, whatever its name.
 

@@ -20,16 +20,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from simd.errors import CorruptStore
-from simd.types import Embedding, Hit, ImageId, Vector
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one query got: the hits, how many vectors were considered, and whether nothing can have been missed."""
-
-    hits: list[Hit]
-    searched: int
-    exact: bool
+from simd.types import Answer, Embedding, ImageId, Vector
 
 
 @dataclass(frozen=True, slots=True)

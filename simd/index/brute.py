@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 import numpy as np
 
 from simd.errors import CorruptStore, InvalidRequest
-from simd.index.base import Answer, IndexStats
-from simd.types import ID_BYTES, Embedding, Hit, ImageId, Vector
+from simd.index.base import IndexStats
+from simd.types import ID_BYTES, Answer, Embedding, Hit, ImageId, Vector
 from simd.vectors.metric import check_vectors, distances, half
 from simd.vectors.topk import pack_ids, top_k
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from simd.durable import Disk
 from simd.errors import CorruptStore
-from simd.index.base import Answer, IndexStats
+from simd.index.base import IndexStats
 from simd.index.repair import finish_repair
 from simd.search.searcher import search, shortlist_size
 from simd.search.shortlist import Scan, Shortlist, load_kernel
 from simd.storage.snapshot import Snapshot
 from simd.storage.store import Store, StoreOptions, wall_clock
 from simd.supervision import Threads
-from simd.types import Embedding, ImageId, Vector
+from simd.types import Answer, Embedding, ImageId, Vector
 
 _WORTH_SHARING = 1_000_000
 """By default. Fewer rows are scanned by one core in less time than it takes to hand them out."""
@@ -108,7 +108,7 @@ class LocalIndex:
         """The `k` nearest of each query, nearest first."""
         found = search(self._store.snapshot, queries, k, among=among, exact=exact, spread=self._spread)
         self._trim(len(queries) * shortlist_size(k))
-        return [Answer(one.hits, one.searched, one.exact) for one in found]
+        return found
 
     def ids(self) -> Iterator[ImageId]:
         """Every image in the answers, in no particular order."""

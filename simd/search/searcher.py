@@ -19,7 +19,7 @@ from simd.search.rerank import Nearest
 from simd.search.shortlist import Projections, Scan, Shortlist
 from simd.storage.arrays import will_need
 from simd.storage.snapshot import Bitmap, Keys, Part, Snapshot
-from simd.types import Hit, ImageId, Vector
+from simd.types import Answer, Hit, ImageId, Vector
 from simd.vectors.metric import check_vectors, half
 from simd.vectors.topk import keys, pack_ids
 
@@ -31,15 +31,6 @@ _LIKELY_IN_MEMORY = 1 << 30
 
 Spread = Callable[[Callable[[Scan], list[Shortlist]], Sequence[Scan]], Iterable[list[Shortlist]]]
 """Calls a function for each scan and gives the results in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What one query found: nearest first; how many rows were considered; whether nothing can have been missed."""
-
-    hits: list[Hit]
-    searched: int
-    exact: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +50,7 @@ def search(
     among: Collection[ImageId] | None = None,
     exact: bool = False,
     spread: Spread = map,
-) -> list[Found]:
+) -> list[Answer]:
     """The `k` nearest live images of each query, sorted by distance, then image_id.
 
     Args:
@@ -80,7 +71,7 @@ def search(
     targets = _targets(snapshot, among)
     searched = sum(target.count for target in targets)
     if k == 0 or not searched or not len(queries):
-        return [Found([], searched, True) for _ in range(len(queries))]
+        return [Answer([], searched, True) for _ in range(len(queries))]
     k = min(k, searched)
     projections = Projections(queries)
     size = shortlist_size(k)
@@ -92,7 +83,7 @@ def search(
         proved = _search_one(query, number, targets, scans, [one[number] for one in lists], size, nearest, exact)
         distances, ids = nearest.best()
         hits = [Hit(ImageId(i.tobytes()), float(d)) for i, d in zip(ids, distances, strict=True)]
-        found.append(Found(hits, searched, proved))
+        found.append(Answer(hits, searched, proved))
     return found
 
 

@@ -27,11 +27,11 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from simd.errors import Abandoned, InvalidRequest, Overloaded, SimdError
+from simd.serving.callers import caller_of, cancelled_of
 from simd.serving.door import Door, host_of
 from simd.serving.lanes import Lane
 from simd.serving.meter import Meter
 from simd.serving.reception import Reception, Request
-from simd.serving.shares import caller_of
 from simd.serving.status import incident_of, status_of
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def answering(handler: Handler, name: str, lane: Lane, reception: Reception, tok
                 else:
                     argument = parse(first)
                 del first
-                with lane.place(who, context.is_active):
+                with lane.place(who, cancelled_of(context)):
                     yield argument
 
     def one(requests: Requests, context: grpc.ServicerContext) -> Any:

@@ -1,33 +1,30 @@
-"""Many searches in one stream: what is ready together is embedded and scanned together. No gRPC here.
+"""Many searches in one stream. No gRPC here.
 
-    requests -> reader thread: begin -> decoding ... done -> ready -> finishers: several at once -> answers
+    requests -> reader thread: submit -> decoding ... finishers -> answers
 
-There are as many finishers as cores, so that one embeds while another scans. A stream holds `IN_FLIGHT` searches at
-most, from before a request is read until its answer is taken, so a caller that does not take answers is not read from.
-Image bytes that wait are bounded as well, together with those of all other calls; they are let go before the answer is
-given out, so a slow caller holds up no other.
+A stream holds `IN_FLIGHT` searches at most, from before a request is read until its answer is taken, so a caller that
+does not take answers is not read from. Image bytes that wait are bounded as well, together with those of all other
+calls; they are let go before the answer is given out, so a slow caller holds up no other.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
-from simd.errors import Abandoned, SimdError
-from simd.serving.queries import Found, Queries, Query, Started
+from simd.cancelled import Cancelled
+from simd.errors import NotReady, SimdError
+from simd.serving.matcher import Found
+from simd.serving.queries import Queries, Query
 from simd.serving.shares import Shares
 from simd.serving.subjects import ImageBytes
-from simd.serving.together import AT_ONCE
-
-log = logging.getLogger(__name__)
 
 IN_FLIGHT = 16
 """So many searches of one stream at once: enough to keep decoders and backbone busy, few enough to let others in."""
-
-_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +43,6 @@ class Answered:
     outcome: Found | BaseException
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Item:
-    tag: int
-    search: Started | SimdError
-    size: int
-
-
 class Batch:
     """The searches of one stream.
 
@@ -67,172 +57,121 @@ class Batch:
         self._queries = queries
         self._waiting = waiting
         self._who = who
-        self._finishers = max(1, min(queries.cores, in_flight // AT_ONCE))
-        self._free = in_flight
-        self._held: set[_Item] = set()
-        self._ready: deque[_Item] = deque()
+        self._cancelled = Cancelled()
+        self._room = threading.Semaphore(in_flight)
+        self._changed = threading.Condition()
+        self._held: set[Future[Found]] = set()
         self._answered: deque[Answered] = deque()
         self._read_all = False
-        self._closed = False
         self._failure: BaseException | None = None
-        self._lock = threading.Lock()
-        self._to_read = threading.Condition(self._lock)
-        self._to_finish = threading.Condition(self._lock)
-        self._to_answer = threading.Condition(self._lock)
 
     def answers(self, requests: Iterator[Asked]) -> Iterator[Answered]:
         """The answers, each as soon as it is there. Ends when all requests are answered, or after `close`.
 
         Raises:
-            Whatever reading the requests, the backbone or the index raised.
+            Whatever reading the requests raised.
         """
         threading.Thread(target=self._read, args=(requests,), name="batch-reader", daemon=True).start()
-        for _ in range(self._finishers):
-            threading.Thread(target=self._finish, name="batch-finisher", daemon=True).start()
         try:
             while (answered := self._next()) is not None:
                 yield answered
-                self._release()
+                self._room.release()
         finally:
             self.close()
 
     def close(self) -> None:
         """Nobody waits any more: read nothing, and give up what has begun. Safe to call from any thread, and again."""
-        with self._lock:
-            self._closed = True
+        self._cancelled.set()
+        with self._changed:
             held = list(self._held)
-            for kept in (self._held, self._ready, self._answered):
-                kept.clear()
+            self._answered.clear()
             # It holds the frames of the thread that it ended, and they hold this.
             self._failure = None
-            self._wake_all()
-        for item in held:
-            self._let_go(item)
-
-    def _wake_all(self) -> None:
-        """With the lock."""
-        for condition in (self._to_read, self._to_finish, self._to_answer):
-            condition.notify_all()
-
-    def _alive(self) -> bool:
-        return not self._closed
+            self._changed.notify_all()
+        self._room.release()
+        for outcome in held:
+            outcome.cancel()
 
     def _read(self, requests: Iterator[Asked]) -> None:
         try:
-            while self._enter() and (asked := next(requests, None)) is not None:
-                if not self._begin(asked):
-                    break
+            while self._enter() and self._submit(next(requests, None)):
+                pass
         except BaseException as error:  # noqa: BLE001 - it is raised where the answers are taken
             self._fail(error)
-        with self._lock:
+        with self._changed:
             self._read_all = True
-            self._wake_all()
+            self._changed.notify_all()
 
     def _fail(self, error: BaseException) -> None:
         """End the stream with an error, unless it has ended."""
-        with self._lock:
-            if not self._closed:
-                self._failure = self._failure or error
-            self._wake_all()
+        with self._changed:
+            if not self._cancelled.is_set():
+                self._failure = error
 
     def _enter(self) -> bool:
         """Wait until one more may be read."""
-        with self._lock:
-            self._to_read.wait_for(lambda: self._free or self._closed)
-            self._free -= 1
-            return not self._closed
+        self._room.acquire()
+        return not self._cancelled.is_set()
 
-    def _release(self) -> None:
-        with self._lock:
-            self._free += 1
-            self._to_read.notify()
-
-    def _begin(self, asked: Asked) -> bool:
-        size = _size(asked.query)
-        if size and not self._waiting.take(self._who, size, self._alive):
+    def _submit(self, asked: Asked | None) -> bool:
+        """Begin with a search; false if there is none, or nobody waits."""
+        if asked is None:
             return False
-        item = _Item(asked.tag, self._begun(asked.query), size)
-        with self._lock:
-            if not self._closed:
-                self._held.add(item)
-                size = 0
-        if size:
-            self._let_go(item)
-        elif isinstance(item.search, Started):
-            item.search.when_ready(lambda: self._is_ready(item))
-        else:
-            self._is_ready(item)
+        size = _size(asked.query)
+        if size and not self._waiting.take(self._who, size, self._cancelled):
+            return False
+        outcome = self._outcome(asked.query)
+        with self._changed:
+            self._held.add(outcome)
+        outcome.add_done_callback(partial(self._answer, asked.tag, size))
+        if self._cancelled.is_set():
+            outcome.cancel()
         return True
 
-    def _begun(self, query: Query | SimdError) -> Started | SimdError:
+    def _outcome(self, query: Query | SimdError) -> Future[Found]:
         if isinstance(query, SimdError):
-            return query
+            return _failed(query)
         try:
-            return self._queries.begin(query)
-        except SimdError as error:
-            return error
+            return self._queries.submit(query, self._cancelled)
+        except Exception as error:  # noqa: BLE001 - it is that search's, and is told where it is put into words
+            return _failed(error)
 
-    def _is_ready(self, item: _Item) -> None:
-        with self._lock:
-            self._ready.append(item)
-            self._to_finish.notify()
+    def _answer(self, tag: int, size: int, outcome: Future[Found]) -> None:
+        """A search is done, or cancelled."""
+        if size:
+            self._waiting.give_back(self._who, size)
+        with self._changed:
+            self._held.discard(outcome)
+            if not self._cancelled.is_set():
+                self._answered.append(Answered(tag, _told(outcome)))
+            self._changed.notify_all()
 
     def _next(self) -> Answered | None:
         """Wait for an answer; None at the end."""
-        with self._lock:
-            self._to_answer.wait_for(lambda: self._answered or self._ended())
+        with self._changed:
+            self._changed.wait_for(lambda: self._answered or self._ended())
             if self._failure is not None:
                 raise self._failure
-            return self._answered.popleft() if self._answered and not self._closed else None
+            return self._answered.popleft() if self._answered else None
 
     def _ended(self) -> bool:
         """Whether no more answers come. With the lock."""
-        return self._closed or self._failure is not None or (self._read_all and not self._held)
-
-    def _finish(self) -> None:
-        """A finisher's thread."""
-        try:
-            while items := self._take():
-                self._give(items, self._outcomes(items))
-        except Abandoned:
-            return
-        except BaseException as error:
-            self._fail(error)
-            if self._closed and not isinstance(error, SimdError):
-                log.error("a stream that nobody waits for failed unexpectedly", exc_info=error)
-
-    def _take(self) -> list[_Item]:
-        """Wait for what is ready, and take some of it; nothing at the end."""
-        with self._lock:
-            self._to_finish.wait_for(lambda: self._ready or self._ended())
-            return [] if self._ended() else [self._ready.popleft() for _ in range(min(AT_ONCE, len(self._ready)))]
-
-    def _outcomes(self, items: list[_Item]) -> list[Found | BaseException]:
-        found = iter(self._queries.finish([i.search for i in items if isinstance(i.search, Started)], self._alive))
-        return [next(found) if isinstance(item.search, Started) else item.search for item in items]
-
-    def _give(self, items: list[_Item], outcomes: list[Found | BaseException]) -> None:
-        with self._lock:
-            mine = [item for item in items if item in self._held]
-            self._held.difference_update(mine)
-            self._answered += [Answered(item.tag, one) for item, one in zip(items, outcomes, strict=True)]
-            self._to_answer.notify()
-            if self._ended():
-                self._to_finish.notify_all()
-        for item in mine:
-            self._return(item.size)
-
-    def _let_go(self, item: _Item) -> None:
-        if isinstance(item.search, Started):
-            item.search.cancel()
-        self._return(item.size)
-
-    def _return(self, size: int) -> None:
-        if size:
-            self._waiting.give_back(self._who, size)
+        return self._cancelled.is_set() or self._failure is not None or (self._read_all and not self._held)
 
 
 def _size(query: Query | SimdError) -> int:
     if isinstance(query, Query) and isinstance(query.subject, ImageBytes):
         return len(query.subject.data)
     return 0
+
+
+def _failed(error: BaseException) -> Future[Found]:
+    outcome: Future[Found] = Future()
+    outcome.set_exception(error)
+    return outcome
+
+
+def _told(outcome: Future[Found]) -> Found | BaseException:
+    if outcome.cancelled():
+        return NotReady("the daemon is stopping")
+    return outcome.exception() or outcome.result()

@@ -13,27 +13,20 @@ file, of whatever size, is held here.
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
-from simd.errors import Abandoned, InvalidRequest, NotFound, NotReady
+from simd.errors import InvalidRequest, NotFound, NotReady
 from simd.serving.ports import Decoder, Decoding
 from simd.serving.rootfiles import RootFiles
 from simd.serving.served import Served
 from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
 from simd.types import ImageId, Pixels, Size, Stamp, Vector, image_id_of
 from simd.vectors.metric import NORM_TOLERANCE, normalise
-
-_POLL_S = 0.2
-
-Alive = Callable[[], bool]
-"""Whether somebody still waits for the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +80,6 @@ class Embedder:
         self._decoder = decoder
         self._files = files
         self._clock = clock
-        self._counting = threading.Lock()
-        self._pictures = 0
 
     def begin(self, served: Served, subject: Subject) -> Embedded | Begun:
         """The vector, if it costs nothing, else a decoding under way.
@@ -116,62 +107,30 @@ class Embedder:
                 return self._of_bytes(served, data)
 
     def finish(
-        self,
-        served: Served,
-        starts: Sequence[Embedded | Begun | BaseException],
-        alive: Alive,
-        *,
-        alone: bool = True,
+        self, served: Served, starts: Sequence[Embedded | Begun], *, alone: bool
     ) -> list[Embedded | BaseException]:
         """The vectors; what was decoded goes through the backbone together. One that fails has its error as result.
 
         Args:
             served: the one that `begin` was given.
-            starts: what `begin` gave, or its error.
-            alive: asked while a picture is being decoded.
-            alone: whether no other picture has begun, as far as the caller knows.
+            starts: what `begin` gave; no decoding is under way any more.
+            alone: whether it is one picture, and nothing else is to be done.
 
         Raises:
             ModelError: the backbone failed.
-            Abandoned: `alive` said no; decodings under way are cancelled.
         """
-        with self._counted(sum(isinstance(start, Begun) for start in starts)):
-            try:
-                return self._finish(served, starts, alive, alone)
-            except Abandoned:
-                for start in starts:
-                    if isinstance(start, Begun):
-                        start.decoding.cancel()
-                raise
-
-    def _finish(
-        self, served: Served, starts: Sequence[Embedded | Begun | BaseException], alive: Alive, alone: bool
-    ) -> list[Embedded | BaseException]:
-        found = [self._decoded(start, served, alive) if isinstance(start, Begun) else start for start in starts]
+        found = [start if isinstance(start, Embedded) else self._decoded(served, start) for start in starts]
         pictures = [one for one in found if isinstance(one, _Picture)]
         if not pictures:
             return [one for one in found if not isinstance(one, _Picture)]
-        still(alive)
         begun = self._clock()
-        pixels = [picture.pixels for picture in pictures]
-        vectors = served.featurizer.embed(pixels, alone=alone and self._pictures == 1)
+        vectors = served.featurizer.embed([picture.pixels for picture in pictures], alone=alone)
         featurize_ms = (self._clock() - begun) * 1e3
         embedded = iter(
             Embedded(vector, picture.image_id, Took(decode_ms=picture.decode_ms, featurize_ms=featurize_ms))
             for picture, vector in zip(pictures, vectors, strict=True)
         )
         return [next(embedded) if isinstance(one, _Picture) else one for one in found]
-
-    @contextmanager
-    def _counted(self, pictures: int) -> Iterator[None]:
-        """Know how many pictures are on their way: a single one may have all cores, several share them."""
-        with self._counting:
-            self._pictures += pictures
-        try:
-            yield
-        finally:
-            with self._counting:
-                self._pictures -= pictures
 
     def _of_path(self, served: Served, path: bytes) -> Embedded | Begun:
         begun = self._clock()
@@ -210,13 +169,8 @@ class Embedder:
             return Embedded(stored, image_id)
         return Begun(self._decoder.submit_bytes(data, served.size), Identity(image_id), begun)
 
-    def _decoded(self, start: Begun, served: Served, alive: Alive) -> Embedded | _Picture | BaseException:
+    def _decoded(self, served: Served, start: Begun) -> Embedded | _Picture | BaseException:
         try:
-            while not start.decoding.done():
-                try:
-                    start.decoding.exception(timeout=_POLL_S)
-                except TimeoutError:
-                    still(alive)
             error = start.decoding.exception()
         except CancelledError:
             return NotReady("the daemon is stopping")
@@ -251,13 +205,3 @@ def _normalised(served: Served, vector: Vector) -> Vector:
         raise InvalidRequest("the vector must be finite and not all zero", field="vector")
     # One that came out of the index goes back in as it is: it is then exactly 0 away from itself.
     return vector if abs(norm - 1.0) <= NORM_TOLERANCE else normalise(vector)
-
-
-def still(alive: Alive) -> None:
-    """Go on only for somebody.
-
-    Raises:
-        Abandoned: nobody waits.
-    """
-    if not alive():
-        raise Abandoned("nobody waits for the answer any more")

@@ -5,12 +5,12 @@ The index is held only while the export begins: its snapshot stays good, so a sl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
-from simd.serving.embedder import still
 from simd.serving.served import Serving
 from simd.types import Embedding
 
@@ -41,14 +41,14 @@ class Export:
             self._at_once = max(1, _PORTION_BYTES // (4 * served.index.dimension))
         self._catalogue = catalogue
 
-    def portions(self, alive: Callable[[], bool]) -> Iterator[list[Exported]]:
+    def portions(self, cancelled: Cancelled) -> Iterator[list[Exported]]:
         """The images in the order of their ids; one that has no file is left out.
 
         Raises:
-            Abandoned: `alive` said no.
+            Abandoned: nobody waits any more.
         """
         while portion := list(islice(self._embeddings, self._at_once)):
-            still(alive)
+            cancelled.check()
             files = self._catalogue.files_of([embedding.image_id for embedding in portion])
             found = ((embedding, files.get(embedding.image_id, ())) for embedding in portion)
             yield [Exported(embedding, tuple(paths)) for embedding, paths in found if paths]

@@ -8,7 +8,7 @@ import grpc
 
 from simd.errors import InvalidRequest
 from simd.serving import convert, facts
-from simd.serving.embedder import still
+from simd.serving.callers import cancelled_of
 from simd.serving.export import Export
 from simd.serving.overview import Overview
 from simd.serving.paging import Page
@@ -143,7 +143,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         """Do all maintenance of the index."""
         with self._readiness.services().serving.use() as served:
             before = served.index.stats()
-            served.index.compact(lambda: still(context.is_active))
+            served.index.compact(cancelled_of(context).check)
             after = served.index.stats()
         return index_service_pb2.CompactResponse(before=convert.index_to(before), after=convert.index_to(after))
 
@@ -152,7 +152,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
     ) -> Iterator[index_service_pb2.VerifyResponse]:
         """Read index and catalogue, and tell what is wrong with them."""
         services = self._readiness.services()
-        for checked in verify(services.jobs, services.serving, services.catalogue, context.is_active):
+        for checked in verify(services.jobs, services.serving, services.catalogue, cancelled_of(context)):
             yield convert.checked_to(checked)
 
     def Export(
@@ -162,7 +162,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         services = self._readiness.services()
         export = Export(services.serving, services.catalogue)
         yield index_service_pb2.ExportResponse(model=convert.model_to(export.model), total=export.total)
-        for portion in export.portions(context.is_active):
+        for portion in export.portions(cancelled_of(context)):
             yield index_service_pb2.ExportResponse(images=[convert.exported_to(image) for image in portion])
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 
+from simd.cancelled import Cancelled
 from simd.errors import Abandoned, Overloaded
-from simd.serving.shares import Alive, Shares
+from simd.serving.shares import Shares
 
 _PICTURE_WITHIN_S = 60.0
 """What a slow network takes for the largest request."""
@@ -58,17 +59,17 @@ class Lane:
         )
 
     @contextmanager
-    def place(self, who: str, alive: Alive) -> Iterator[None]:
+    def place(self, who: str, cancelled: Cancelled) -> Iterator[None]:
         """Meanwhile a call has a place, and it is its turn.
 
         Raises:
             Overloaded: there is no place for another call of this caller's.
-            Abandoned: `alive` said no before it was its turn.
+            Abandoned: nobody waits any more before it is its turn.
         """
         if not self._places.try_take(who):
             raise self.refusal()
         try:
-            if not self._turns.take(who, 1, alive):
+            if not self._turns.take(who, 1, cancelled):
                 raise Abandoned("nobody waits for the answer any more")
             try:
                 yield

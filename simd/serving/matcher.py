@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
-from simd.serving.embedder import Alive, still
+from simd.serving.embedder import Took
 from simd.serving.served import Served
 from simd.types import Hit, ImageFacts, ImageId, Vector
 
@@ -28,6 +28,11 @@ class Terms:
     exact: bool
 
     @property
+    def takes_long(self) -> bool:
+        """Whether the scan may take much longer than those of others."""
+        return self.exact or bool(self.path_prefix)
+
+    @property
     def kind(self) -> tuple[int, bytes, bool]:
         """Queries of one kind can share a scan."""
         return self.limit, self.path_prefix, self.exact
@@ -43,12 +48,14 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Nearest:
-    """The matches, nearest first; how many vectors were considered; whether nothing can have been missed."""
+class Found:
+    """The answer to a query: the matches, nearest first; how many vectors were considered; whether nothing can have
+    been missed; what it took."""
 
     matches: tuple[Match, ...]
     searched: int
     exact: bool
+    took: Took = field(default_factory=Took)
 
 
 class Matcher:
@@ -61,31 +68,34 @@ class Matcher:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
-    def nearest(self, served: Served, asked: Sequence[tuple[Terms, Vector]], alive: Alive) -> list[Nearest]:
+    def nearest(self, served: Served, asked: Sequence[tuple[Terms, Vector]], check: Callable[[], None]) -> list[Found]:
         """What is nearest to each vector, in the same order; queries of one kind share a scan.
 
-        Raises:
-            Abandoned: `alive` said no.
+        `check` is called before each scan; what it raises ends the work.
         """
         kinds: dict[tuple[int, bytes, bool], list[int]] = defaultdict(list)
         for at, (terms, _) in enumerate(asked):
             kinds[terms.kind].append(at)
-        found: dict[int, Nearest] = {}
+        found: dict[int, Found] = {}
         for (_, path_prefix, _), places in kinds.items():
             among = self._catalogue.images_under(path_prefix) if path_prefix else None
-            found |= self._of_a_kind(served, {at: asked[at] for at in places}, among, alive)
+            found |= self._of_a_kind(served, {at: asked[at] for at in places}, among, check)
         return [found[at] for at in range(len(asked))]
 
     def _of_a_kind(
-        self, served: Served, asked: dict[int, tuple[Terms, Vector]], among: Collection[ImageId] | None, alive: Alive
-    ) -> dict[int, Nearest]:
+        self,
+        served: Served,
+        asked: dict[int, tuple[Terms, Vector]],
+        among: Collection[ImageId] | None,
+        check: Callable[[], None],
+    ) -> dict[int, Found]:
         """An image may have lost its file while its vector is still on its way out: then more are asked for."""
-        found: dict[int, Nearest] = {}
+        found: dict[int, Found] = {}
         for factor in _WIDEN:
             left = [at for at in asked if at not in found]
             if not left:
                 break
-            still(alive)
+            check()
             terms = asked[left[0]][0]
             k = terms.limit * factor
             answers = served.index.search(np.stack([asked[at][1] for at in left]), k, among=among, exact=terms.exact)
@@ -96,7 +106,7 @@ class Matcher:
             matched = self._with_files(nears, terms.path_prefix)
             for at, answer, near, matches in zip(left, answers, nears, matched, strict=True):
                 if len(matches) >= terms.limit or len(near) < k or factor == _WIDEN[-1]:
-                    found[at] = Nearest(tuple(matches[: terms.limit]), answer.searched, answer.exact)
+                    found[at] = Found(tuple(matches[: terms.limit]), answer.searched, answer.exact)
         return found
 
     def _with_files(self, nears: Sequence[Sequence[Hit]], prefix: bytes) -> list[list[Match]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
+from simd.cancelled import Work
 from simd.types import (
     AddReport,
     Explanation,
@@ -32,27 +33,15 @@ class Decoded(Protocol):
         ...
 
 
-class Decoding(Protocol):
+class Decoding(Work, Protocol):
     """A decoding under way: a `concurrent.futures.Future`."""
 
     def result(self, timeout: float | None = None) -> Decoded:
         """What came of it; raises ImageRejected, CancelledError, or TimeoutError after `timeout` seconds."""
         ...
 
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        """What `result` would raise; itself raises CancelledError, or TimeoutError after `timeout` seconds."""
-        ...
-
-    def done(self) -> bool:
-        """Whether `result` answers at once."""
-        ...
-
     def add_done_callback(self, call: Callable[[Any], object], /) -> None:
         """Have something called when it is done, in whatever thread; at once, if it is."""
-        ...
-
-    def cancel(self) -> bool:
-        """Say that nobody waits for it."""
         ...
 
 

@@ -1,28 +1,31 @@
 """A search, from what the caller gives to the files that look like it. No gRPC here.
 
-A search has two halves: `begin` checks it and starts what takes long, `finish` answers any number that have begun, and
-embeds and scans for all of them together. Between the two the model may be switched, which costs a second decoding and
-nothing else; `search` does both on one model.
+A search is begun by its caller, which starts the decoding, and finished together with others by a pool of threads
+(`finishers.py`). Those that may take long have a pool of their own, so that no other waits for them; a single one that
+has nothing to be decoded is finished by its caller. A search ends on the model and the index that it began with.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from simd.cancelled import NEVER, Cancelled, result_of
 from simd.catalogue.catalogue import Catalogue
-from simd.errors import InvalidRequest, SimdError
-from simd.serving.embedder import Alive, Begun, Embedded, Embedder, Took, still
-from simd.serving.matcher import Match, Matcher, Terms
+from simd.errors import InvalidRequest
+from simd.serving.embedder import Begun, Embedded, Embedder
+from simd.serving.finishers import Finishers
+from simd.serving.matcher import Found, Matcher, Terms
 from simd.serving.meter import Meter, NoMeter
 from simd.serving.ports import Decoder
 from simd.serving.rootfiles import RootFiles
 from simd.serving.served import Served, Serving
 from simd.serving.subjects import Subject
-from simd.serving.together import Together
+from simd.supervision import Threads
 from simd.vectors.metric import distances, half
 
 T = TypeVar("T")
@@ -44,16 +47,6 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The answer to a query, nearest first."""
-
-    matches: tuple[Match, ...]
-    searched: int
-    exact: bool
-    took: Took
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
     """How far apart two pictures are, and whether their bytes are the same."""
 
@@ -63,22 +56,17 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Started:
-    """A query that has begun: for which model, and how far that went."""
+class _Search:
+    """A query that has begun: for which model, how far that went, since when, and whether somebody waits."""
 
-    query: Query
     terms: Terms
     served: Served
     start: Embedded | Begun
     at: float
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether it is finished with those of other callers: a picture's, which takes no longer than theirs."""
-        return isinstance(self.start, Begun) and not self.terms.exact and not self.terms.path_prefix
+    cancelled: Cancelled
 
     def when_ready(self, call: Callable[[], None]) -> None:
-        """Have something called once `finish` need not wait; that may be now, or in another thread."""
+        """Have something called once nothing is being decoded; that may be now, or in another thread."""
         if isinstance(self.start, Embedded):
             call()
         else:
@@ -91,7 +79,7 @@ class Started:
 
 
 class Queries:
-    """Answers searches; safe to use from any thread.
+    """Answers searches until it is closed; safe to use from any thread.
 
     Args:
         serving: the model and the index that answer.
@@ -101,9 +89,7 @@ class Queries:
         meter: counts searches.
         clock: seconds, for the times reported.
         cores: so many threads finish searches at the same time, each several together.
-
-    Attributes:
-        cores: as above.
+        threads: runs them.
     """
 
     def __init__(
@@ -116,100 +102,97 @@ class Queries:
         meter: Meter | None = None,
         clock: Callable[[], float] = time.perf_counter,
         cores: int = 1,
+        threads: Threads | None = None,
     ) -> None:
         self._serving = serving
         self._embedder = Embedder(catalogue=catalogue, decoder=decoder, files=files, clock=clock)
         self._matcher = Matcher(catalogue)
         self._meter = meter or NoMeter()
         self._clock = clock
-        self.cores = cores
-        self._together: Together[Started, Found] = Together(self._finish_together, cores)
+        threads = threads or Threads()
+        self._quick: Finishers[_Search, Found] = Finishers("finisher", self._finish, cores, threads)
+        self._slow: Finishers[_Search, Found] = Finishers("finisher-slow", self._finish, cores, threads)
 
-    def search(self, query: Query, alive: Alive = lambda: True) -> Found:
+    def search(self, query: Query, cancelled: Cancelled = NEVER) -> Found:
         """Find what looks like the query.
 
         Args:
             query: what to look for.
-            alive: whether somebody still waits; asked between the stages and while an image is being decoded.
+            cancelled: whether nobody waits any more.
 
         Raises:
             InvalidRequest: a limit, similarity, prefix, path or vector that cannot be.
             ImageRejected: the bytes are not an image.
             NotFound: no such image, or no such file.
-            NotReady: the decoder is closed, because the daemon stops.
-            Abandoned: `alive` said no.
+            NotReady: the daemon stops.
+            ModelError, StoreError, IndexUnavailable: it cannot be answered.
+            Abandoned: nobody waits any more.
         """
         with self._serving.use() as served:
-            return outcome_of(self._outcome(served, query, alive))
+            search = self._begin(served, query, cancelled)
+            if isinstance(search.start, Embedded):
+                return outcome_of(self._finish([search], True)[0])
+            try:
+                return result_of(self._finishers(search).submit(search), cancelled)
+            finally:
+                # An error of its decoding holds this frame.
+                del search
 
-    def begin(self, query: Query) -> Started:
-        """Check a query and begin with it.
+    def submit(self, query: Query, cancelled: Cancelled = NEVER) -> Future[Found]:
+        """What will come of a search among many; it ends as `search` does. It can be cancelled until it is finished.
 
         Raises:
             InvalidRequest, ImageRejected, NotFound: as `search`.
         """
-        with self._serving.use() as served:
-            return self._begin(served, query)
+        with ExitStack() as stack:
+            search = self._begin(stack.enter_context(self._serving.use()), query, cancelled)
+            outcome = self._finishers(search).submit(search)
+            using = stack.pop_all()
+        outcome.add_done_callback(lambda _: using.close())
+        return outcome
 
-    def finish(self, started: Sequence[Started], alive: Alive) -> list[Found | BaseException]:
-        """The answers, in the same order; a query that fails has its error as answer.
+    def close(self) -> None:
+        """End the threads. Searches that are not being finished by then are cancelled."""
+        self._quick.close()
+        self._slow.close()
 
-        Raises:
-            ModelError, StoreError, IndexUnavailable: none of them can be answered.
-            Abandoned: `alive` said no.
-        """
-        with self._serving.use() as served:
-            return self._finish(served, started, alive)
-
-    def _outcome(self, served: Served, query: Query, alive: Alive) -> Found | BaseException:
-        started = self._begin(served, query)
-        if started.is_shared:
-            return self._together.outcome(started, alive)
-        return self._finish(served, [started], alive)[0]
-
-    def _finish_together(self, started: Sequence[Started], alive: Alive, alone: bool) -> list[Found | BaseException]:
-        """Each on the model that it began with, which its caller keeps open."""
-        answers: dict[Started, Found | BaseException] = {}
-        for served in dict.fromkeys(one.served for one in started):
-            mine = [one for one in started if one.served is served]
-            answers.update(zip(mine, self._finish(served, mine, alive, alone), strict=True))
-        return [answers[one] for one in started]
-
-    def _begin(self, served: Served, query: Query) -> Started:
+    def _begin(self, served: Served, query: Query, cancelled: Cancelled) -> _Search:
         at = self._clock()
         terms = _terms(query)
-        return Started(query, terms, served, self._embedder.begin(served, query.subject), at)
+        return _Search(terms, served, self._embedder.begin(served, query.subject), at, cancelled)
 
-    def _finish(
-        self, served: Served, started: Sequence[Started], alive: Alive, alone: bool = True
-    ) -> list[Found | BaseException]:
-        embedded = self._embedder.finish(served, [self._start(served, one) for one in started], alive, alone=alone)
-        still(alive)
+    def _finishers(self, search: _Search) -> Finishers[_Search, Found]:
+        return self._slow if search.terms.takes_long else self._quick
+
+    def _finish(self, searches: Sequence[_Search], alone: bool) -> list[Found | BaseException]:
+        """Each on the model that it began with."""
+        outcomes: dict[_Search, Found | BaseException] = {}
+        for served in dict.fromkeys(search.served for search in searches):
+            mine = [search for search in searches if search.served is served]
+            outcomes.update(zip(mine, self._found(served, mine, alone), strict=True))
+        return [outcomes[search] for search in searches]
+
+    def _found(self, served: Served, searches: Sequence[_Search], alone: bool) -> list[Found | BaseException]:
+        def check() -> None:
+            if all(search.cancelled.is_set() for search in searches):
+                searches[0].cancelled.check()
+
+        embedded = self._embedder.finish(served, [search.start for search in searches], alone=alone)
         begun = self._clock()
-        asked = [(one.terms, e.vector) for one, e in zip(started, embedded, strict=True) if isinstance(e, Embedded)]
-        nearest = iter(self._matcher.nearest(served, asked, alive))
+        asked = [(one.terms, e.vector) for one, e in zip(searches, embedded, strict=True) if isinstance(e, Embedded)]
+        found = iter(self._matcher.nearest(served, asked, check))
         end = self._clock()
-        answers: list[Found | BaseException] = []
-        for one, e in zip(started, embedded, strict=True):
+        outcomes: list[Found | BaseException] = []
+        for search, e in zip(searches, embedded, strict=True):
             if isinstance(e, BaseException):
-                answers.append(e)
+                outcomes.append(e)
                 continue
-            near = next(nearest)
-            took = replace(e.took, search_ms=(end - begun) * 1e3, total_ms=(end - one.at) * 1e3)
+            took = replace(e.took, search_ms=(end - begun) * 1e3, total_ms=(end - search.at) * 1e3)
             self._meter.searched(took)
-            answers.append(Found(near.matches, near.searched, near.exact, took))
-        return answers
+            outcomes.append(replace(next(found), took=took))
+        return outcomes
 
-    def _start(self, served: Served, one: Started) -> Embedded | Begun | SimdError:
-        """How a query began; anew, if another model answers by now."""
-        if one.served is served:
-            return one.start
-        try:
-            return self._embedder.begin(served, one.query.subject)
-        except SimdError as error:
-            return error
-
-    def compare(self, first: Subject, second: Subject, alive: Alive = lambda: True) -> Comparison:
+    def compare(self, first: Subject, second: Subject, cancelled: Cancelled = NEVER) -> Comparison:
         """How much two pictures are alike.
 
         Raises:
@@ -217,16 +200,17 @@ class Queries:
             NotReady, Abandoned: as `search`.
         """
         with self._serving.use() as served:
-            return _compared(self._embedded(served, {"first": first, "second": second}, alive))
+            return _compared(self._embedded(served, {"first": first, "second": second}, cancelled))
 
     def _embedded(
-        self, served: Served, subjects: Mapping[str, Subject], alive: Alive
+        self, served: Served, subjects: Mapping[str, Subject], cancelled: Cancelled
     ) -> list[Embedded | BaseException]:
         starts = []
         for name, subject in subjects.items():
             with blaming(name):
                 starts.append(self._embedder.begin(served, subject))
-        return self._embedder.finish(served, starts, alive)
+        cancelled.wait([start.decoding for start in starts if isinstance(start, Begun)])
+        return self._embedder.finish(served, starts, alone=False)
 
 
 def _compared(pair: list[Embedded | BaseException]) -> Comparison:

@@ -17,8 +17,10 @@ from typing import ParamSpec, TypeVar
 
 import grpc
 
+from simd.cancelled import Cancelled
 from simd.errors import Abandoned, Overloaded
 from simd.memory import trim
+from simd.serving.callers import cancelled_of
 from simd.serving.lanes import Lane
 from simd.serving.shares import Shares
 from simd.supervision import Threads
@@ -63,7 +65,7 @@ class Reception:
     Args:
         calls: so many it holds, half of them of one caller at most.
         waiting: bytes of requests, of all listeners together.
-        threads: runs the thread that ends calls whose requests do not come.
+        threads: runs the thread that ends what takes too long.
         clock: seconds that only go forward.
 
     Attributes:
@@ -79,7 +81,7 @@ class Reception:
         self._calls = Shares(calls, (calls + 1) // 2)
         self._sending = Shares(_SENDING, _SENDING_EACH)
         self._lock = threading.Lock()
-        self._due: dict[grpc.ServicerContext, float] = {}
+        self._due: dict[object, tuple[float, Callable[[], object]]] = {}
         self._let_go = 0
         self._closed = threading.Event()
         self._reaper = threads.start("rpc-reaper", self._reap, self._closed)
@@ -120,13 +122,15 @@ class Reception:
             Overloaded: others of the same caller's take too long.
             Abandoned: the caller left before there was room for it.
         """
-        sender, until = f"{who} {lane.name}", self._clock() + _SLOT_WITHIN_S
-        if not self._sending.take(sender, 1, lambda: self._clock() < until and context.is_active()):
-            raise refusal()
+        sender, cancelled, late = f"{who} {lane.name}", cancelled_of(context), Cancelled()
+        with cancelled.calling(late.set), self._within(_SLOT_WITHIN_S, late.set):
+            if not self._sending.take(sender, 1, late):
+                raise refusal()
         try:
-            request = self._first(requests, context, lane.within_s)
+            with self._within(lane.within_s, context.cancel):
+                request = next(requests, None)
             size = len(request.data) if request is not None and held else 0
-            if not self._waiting.take(who, size, context.is_active):
+            if not self._waiting.take(who, size, cancelled):
                 raise Abandoned("nobody waits for the answer any more")
         finally:
             self._sending.give_back(sender)
@@ -137,14 +141,17 @@ class Reception:
             with self._lock:
                 self._let_go += size
 
-    def _first(self, requests: Iterator[Request], context: grpc.ServicerContext, within_s: float) -> Request | None:
+    @contextmanager
+    def _within(self, seconds: float, end: Callable[[], object]) -> Iterator[None]:
+        """Have `end` called when what is done meanwhile takes longer."""
+        key = object()
         with self._lock:
-            self._due[context] = self._clock() + within_s
+            self._due[key] = self._clock() + seconds, end
         try:
-            return next(requests, None)
+            yield
         finally:
             with self._lock:
-                del self._due[context]
+                del self._due[key]
 
     def close(self) -> None:
         """End the threads; calls that have not begun are called off."""
@@ -156,12 +163,12 @@ class Reception:
         while not self._closed.wait(_LOOK_S):
             now = self._clock()
             with self._lock:
-                late = [context for context, due in self._due.items() if due <= now]
+                late = [end for due, end in self._due.values() if due <= now]
                 let_go = self._let_go
                 if let_go >= _TRIM_AFTER:
                     self._let_go = 0
-            for context in late:
-                context.cancel()
+            for end in late:
+                end()
             if let_go >= _TRIM_AFTER:
                 trim()
 

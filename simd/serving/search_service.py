@@ -10,9 +10,10 @@ from simd.errors import InvalidRequest
 from simd.serving import convert_search as convert
 from simd.serving.answering import telling
 from simd.serving.batch import Answered, Asked, Batch
+from simd.serving.callers import caller_of, cancelled_of
 from simd.serving.door import Door
 from simd.serving.readiness import Readiness
-from simd.serving.shares import Shares, caller_of
+from simd.serving.shares import Shares
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 
 
@@ -35,7 +36,7 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
     ) -> search_service_pb2.SearchResponse:
         """The images nearest to the query."""
         queries = self._readiness.services().queries
-        return convert.found_to(queries.search(convert.query_of(request), alive=context.is_active))
+        return convert.found_to(queries.search(convert.query_of(request), cancelled_of(context)))
 
     def BatchSearch(
         self, request_iterator: Iterator[search_service_pb2.BatchSearchRequest], context: grpc.ServicerContext
@@ -60,7 +61,7 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
         """How much two pictures are alike."""
         queries = self._readiness.services().queries
         first, second = convert.compared_of(request)
-        return convert.compared_to(queries.compare(first, second, alive=context.is_active))
+        return convert.compared_to(queries.compare(first, second, cancelled_of(context)))
 
 
 def _asked(request: search_service_pb2.BatchSearchRequest) -> Asked:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
-import urllib.parse
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_POLL_S = 0.2
+from simd.cancelled import Cancelled
+
 _LEFT = 8
 """An eighth is left to others, where that is a whole one."""
-_NETWORK_BITS = 64
-"""Of an IPv6 address: whoever has one has all that begin like it."""
-
-Alive = Callable[[], bool]
-"""Whether somebody still waits for the answer."""
 
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
     who: str
     amount: int
-    granted: threading.Event = field(default_factory=threading.Event)
+    granted: bool = False
+    woken: threading.Event = field(default_factory=threading.Event)
 
 
 class Shares:
@@ -57,24 +51,19 @@ class Shares:
                 self._give(who, amount)
             return fits
 
-    def take(self, who: str, amount: int, alive: Alive) -> bool:
-        """Wait until it is there; false once `alive` says that nobody waits any more."""
+    def take(self, who: str, amount: int, cancelled: Cancelled) -> bool:
+        """Wait until it is there; false if nobody waits any more before."""
         waiting = _Waiting(who, amount)
         with self._lock:
             self._line.append(waiting)
             self._grant()
-        while not waiting.granted.wait(_POLL_S):
-            if not alive():
-                break
-        else:
-            return True
+        with cancelled.calling(waiting.woken.set):
+            waiting.woken.wait()
         with self._lock:
-            if waiting.granted.is_set():
-                self._return(who, amount)
-            else:
+            if not waiting.granted:
                 self._line.remove(waiting)
-            self._grant()
-        return False
+                self._grant()
+        return waiting.granted
 
     def give_back(self, who: str, amount: int = 1) -> None:
         """Return what was taken."""
@@ -103,25 +92,7 @@ class Shares:
             if waiting.who not in passed and self._fits(waiting.who, waiting.amount):
                 self._give(waiting.who, waiting.amount)
                 self._line.remove(waiting)
-                waiting.granted.set()
+                waiting.granted = True
+                waiting.woken.set()
             else:
                 passed.add(waiting.who)
-
-
-def caller_of(peer: str) -> str:
-    """Where a call comes from: one name for a host, whatever the port, and one for whoever may use the unix socket.
-
-    Args:
-        peer: as gRPC tells it: `ipv4:HOST:PORT`, `ipv6:[HOST]:PORT`, `unix:`.
-    """
-    kind, _, rest = urllib.parse.unquote(peer).partition(":")
-    host = rest.rpartition(":")[0].strip("[]").partition("%")[0]
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return kind
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, _NETWORK_BITS), strict=False))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import CorruptStore
 from simd.jobs.jobs import Jobs, Progress
-from simd.serving.embedder import still
 from simd.serving.served import Serving
 
 INTERVAL_S = 0.25
@@ -25,7 +25,7 @@ class Checked:
 
 
 def verify(
-    jobs: Jobs, serving: Serving, catalogue: Catalogue, alive: Callable[[], bool], interval_s: float = INTERVAL_S
+    jobs: Jobs, serving: Serving, catalogue: Catalogue, cancelled: Cancelled, interval_s: float = INTERVAL_S
 ) -> Iterator[Checked]:
     """Verify what answers searches now.
 
@@ -33,7 +33,7 @@ def verify(
         jobs: runs it.
         serving: holds the index.
         catalogue: the catalogue.
-        alive: whether somebody still waits; if not, the work ends.
+        cancelled: whether nobody waits any more; the work ends then.
         interval_s: the least time between two readings.
 
     Raises:
@@ -42,7 +42,7 @@ def verify(
     job = jobs.start("verify", lambda progress: _problems(serving, catalogue, progress), "bytes")
     try:
         while not job.wait(interval_s):
-            still(alive)
+            cancelled.check()
             yield Checked(job.status.done, job.status.total)
         problems, done = job.result(), job.status.done
         yield Checked(done, done, tuple(problems))

@@ -23,7 +23,7 @@ from simd.catalogue.rows import Counts, IndexedFile, RejectedFile
 from simd.catalogue.schema import SCHEMA
 from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
 from simd.featurize.engines.base import DeviceChoice
-from simd.index.base import Answer, Index, IndexStats
+from simd.index.base import Index, IndexStats
 from simd.index.brute import BruteIndex
 from simd.index.local import LocalIndex
 from simd.jobs.jobs import Jobs
@@ -40,6 +40,7 @@ from simd.serving.tls import Tls
 from simd.sqlite.database import Database
 from simd.types import (
     AddReport,
+    Answer,
     Embedding,
     Explanation,
     FileKey,
@@ -350,6 +351,7 @@ class Bench:
         self.switch: SwitchStatus | None = None
         self.thread_failures: dict[str, int] = {}
         self.jobs = Jobs()
+        self._queries: list[Queries] = []
         self.readiness = Readiness()
         self.metrics = Metrics(self.readiness)
         self.door = door or Door()
@@ -392,7 +394,7 @@ class Bench:
         )
 
     def queries(self, cores: int = 1, decoder: Decoder | None = None) -> Queries:
-        return Queries(
+        queries = Queries(
             serving=self.serving,
             catalogue=self.catalogue,
             decoder=decoder or self.decoder,
@@ -400,6 +402,8 @@ class Bench:
             meter=self.metrics,
             cores=cores,
         )
+        self._queries.append(queries)
+        return queries
 
     def put(self, name: str | bytes, data: bytes, facts: ImageFacts | None = _FACTS) -> ImageId:
         """An indexed file in the root.
@@ -447,6 +451,8 @@ class Bench:
     def close(self) -> None:
         """Close what is open, but not the server."""
         self.jobs.close()
+        for queries in self._queries:
+            queries.close()
         self.index.close()
         self.catalogue.close()
 

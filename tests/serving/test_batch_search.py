@@ -13,14 +13,14 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from simd.errors import IndexUnavailable
-from simd.index.base import Answer
 from simd.index.brute import BruteIndex
 from simd.serving.batch import IN_FLIGHT, Answered, Asked, Batch
-from simd.serving.queries import Found, Query
+from simd.serving.finishers import AT_ONCE
+from simd.serving.matcher import Found
+from simd.serving.queries import Query
 from simd.serving.shares import Shares
 from simd.serving.subjects import ImageBytes, StoredImage
-from simd.serving.together import AT_ONCE
-from simd.types import ImageId, Pixels, Vector, image_id_of
+from simd.types import Answer, ImageId, Pixels, Vector, image_id_of
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import DIMENSION, Bench, TextDecoder, TinyFeaturizer, prepared, serving
 from tests.serving.test_served import other
@@ -127,35 +127,25 @@ def test_answers_come_in_the_order_in_which_they_are_ready() -> None:
         assert caller.rest() == {}
 
 
-def test_pictures_that_are_ready_together_are_embedded_and_scanned_together() -> None:
-    with prepared() as bench:
-        bench.put("red.jpg", RED)
-        queries = bench.queries()
-        started = [queries.begin(Query(ImageBytes(b"picture %d 1 1" % number))) for number in range(1, 9)]
-        assert all(isinstance(found, Found) for found in queries.finish(started, lambda: True))
-        assert (bench.decoder.decoded, bench.featurizer.batches) == (8, 1)
-        assert [scan.queries for scan in bench.scans] == [8]
-
-
-def test_searches_of_different_kinds_do_not_share_a_scan_and_get_what_they_asked_for() -> None:
+def test_searches_of_different_kinds_get_what_they_asked_for() -> None:
     with prepared() as bench:
         bench.put("a/red.jpg", RED)
         bench.put("b/green.jpg", GREEN)
         queries = bench.queries()
         prefix = bytes(bench.root) + b"/a"
-        asked = [
+        kinds = [
             Query(ImageBytes(RED), limit=1),
             Query(ImageBytes(GREEN), limit=2),
             Query(ImageBytes(GREEN), limit=1, path_prefix=prefix),
             Query(ImageBytes(GREEN), limit=1, min_similarity=0.99),
             Query(ImageBytes(GREEN), limit=2, exact=True),
         ]
-        together = queries.finish([queries.begin(query) for query in asked], lambda: True)
-        alone = [queries.search(query) for query in asked]
-        for one, other_ in zip(together, alone, strict=True):
+        answers = Batch(queries, Shares(1 << 30)).answers(Asked(tag, query) for tag, query in enumerate(kinds))
+        together = {answer.tag: answer.outcome for answer in answers}
+        for tag, query in enumerate(kinds):
+            one, other_ = together[tag], queries.search(query)
             assert isinstance(one, Found)
             assert (one.matches, one.searched, one.exact) == (other_.matches, other_.searched, other_.exact)
-        assert bench.scans[0].queries == 2
 
 
 class MeetingFeaturizer(TinyFeaturizer):
@@ -172,7 +162,7 @@ class MeetingFeaturizer(TinyFeaturizer):
         return super().embed(pixels, alone=alone)
 
 
-def test_a_stream_is_finished_by_as_many_threads_as_there_are_cores() -> None:
+def test_searches_are_finished_by_as_many_threads_as_there_are_cores() -> None:
     with prepared(featurizer=MeetingFeaturizer()) as bench:
         bench.put("red.jpg", RED)
         # More than one thread takes at once.
@@ -191,15 +181,13 @@ class GoneIndex(BruteIndex):
         raise IndexUnavailable("the index is closed")
 
 
-@pytest.mark.parametrize("cores", [1, 4])
-def test_when_the_index_is_gone_the_stream_ends_with_that_error(cores: int) -> None:
+def test_when_the_index_is_gone_each_search_is_told() -> None:
     with prepared(index=lambda _: GoneIndex(DIMENSION)) as bench:
         red = bench.put("red.jpg", RED)
         asked = (Asked(n, Query(StoredImage(red))) for n in range(100))
-        answers = Batch(bench.queries(cores), Shares(1 << 30)).answers(asked)
-        with pytest.raises(IndexUnavailable):
-            list(answers)
-    until(lambda: not [t for t in threading.enumerate() if t.name.startswith("batch-")], "the stream's threads to end")
+        answers = list(Batch(bench.queries(), Shares(1 << 30)).answers(asked))
+        assert [isinstance(answer.outcome, IndexUnavailable) for answer in answers] == [True] * 100
+    until(lambda: not [t for t in threading.enumerate() if t.name.startswith("batch-")], "the stream's thread to end")
 
 
 def test_a_caller_that_takes_no_answers_is_not_read_from_without_end() -> None:
@@ -308,16 +296,17 @@ def test_the_server_ends_although_a_stream_is_open() -> None:
         caller.end()
 
 
-def test_a_model_switch_between_the_halves_of_a_search_costs_a_second_decoding_only() -> None:
-    with prepared() as bench:
+def test_a_search_of_a_stream_ends_on_the_model_it_began_with() -> None:
+    with prepared(decoder=TextDecoder(threading.Event())) as bench:
         bench.put("red.jpg", RED)
         queries = bench.queries()
-        started = [queries.begin(Query(ImageBytes(BLUE))), queries.begin(Query(StoredImage(image_id_of(RED))))]
-        bench.serving.replace(other(bench))
-        found, failed = queries.finish(started, lambda: True)
-        assert isinstance(found, Found) and found.searched == 0
-        assert "is indexed" in str(failed)
-        assert bench.decoder.decoded == 2
+        searches = [queries.submit(Query(ImageBytes(BLUE))), queries.submit(Query(StoredImage(image_id_of(RED))))]
+        old = bench.serving.replace(other(bench))
+        assert not bench.serving.wait_unused(old, 0.0)
+        assert bench.decoder.hold is not None
+        bench.decoder.hold.set()
+        assert [search.result(20).searched for search in searches] == [1, 1]
+        assert bench.serving.wait_unused(old, 10)
 
 
 def test_before_the_daemon_is_ready_the_stream_is_refused() -> None:

@@ -7,20 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from simd.cancelled import NEVER, Cancelled
 from simd.errors import Abandoned, Overloaded
 from simd.serving.lanes import Lane, LaneName, lanes
 from tests.serving.waiting import until
-
-
-def always() -> bool:
-    return True
 
 
 def test_a_lane_is_full_with_as_many_as_it_holds_working_or_waiting() -> None:
     lane, hold, begun = Lane("test", turns=1, limit=2), threading.Event(), threading.Semaphore(0)
 
     def call() -> None:
-        with lane.place("me", always):
+        with lane.place("me", NEVER):
             begun.release()
             hold.wait(10)
 
@@ -29,7 +26,7 @@ def test_a_lane_is_full_with_as_many_as_it_holds_working_or_waiting() -> None:
         assert begun.acquire(timeout=10)
         until(lambda: lane.full, "the second call to wait")
         assert not begun.acquire(blocking=False), "one at once"
-        with pytest.raises(Overloaded, match="already has 2 calls of the kind `test`"), lane.place("me", always):
+        with pytest.raises(Overloaded, match="already has 2 calls of the kind `test`"), lane.place("me", NEVER):
             pass
         hold.set()
         for one in calls:
@@ -40,16 +37,17 @@ def test_a_lane_is_full_with_as_many_as_it_holds_working_or_waiting() -> None:
 def test_an_error_makes_room() -> None:
     lane = Lane("test", turns=1, limit=1)
     for _ in range(3):
-        with pytest.raises(LookupError), lane.place("me", always):
+        with pytest.raises(LookupError), lane.place("me", NEVER):
             assert lane.full
             raise LookupError
     assert not lane.full
 
 
 def test_who_leaves_before_it_is_their_turn_makes_room() -> None:
-    lane = Lane("test", turns=1, limit=2)
-    with lane.place("me", always):
-        with pytest.raises(Abandoned), lane.place("you", lambda: False):
+    lane, left = Lane("test", turns=1, limit=2), Cancelled()
+    left.set()
+    with lane.place("me", NEVER):
+        with pytest.raises(Abandoned), lane.place("you", left):
             pass
         assert not lane.full
     assert not lane.full
@@ -59,7 +57,7 @@ def test_one_caller_leaves_places_and_turns_to_others() -> None:
     lane, hold, begun = Lane("test", turns=8, limit=16), threading.Event(), threading.Semaphore(0)
 
     def call(who: str) -> None:
-        with lane.place(who, always):
+        with lane.place(who, NEVER):
             begun.release()
             hold.wait(10)
 
@@ -83,7 +81,7 @@ def test_every_kind_of_call_has_a_lane_and_streams_never_wait() -> None:
     meeting = threading.Barrier(streams.limit + 1)
 
     def call(number: int) -> None:
-        with streams.place(str(number % 4), always):
+        with streams.place(str(number % 4), NEVER):
             meeting.wait(10)
 
     with ThreadPoolExecutor(streams.limit) as callers:

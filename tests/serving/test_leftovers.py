@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from simd.cancelled import Cancelled
 from simd.errors import Abandoned, ImageRejected
 from simd.featurize.decode import DecodeLimits
 from simd.featurize.workers import DecodePool, WorkerSettings
@@ -51,8 +52,10 @@ def _refused(queries: Queries) -> None:
 
 
 def _abandoned(queries: Queries) -> None:
+    left = Cancelled()
+    left.set()
     with pytest.raises(Abandoned):
-        queries.search(Query(_picture(GOOD)), alive=lambda: False)
+        queries.search(Query(_picture(GOOD)), left)
 
 
 def _compared(queries: Queries) -> None:

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simd.cancelled import Cancelled
 from simd.errors import Abandoned, FileChanged, ImageRejected, InvalidRequest, NotFound, NotReady, Reason
 from simd.featurize.decode import DecodeLimits
 from simd.featurize.workers import DecodePool, WorkerSettings
-from simd.serving.queries import Found, Queries, Query
+from simd.serving.matcher import Found
+from simd.serving.queries import Queries, Query
 from simd.serving.rootfiles import RootFiles
 from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage
 from simd.types import ImageId, Pixels, Size, Vector, image_id_of
@@ -376,18 +378,22 @@ def test_an_image_without_facts_is_still_a_match(bench: Bench) -> None:
 def test_a_search_that_nobody_waits_for_is_given_up_while_decoding() -> None:
     hold = threading.Event()
     with prepared(decoder=TextDecoder(hold)) as bench:
-        with pytest.raises(Abandoned):
-            bench.queries().search(
-                Query(ImageBytes(b"picture 1 2 3")), alive=lambda: not bench.decoder.started.is_set()
-            )
+        left = Cancelled()
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(bench.queries().search, Query(ImageBytes(b"picture 1 2 3")), left)
+            assert bench.decoder.started.wait(20)
+            left.set()
+            assert isinstance(asked.exception(20), Abandoned)
         assert bench.decoder.cancelled.is_set()
         assert bench.featurizer.batches == 0
         hold.set()
 
 
 def test_a_search_that_nobody_waits_for_does_not_reach_the_index(bench: Bench) -> None:
+    left = Cancelled()
+    left.set()
     with pytest.raises(Abandoned):
-        bench.queries().search(Query(ImageBytes(b"picture 200 10 10")), alive=lambda: False)
+        bench.queries().search(Query(ImageBytes(b"picture 200 10 10")), left)
     assert bench.scans == []
 
 
@@ -403,8 +409,10 @@ def test_both_decodings_of_a_comparison_that_nobody_waits_for_are_cancelled() ->
     hold = threading.Event()
     decoder = Counting(hold)
     with prepared(decoder=decoder) as bench:
+        left = Cancelled()
+        left.set()
         with pytest.raises(Abandoned):
-            bench.queries().compare(ImageBytes(b"picture 1 2 3"), ImageBytes(b"picture 3 2 1"), lambda: False)
+            bench.queries().compare(ImageBytes(b"picture 1 2 3"), ImageBytes(b"picture 3 2 1"), left)
         assert [future.cancelled() for future in decoder.futures] == [True, True]
         hold.set()
 
@@ -412,20 +420,9 @@ def test_both_decodings_of_a_comparison_that_nobody_waits_for_are_cancelled() ->
 def test_a_picture_gets_all_cores_only_while_no_other_is_on_its_way(bench: Bench) -> None:
     bench.decoder.hold = threading.Event()
     queries = bench.queries()
-    waiting = [threading.Event() for _ in range(4)]
-
-    def ask(number: int) -> Found:
-        def alive() -> bool:
-            waiting[number].set()
-            return True
-
-        return queries.search(Query(ImageBytes(b"picture 201 10 %d" % number)), alive)
-
-    with ThreadPoolExecutor(len(waiting)) as pool:
-        found = [pool.submit(ask, number) for number in range(len(waiting))]
-        assert all(event.wait(20) for event in waiting)
-        bench.decoder.hold.set()
-        assert all(one.result(20).matches for one in found)
+    found = [queries.submit(Query(ImageBytes(b"picture 201 10 %d" % number))) for number in range(4)]
+    bench.decoder.hold.set()
+    assert all(one.result(20).matches for one in found)
     assert bench.featurizer.alone[0] is False
     queries.search(Query(ImageBytes(b"picture 77 10 10")))
     assert bench.featurizer.alone[-1] is True
@@ -465,19 +462,11 @@ def one_held_up(featurizer: BusyFeaturizer) -> Iterator[tuple[Bench, Queries, Th
 
 def test_the_pictures_of_several_callers_are_embedded_and_scanned_together() -> None:
     featurizer = BusyFeaturizer()
-    with one_held_up(featurizer) as (bench, queries, pool):
-        waiting = [threading.Event() for _ in range(3)]
-
-        def ask(number: int) -> Found:
-            def alive() -> bool:
-                """Asked for the first time when the picture is decoded and its caller waits for a turn."""
-                waiting[number - 1].set()
-                return True
-
-            return queries.search(Query(ImageBytes(b"picture %d 200 %d" % (60 * number, 181 - 60 * number))), alive)
-
-        asked = [pool.submit(ask, number) for number in (1, 2, 3)]
-        assert all(event.wait(20) for event in waiting)
+    with one_held_up(featurizer) as (bench, queries, _):
+        asked = [
+            queries.submit(Query(ImageBytes(b"picture %d 200 %d" % (60 * number, 181 - 60 * number))))
+            for number in (1, 2, 3)
+        ]
         featurizer.go_on.set()
         assert [names(one.result(20))[0] for one in asked] == ["1.jpg", "2.jpg", "3.jpg"]
         assert featurizer.sizes == [1, 3]

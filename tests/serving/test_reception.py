@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -149,16 +149,20 @@ class FakeContext:
     def __init__(self) -> None:
         self.inbox: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self.cancelled = threading.Event()
+        self._callbacks: list[Callable[[], None]] = []
+
+    def add_callback(self, call: Callable[[], None]) -> bool:
+        self._callbacks.append(call)
+        return True
 
     def requests(self) -> Iterator[Request]:
         while (request := self.inbox.get(timeout=10)) is not None:
             yield request
 
-    def is_active(self) -> bool:
-        return not self.cancelled.is_set()
-
     def cancel(self) -> None:
         self.cancelled.set()
+        for call in self._callbacks:
+            call()
         self.inbox.put(None)
 
 

@@ -21,7 +21,7 @@ from grpc_status import rpc_status
 from simd.errors import NotNow, Reason
 from simd.serving.convert_search import found_to
 from simd.serving.embedder import Took
-from simd.serving.queries import Found
+from simd.serving.matcher import Found
 from simd.serving.readiness import Readiness
 from simd.serving.server import Server
 from simd.types import AddReport, Refused, RemoveReport, Root, RootStatus, ScanReport

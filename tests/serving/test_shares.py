@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simd.serving.shares import Shares, caller_of
+from simd.cancelled import NEVER, Cancelled
+from simd.serving.callers import caller_of
+from simd.serving.shares import Shares
 from tests.serving.waiting import until
-
-
-def always() -> bool:
-    return True
 
 
 def test_one_has_seven_eighths_and_the_rest_is_for_others() -> None:
@@ -39,12 +36,12 @@ def test_what_is_greater_than_all_there_is_is_given_when_nothing_else_is() -> No
 
 
 def test_who_leaves_takes_nothing_and_the_next_is_served() -> None:
-    shares, leaves = Shares(1), threading.Event()
-    assert shares.take("one", 1, always)
+    shares, leaves = Shares(1), Cancelled()
+    assert shares.take("one", 1, NEVER)
     with ThreadPoolExecutor(2) as pool:
-        left = pool.submit(shares.take, "one", 1, lambda: not leaves.is_set())
+        left = pool.submit(shares.take, "one", 1, leaves)
         until(lambda: left.running(), "the first to wait")
-        waits = pool.submit(shares.take, "other", 1, always)
+        waits = pool.submit(shares.take, "other", 1, NEVER)
         leaves.set()
         assert left.result(10) is False and not waits.done()
         shares.give_back("one")
@@ -55,11 +52,11 @@ def test_who_leaves_takes_nothing_and_the_next_is_served() -> None:
 
 def test_those_who_wait_are_served_in_order_and_a_full_share_lets_others_pass() -> None:
     shares, order = Shares(8), []
-    taken = [shares.take("flood", 1, always) for _ in range(7)]
+    taken = [shares.take("flood", 1, NEVER) for _ in range(7)]
     assert all(taken)
 
     def waits(who: str) -> None:
-        shares.take(who, 1, always)
+        shares.take(who, 1, NEVER)
         order.append(who)
 
     with ThreadPoolExecutor(4) as pool:
