@@ -20,7 +20,7 @@ from PIL import Image
 from benchmarks.pictures import files
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
-from simd.featurize.models import resolve
+from simd.featurize.models.model import resolve
 from simd.types import Pixels, Vector
 from simd.vectors.metric import half, normalise
 

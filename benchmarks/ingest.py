@@ -30,9 +30,9 @@ from benchmarks.daemon import MODELS, running, usage
 from benchmarks.photographs import photographs
 from benchmarks.pictures import files
 from benchmarks.report import Row, arguments, publish
-from simd.featurize.decode import DecodeLimits, decode
+from simd.featurize.decode.decode import DecodeLimits, decode
 from simd.featurize.engines.openvino import OpenVinoEngine
-from simd.featurize.models import Model, resolve
+from simd.featurize.models.model import Model, resolve
 from simd.types import image_id_of
 
 _LARGEST_PIXELS = 4_000_000

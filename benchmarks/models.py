@@ -25,7 +25,7 @@ from simd.featurize.engines.base import Batch, Engine
 from simd.featurize.engines.child import ChildEngine
 from simd.featurize.engines.choose import choose
 from simd.featurize.engines.openvino import OpenVinoEngine
-from simd.featurize.models import LITE0, Model, resolve
+from simd.featurize.models.model import LITE0, Model, resolve
 
 _SIDE = 224
 _NAMES = {"EfficientNetB0": "efficientnet_b0", "MobileNetV2": "mobilenet_v2", "MobileNetV3Large": "mobilenet_v3_large"}

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.daemon import rss_mib
-from simd.featurize.models import Model
+from simd.featurize.models.model import Model
 from simd.types import Pixels
 
 

@@ -26,7 +26,7 @@ from benchmarks.report import Row, arguments, publish
 from benchmarks.rescan import grow, look
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile
-from simd.featurize.models import Model, resolve
+from simd.featurize.models.model import Model, resolve
 from simd.index.local import LocalIndex
 from simd.statedir import Indexes
 from simd.storage.store import StoreOptions

@@ -1,4 +1,4 @@
-"""Write the golden vectors of the embedded model: what it says of the pictures that `simd.featurize.golden` draws."""
+"""Write the golden vectors of the embedded model: what it says of the pictures of `simd.featurize.models.golden`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
-from simd.featurize.golden import path_of, pictures
-from simd.featurize.models import LITE0, resolve
+from simd.featurize.models.golden import path_of, pictures
+from simd.featurize.models.model import LITE0, resolve
 
 
 def main() -> int:

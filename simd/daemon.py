@@ -23,9 +23,9 @@ from simd.decisions.decisions import FILE as DECISIONS
 from simd.decisions.decisions import Decisions, Removed
 from simd.durable import DirectoryLock
 from simd.errors import Abandoned, NotReady
-from simd.featurize.decode import DecodeLimits
+from simd.featurize.decode.decode import DecodeLimits
 from simd.featurize.priority import Priority
-from simd.featurize.workers import DecodePool, WorkerSettings
+from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from simd.indexing import starvation
 from simd.indexing.agenda import Agenda
 from simd.indexing.backfill import Backfill

@@ -17,9 +17,9 @@ from simd import __version__, machine
 from simd.catalogue import queries
 from simd.config import Settings
 from simd.errors import SimdError
-from simd.featurize import confinement
 from simd.featurize.engines.choose import choose
-from simd.featurize.models import resolve
+from simd.featurize.models.model import resolve
+from simd.featurize.workers import confinement
 from simd.logs import printable
 from simd.machine import Finding
 from simd.ownership import act_as_owner, strangers

@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.errors import StoreError
-from simd.featurize import models
-from simd.featurize.models import Model
+from simd.featurize.models import model as models
+from simd.featurize.models.model import Model
 from simd.indexing.switch import ModelSwitch
 from simd.indexing.targets import Targets
 from simd.openmodel import OpenModel

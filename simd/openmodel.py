@@ -11,7 +11,7 @@ from simd.config import Settings
 from simd.featurize.engines.base import DeviceChoice
 from simd.featurize.engines.choose import open_engine, open_query_engines
 from simd.featurize.featurizer import Featurizer
-from simd.featurize.models import Model
+from simd.featurize.models.model import Model
 from simd.featurize.priority import Priority
 from simd.index.local import LocalIndex
 from simd.indexing.targets import Target

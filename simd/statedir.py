@@ -22,7 +22,7 @@ from pathlib import Path
 from simd import __version__
 from simd.durable import Disk
 from simd.errors import ConfigError, CorruptStore, SimdError, StoreError, StoreVersion
-from simd.featurize.models import Model
+from simd.featurize.models.model import Model
 from simd.index.repair import REPAIRED, REPAIRING
 from simd.storage.files import seal, unseal
 from simd.watch.filesystems import filesystem_of, sends_events

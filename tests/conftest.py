@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simd.featurize.models import Model, resolve
+from simd.featurize.models.model import Model, resolve
 
 # What gRPC does around a fork fails now and then beside threads of its own; a child of the tests runs another program.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")

@@ -12,7 +12,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.checkup import check
 from simd.config import Settings
 from simd.errors import ConfigError
-from simd.featurize.models import Model
+from simd.featurize.models.model import Model
 from simd.index.local import LocalIndex
 from simd.index.repair import repair_store
 from simd.statedir import Indexes

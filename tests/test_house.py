@@ -45,9 +45,12 @@ METHODS = {"hardlink_to", "rename", "rmdir", "symlink_to", "truncate", "unlink"}
 """The same of paths and open files. `replace` is also a path's, with one argument; text and dataclasses take others."""
 
 EXEMPT = {
-    ("simd/featurize/conversion.py", "os.rename"): "a cache: each model is verified when it is loaded, and made again",
-    ("simd/featurize/conversion.py", "shutil.rmtree"): "what a conversion that was killed left in the cache",
-    ("simd/featurize/conversion.py", "tempfile.TemporaryDirectory"): "a model on its way into the cache",
+    (
+        "simd/featurize/models/conversion.py",
+        "os.rename",
+    ): "a cache: each model is verified when loaded, and made again",
+    ("simd/featurize/models/conversion.py", "shutil.rmtree"): "what a conversion that was killed left in the cache",
+    ("simd/featurize/models/conversion.py", "tempfile.TemporaryDirectory"): "a model on its way into the cache",
     ("simd/indexing/membership.py", "self._roots.replace"): "no path: the roots in memory",
     ("simd/modelsinuse.py", "self.serving.replace"): "no path: the model in use",
     ("simd/serving/address.py", "path.unlink"): "a socket that nobody answers",

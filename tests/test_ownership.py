@@ -13,7 +13,7 @@ from simd import config, doctor, machine
 from simd.checkup import check
 from simd.config import Settings
 from simd.errors import ConfigError
-from simd.featurize.models import Model
+from simd.featurize.models.model import Model
 from simd.ownership import give_back, strangers
 from tests.test_checkup import damaged_index
 

@@ -8,7 +8,7 @@ import pytest
 
 from simd.durable import Disk
 from simd.errors import CorruptStore, ModelError
-from simd.featurize.models import Model
+from simd.featurize.models.model import Model
 from simd.statedir import Indexes, Mark
 from tests.featurize.test_models import SPEC
 

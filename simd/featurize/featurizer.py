@@ -10,8 +10,8 @@ import numpy as np
 
 from simd.errors import ModelError
 from simd.featurize.engines.base import Batch, Engine
-from simd.featurize.golden import golden, pictures
-from simd.featurize.spec import Model
+from simd.featurize.models.golden import golden, pictures
+from simd.featurize.models.spec import Model
 from simd.types import Vector
 from simd.vectors.metric import half, normalise
 

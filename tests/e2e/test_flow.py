@@ -124,7 +124,7 @@ def test_p15_max_threads_is_obeyed_by_decoding_and_by_the_libraries(daemon: Daem
     daemon.start("--max-threads", str(count)).wait()
     assert daemon.process is not None
     pid = daemon.process.pid
-    workers = [command for command in children(pid) if b"simd.featurize.worker" in command]
+    workers = [command for command in children(pid) if b"simd.featurize.workers.worker" in command]
     assert len(workers) == count + 1, "one is for queries"
     background = policies(pid).count(os.SCHED_IDLE)
     assert count <= background <= count + 1, "the backbone's for indexing, and one that gives its results back"

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 from simctl import Client
 
-from simd.featurize.description import SIDECAR, describe
-from simd.featurize.spec import Model
+from simd.featurize.models.description import SIDECAR, describe
+from simd.featurize.models.spec import Model
 from tests.e2e.daemon import MODELS, PHOTOS, Daemon, run_simd
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from simd.featurize.decode import DecodeLimits
+from simd.featurize.decode.decode import DecodeLimits
 from simd.types import Pixels
 
 LIMITS = DecodeLimits(max_bytes=1 << 24, max_pixels=1_000_000)

@@ -7,9 +7,9 @@ import signal
 import sys
 from pathlib import Path
 
-from simd.featurize.decode import decode as real
+from simd.featurize.decode.decode import decode as real
 
-_WORKER = "simd.featurize.worker"
+_WORKER = "simd.featurize.workers.worker"
 
 
 def _die_in_a_worker() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize.decode import DecodeLimits, Picture, decode
+from simd.featurize.decode.decode import DecodeLimits, Picture, decode
 
 
 def _spin(_: bytes) -> NoReturn:

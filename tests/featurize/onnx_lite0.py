@@ -1,4 +1,4 @@
-"""The embedded network as an ONNX file: `simd.featurize.lite0` is given this in TensorFlow's place.
+"""The embedded network as an ONNX file: `simd.featurize.models.lite0` is given this in TensorFlow's place.
 
 Every operation that the network uses adds a node to a graph. Images are NCHW here, as ONNX's convolutions want them.
 """
@@ -15,8 +15,8 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from simd.featurize import lite0
-from simd.featurize.weights import Weights
+from simd.featurize.models import lite0
+from simd.featurize.models.weights import Weights
 
 
 def write(weights: Weights, file: Path) -> None:

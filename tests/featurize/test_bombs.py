@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize.decode import DecodeLimits, decode
-from simd.featurize.workers import Decoded, DecodePool, WorkerSettings
+from simd.featurize.decode.decode import DecodeLimits, decode
+from simd.featurize.workers.pool import Decoded, DecodePool, WorkerSettings
 from tests.featurize.drawings import SIZE, assert_upright, encoded, quadrants
 
 DEFAULTS = DecodeLimits(max_bytes=512 << 20, max_pixels=250_000_000)

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simd.errors import FileChanged, ImageRejected
-from simd.featurize import answers
-from simd.featurize.answers import Decoded, Needs
-from simd.featurize.channel import Channel, ChannelClosed, ChannelGarbled, Message
+from simd.featurize.workers import answers
+from simd.featurize.workers.answers import Decoded, Needs
+from simd.featurize.workers.channel import Channel, ChannelClosed, ChannelGarbled, Message
 from simd.types import Stamp
 
 SIZES = [(2, 3), (1, 1)]

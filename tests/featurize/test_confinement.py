@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simd.featurize import confinement, landlock, seccomp
-from simd.featurize.workers import DecodePool, WorkerSettings
+from simd.featurize.workers import confinement, landlock, seccomp
+from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
 from tests.featurize.hostile import hostile
 from tests.featurize.rawfile import dng

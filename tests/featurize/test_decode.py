@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize.decode import DecodeLimits, Picture, decode
+from simd.featurize.decode.decode import DecodeLimits, Picture, decode
 from simd.types import ImageFacts
 from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
 

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from simd.errors import ConfigError, ModelError
-from simd.featurize.decode import DecodeLimits, decode
+from simd.featurize.decode.decode import DecodeLimits, decode
 from simd.featurize.engines.base import Raw
 from simd.featurize.engines.child import ChildEngine
 from simd.featurize.engines.choose import choose, open_engine, open_query_engines
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
-from simd.featurize.models import Model, describe, load
+from simd.featurize.models.model import Model, describe, load
 from simd.featurize.priority import Priority
 from simd.types import Pixels
 

@@ -8,8 +8,8 @@ import pytest
 from simd.errors import ModelError
 from simd.featurize.engines.base import Batch, Raw
 from simd.featurize.featurizer import Featurizer
-from simd.featurize.golden import golden, pictures
-from simd.featurize.models import Model, ModelSpec
+from simd.featurize.models.golden import golden, pictures
+from simd.featurize.models.model import Model, ModelSpec
 from simd.types import Pixels
 
 SPEC = ModelSpec("tiny", "a test", 16, 24, (0.0, 1.0), "vector", 12, "none")

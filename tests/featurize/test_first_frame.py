@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from simd.featurize.decode import Picture, decode
+from simd.featurize.decode.decode import Picture, decode
 from simd.types import ImageFacts
 from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
 from tests.featurize.handmade import gif, webp

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize import formats
-from simd.featurize.decode import DecodeLimits, Picture, decode
-from simd.featurize.formats import sniff
-from simd.featurize.headers import declared_size
+from simd.featurize.decode import formats
+from simd.featurize.decode.decode import DecodeLimits, Picture, decode
+from simd.featurize.decode.formats import sniff
+from simd.featurize.decode.headers import declared_size
 from simd.types import ImageFacts
 from tests.featurize.drawings import BLUE, GREEN, LIMITS, RED, SIZE, WHITE, assert_upright, encoded, quadrants
 from tests.featurize.rawfile import dng

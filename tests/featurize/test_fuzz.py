@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize.decode import DecodeLimits
-from simd.featurize.workers import DecodePool, WorkerSettings
+from simd.featurize.decode.decode import DecodeLimits
+from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from tests.featurize.drawings import SIZE, encoded, quadrants
 from tests.featurize.handmade import bmp
 from tests.featurize.rawfile import dng

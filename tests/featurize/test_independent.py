@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from simd.featurize.decode import DecodeLimits, decode
+from simd.featurize.decode.decode import DecodeLimits, decode
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
-from simd.featurize.models import Model
+from simd.featurize.models.model import Model
 from tests.conftest import REPOSITORY
 from tests.featurize.drawings import encoded
 from tests.featurize.kinds import ITSELF, KINDS, PACKAGES, Kind, find_convert, write_sources

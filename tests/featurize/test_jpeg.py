@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize.decode import decode
-from simd.featurize.jpeg import frame_of
+from simd.featurize.decode.decode import decode
+from simd.featurize.decode.jpeg import frame_of
 from simd.types import ImageFacts, Pixels
 from tests.featurize.drawings import LIMITS, SIZE, encoded, quadrants
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import ImageCms
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize.decode import decode
+from simd.featurize.decode.decode import decode
 from tests.featurize.drawings import LIMITS, SIZE
 
 codecs = pytest.importorskip("imagecodecs")

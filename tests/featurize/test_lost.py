@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simd.errors import ImageRejected
-from simd.featurize.workers import DecodePool, WorkerSettings
+from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from tests.featurize.drawings import LIMITS, SIZE, encoded, quadrants
 from tests.featurize.hostile import hostile
 

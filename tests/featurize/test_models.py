@@ -17,10 +17,10 @@ import pytest
 
 from simd.errors import ModelError
 from simd.featurize.engines.cpu import require
-from simd.featurize.known import HUB, KNOWN, SSCD
-from simd.featurize.models import LITE0, Model, ModelSpec, describe, fingerprint, load, resolve
-from simd.featurize.process import status_text
-from simd.featurize.spec import spec_from
+from simd.featurize.models.model import LITE0, Model, ModelSpec, describe, fingerprint, load, resolve
+from simd.featurize.models.registry import HUB, KNOWN, SSCD
+from simd.featurize.models.spec import spec_from
+from simd.featurize.workers.process import status_text
 
 SPEC = ModelSpec(
     name="mine",
@@ -192,8 +192,8 @@ def test_pixels_are_scaled_as_the_specification_says() -> None:
 
 def test_the_room_imports_neither_tensorflow_nor_openvino() -> None:
     code = (
-        "import sys; import simd.featurize.models, simd.featurize.featurizer, simd.featurize.workers;"
-        "import simd.featurize.engines.choose, simd.featurize.worker;"
+        "import sys; import simd.featurize.models.model, simd.featurize.featurizer, simd.featurize.workers.pool;"
+        "import simd.featurize.engines.choose, simd.featurize.workers.worker;"
         "sys.exit(len({'tensorflow', 'keras', 'openvino', 'onnxruntime', 'torch'} & set(sys.modules)))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
@@ -230,7 +230,7 @@ def test_a_damaged_cache_is_said_and_converted_again(
 RESOLVE = """
 import sys
 from pathlib import Path
-from simd.featurize.models import resolve
+from simd.featurize.models.model import resolve
 resolve(sys.argv[1], Path(sys.argv[2]))
 """
 

@@ -11,15 +11,15 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from simd.errors import ModelError
-from simd.featurize.decode import decode
+from simd.featurize.decode.decode import decode
+from simd.featurize.decode.opened import DecodeLimits
 from simd.featurize.engines.base import Batch
 from simd.featurize.engines.onnx import OnnxEngine
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
-from simd.featurize.golden import golden, pictures
-from simd.featurize.models import Model, resolve
-from simd.featurize.opened import DecodeLimits
-from simd.featurize.weights import lite0_file, read_weights
+from simd.featurize.models.golden import golden, pictures
+from simd.featurize.models.model import Model, resolve
+from simd.featurize.models.weights import lite0_file, read_weights
 from tests.featurize import onnx_lite0
 
 SIDE = 16

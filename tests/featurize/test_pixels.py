@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from simd.featurize.pixels import model_input
+from simd.featurize.decode.pixels import model_input
 
 WHOLE = 1 << 40
 SIZE = (24, 32)

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from simd.errors import FileChanged, Reason, SimdError
-from simd.featurize.budget import MemoryBudget
-from simd.featurize.decode import DecodeLimits
-from simd.featurize.workers import DecodePool, WorkerSettings
+from simd.featurize.decode.decode import DecodeLimits
+from simd.featurize.workers.budget import MemoryBudget
+from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from simd.types import ImageId, Size, image_id_of
 from tests.featurize import dying
 from tests.featurize.drawings import SIZE, encoded
@@ -56,7 +56,7 @@ def children() -> list[int]:
                 command = (entry / "cmdline").read_bytes()
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            if parent == str(os.getpid()) and b"simd.featurize.worker" in command:
+            if parent == str(os.getpid()) and b"simd.featurize.workers.worker" in command:
                 found.append(int(entry.name))
     return found
 

@@ -12,7 +12,7 @@ import pytest
 
 from simd import config
 from simd.featurize.engines.choose import open_engine, open_query_engines
-from simd.featurize.models import Model
+from simd.featurize.models.model import Model
 from simd.featurize.priority import Priority, in_background, step_back
 
 

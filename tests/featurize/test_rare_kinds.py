@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize.decode import DecodeLimits, Picture, decode
+from simd.featurize.decode.decode import DecodeLimits, Picture, decode
 from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
 from tests.featurize.handmade import bmp, png
 

@@ -19,17 +19,17 @@ import numpy.typing as npt
 import pytest
 
 from simd.errors import ModelError
-from simd.featurize.decode import decode
+from simd.featurize.decode.decode import decode
+from simd.featurize.decode.opened import DecodeLimits
 from simd.featurize.engines.base import Batch
 from simd.featurize.engines.child import ChildEngine
 from simd.featurize.engines.choose import open_engine, open_query_engines
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
-from simd.featurize.golden import pictures
-from simd.featurize.known import HUB
-from simd.featurize.locate import locate
-from simd.featurize.models import Model, resolve
-from simd.featurize.opened import DecodeLimits
+from simd.featurize.models.golden import pictures
+from simd.featurize.models.locate import locate
+from simd.featurize.models.model import Model, resolve
+from simd.featurize.models.registry import HUB
 from tests.featurize.exports import DIMENSION, SIDE
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]

@@ -8,8 +8,8 @@ import struct
 import pytest
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize import formats
-from simd.featurize.decode import decode
+from simd.featurize.decode import formats
+from simd.featurize.decode.decode import decode
 from tests.conftest import REPOSITORY
 from tests.featurize.drawings import LIMITS, SIZE
 

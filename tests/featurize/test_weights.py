@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from simd.errors import ModelError
-from simd.featurize.weights import lite0_file, read_weights
+from simd.featurize.models.weights import lite0_file, read_weights
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 SYSTEM = {"protocol_version": PROTOCOL, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}

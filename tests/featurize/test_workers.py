@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from simd.errors import FileChanged, ImageRejected, Reason, SimdError
-from simd.featurize.decode import DecodeLimits, decode
+from simd.featurize.decode.decode import DecodeLimits, decode
 from simd.featurize.priority import Priority
-from simd.featurize.workers import Decoded, DecodedFile, DecodePool, WorkerSettings
+from simd.featurize.workers.pool import Decoded, DecodedFile, DecodePool, WorkerSettings
 from simd.types import ImageId, Size, Stamp, image_id_of
 from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
 from tests.featurize.hostile import hostile
@@ -307,7 +307,7 @@ def test_workers_that_cannot_start_are_not_the_images_fault() -> None:
 
 PARENT = """
 import sys
-from simd.featurize.workers import DecodePool, WorkerSettings
+from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from tests.featurize.drawings import LIMITS, SIZE
 from tests.featurize.hostile import hostile
 pool = DecodePool(1, WorkerSettings(LIMITS, timeout_s=3600.0), hostile)

@@ -18,7 +18,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.schema import SCHEMA
 from simd.decisions.decisions import Decisions
 from simd.errors import CorruptStore, DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, StoreFull
-from simd.featurize.workers import DecodedFile
+from simd.featurize.workers.pool import DecodedFile
 from simd.index.brute import BruteIndex
 from simd.indexing.agenda import Agenda
 from simd.indexing.backfill import Backfill, Whole

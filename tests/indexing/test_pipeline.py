@@ -12,8 +12,8 @@ import pytest
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import ImageRejected, Reason
-from simd.featurize.decode import DecodeLimits
-from simd.featurize.workers import DecodedFile, DecodePool, WorkerSettings
+from simd.featurize.decode.decode import DecodeLimits
+from simd.featurize.workers.pool import DecodedFile, DecodePool, WorkerSettings
 from simd.index.brute import BruteIndex
 from simd.indexing.pipeline import FileDecoder, Job, Pipeline
 from simd.indexing.targets import Target, Targets

@@ -58,7 +58,7 @@ def test_it_holds_types_generated_code_golden_vectors_and_units(wheel: Path) -> 
         "simd/v1/search_service_pb2.py",
         "simd/v1/search_service_pb2.pyi",
         "simd/v1/search_service_pb2_grpc.py",
-        "simd/featurize/golden_vectors/efficientnet-lite0.npy",
+        "simd/featurize/models/golden_vectors/efficientnet-lite0.npy",
     }
     assert expected <= names(wheel)
     shared = {name.split("/data/")[1] for name in names(wheel) if "/data/" in name}

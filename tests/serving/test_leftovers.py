@@ -13,8 +13,8 @@ import pytest
 
 from simd.cancelled import Cancelled
 from simd.errors import Abandoned, ImageRejected
-from simd.featurize.decode import DecodeLimits
-from simd.featurize.workers import DecodePool, WorkerSettings
+from simd.featurize.decode.decode import DecodeLimits
+from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from simd.serving.batch import Asked, Batch
 from simd.serving.queries import Queries, Query
 from simd.serving.shares import Shares

@@ -16,8 +16,8 @@ from PIL import Image
 
 from simd.cancelled import Cancelled
 from simd.errors import Abandoned, FileChanged, ImageRejected, InvalidRequest, NotFound, NotReady, Reason
-from simd.featurize.decode import DecodeLimits
-from simd.featurize.workers import DecodePool, WorkerSettings
+from simd.featurize.decode.decode import DecodeLimits
+from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from simd.serving.matcher import Found
 from simd.serving.queries import Queries, Query
 from simd.serving.rootfiles import RootFiles

@@ -20,12 +20,12 @@ from typing import IO, Any
 import numpy as np
 
 from simd.errors import ModelError, SimdError
-from simd.featurize.channel import Channel, ChannelClosed, Message
 from simd.featurize.engines.base import Batch, Raw
 from simd.featurize.engines.cpu import require
+from simd.featurize.models.spec import Model, spec_from
 from simd.featurize.priority import Priority, step_all_back
-from simd.featurize.process import Child, inherited, spawn, status_text
-from simd.featurize.spec import Model, spec_from
+from simd.featurize.workers.channel import Channel, ChannelClosed, Message
+from simd.featurize.workers.process import Child, inherited, spawn, status_text
 from simd.types import Pixels
 
 _log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from simd.featurize.engines.base import DeviceChoice, Engine
 from simd.featurize.engines.child import ChildEngine
 from simd.featurize.engines.onnx import OnnxEngine
 from simd.featurize.engines.openvino import OpenVinoEngine
+from simd.featurize.models.spec import Model
 from simd.featurize.priority import Priority, in_background
-from simd.featurize.spec import Model
 
 _log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from simd.errors import ModelError
 from simd.featurize.engines.base import Batch, Raw
 from simd.featurize.engines.cpu import require
-from simd.featurize.spec import Model
+from simd.featurize.models.spec import Model
 
 _TYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,

@@ -19,7 +19,7 @@ import numpy as np
 from simd.errors import ModelError
 from simd.featurize.engines.base import Batch, Raw
 from simd.featurize.engines.cpu import require
-from simd.featurize.spec import Model, ModelSpec
+from simd.featurize.models.spec import Model, ModelSpec
 from simd.types import Pixels
 
 _REQUESTS_PER_STREAM = 8

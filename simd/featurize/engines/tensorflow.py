@@ -14,10 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from simd.errors import ModelError
-from simd.featurize import adopt, lite0
 from simd.featurize.engines.base import Raw
-from simd.featurize.spec import ModelSpec
-from simd.featurize.weights import Weights
+from simd.featurize.models import lite0
+from simd.featurize.models import savedmodel as adopt
+from simd.featurize.models.spec import ModelSpec
+from simd.featurize.models.weights import Weights
 from simd.types import Pixels
 
 _LARGEST_BATCH = 64

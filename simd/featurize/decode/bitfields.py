@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from simd.featurize.levels import Levels, Samples, high_bits, picture, rows
+from simd.featurize.decode.levels import Levels, Samples, high_bits, picture, rows
 
 _BIT_FIELDS, _ALPHA_BIT_FIELDS = 3, 6
 _PLAIN_HEADER, _HEADER_WITH_ALPHA = 40, 56

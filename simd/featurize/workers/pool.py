@@ -22,11 +22,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from simd.errors import FileChanged, ImageRejected, Reason
-from simd.featurize import decode as real
-from simd.featurize.answers import Decoded
-from simd.featurize.budget import MemoryBudget
-from simd.featurize.files import Opening, open_file
-from simd.featurize.handler import Admit, DecodedFile, Decoder, Handler, Postponed, Wanted, WorkerSettings
+from simd.featurize.decode import decode as real
+from simd.featurize.workers.answers import Decoded
+from simd.featurize.workers.budget import MemoryBudget
+from simd.featurize.workers.files import Opening, open_file
+from simd.featurize.workers.handler import Admit, DecodedFile, Decoder, Handler, Postponed, Wanted, WorkerSettings
 from simd.supervision import Threads
 from simd.types import ImageId, Size
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from simd.errors import FileChanged, ImageRejected, Reason
-from simd.featurize.channel import Message
+from simd.featurize.workers.channel import Message
 from simd.types import ID_BYTES, ImageFacts, ImageId, Pixels, Size, Stamp
 
 NONSENSE = (ValueError, TypeError, KeyError, OverflowError)

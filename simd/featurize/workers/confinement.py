@@ -15,7 +15,7 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from simd.featurize import landlock, seccomp
+from simd.featurize.workers import landlock, seccomp
 
 _OPEN_FILES = 64
 _SYSTEM_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/dev/null")
@@ -68,4 +68,4 @@ def _libraries() -> Iterator[str]:
     yield from site.getsitepackages()
     yield site.getusersitepackages()
     yield from filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep))
-    yield str(Path(__file__).resolve().parent.parent)
+    yield str(Path(__file__).resolve().parents[2])

@@ -22,12 +22,12 @@ from typing import TypeVar
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize.extra import Importer
-from simd.featurize.formats import SNIFF_BYTES, Format, Reader, sniff
-from simd.featurize.headers import ends_early
-from simd.featurize.opened import DecodeLimits, Opened, unsupported
-from simd.featurize.opening import Opener
-from simd.featurize.pixels import SIDEWAYS, model_input
+from simd.featurize.decode.extra import Importer
+from simd.featurize.decode.formats import SNIFF_BYTES, Format, Reader, sniff
+from simd.featurize.decode.headers import ends_early
+from simd.featurize.decode.opened import DecodeLimits, Opened, unsupported
+from simd.featurize.decode.opening import Opener
+from simd.featurize.decode.pixels import SIDEWAYS, model_input
 from simd.types import ImageFacts, Pixels
 
 T = TypeVar("T")

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from simd.errors import ModelError
-from simd.featurize.conversion import run_export
-from simd.featurize.known import HUB, KNOWN, SSCD, SSCD_PACKAGE
-from simd.featurize.spec import ModelSpec
+from simd.featurize.models.conversion import run_export
+from simd.featurize.models.registry import HUB, KNOWN, SSCD, SSCD_PACKAGE
+from simd.featurize.models.spec import ModelSpec
 
 _SCHEMES = ("https://", "http://", "gs://")
 _FETCH_TIMEOUT_S = 1800.0

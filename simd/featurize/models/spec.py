@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simd.featurize.decode import DECODER_VERSION
+from simd.featurize.decode.decode import DECODER_VERSION
 
 Channels = tuple[float, float, float]
 """One number for each of red, green, blue."""

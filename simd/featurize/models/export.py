@@ -1,4 +1,4 @@
-"""`python -m simd.featurize.export COMMAND ...`: what needs TensorFlow to make models, in a process of its own.
+"""`python -m simd.featurize.models.export COMMAND ...`: what needs TensorFlow to make models, in a process of its own.
 
 * `embedded DIRECTORY`: write the embedded model as a SavedModel.
 * `saved_model SOURCE DIRECTORY FACTS TOLD`: convert a SavedModel; FACTS is a file for what was found, TOLD is JSON.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from simd.errors import SimdError
 from simd.featurize.engines.cpu import require
-from simd.featurize.weights import lite0_file, read_weights
+from simd.featurize.models.weights import lite0_file, read_weights
 
 
 def main() -> None:

@@ -17,12 +17,12 @@ from typing import Any
 
 from simd.durable import Disk
 from simd.errors import ModelError
-from simd.featurize.conversion import ModelCache, run_export
-from simd.featurize.description import SIDECAR, Description, checksums, describe, load, read, verify
 from simd.featurize.engines.onnx import inspect
-from simd.featurize.known import CONVERTED_OUTPUT, KNOWN, LITE0
-from simd.featurize.locate import Located, locate
-from simd.featurize.spec import Model, ModelSpec, fingerprint, plain, spec_from
+from simd.featurize.models.conversion import ModelCache, run_export
+from simd.featurize.models.description import SIDECAR, Description, checksums, describe, load, read, verify
+from simd.featurize.models.locate import Located, locate
+from simd.featurize.models.registry import CONVERTED_OUTPUT, KNOWN, LITE0
+from simd.featurize.models.spec import Model, ModelSpec, fingerprint, plain, spec_from
 
 __all__ = ["KNOWN", "LITE0", "Model", "ModelSpec", "describe", "fingerprint", "load", "resolve"]
 

@@ -27,14 +27,14 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from simd.featurize import formats, tiff
-from simd.featurize.bitfields import bit_fields
-from simd.featurize.extra import Extra, Importer
-from simd.featurize.formats import Format, Reader
-from simd.featurize.headers import avif_size, declared_size, first_frame
-from simd.featurize.jpeg import filled_up, frame_of, whole_without_end
-from simd.featurize.jpeg2000 import deep
-from simd.featurize.opened import DecodeLimits, Opened, unsupported
+from simd.featurize.decode import formats, tiff
+from simd.featurize.decode.bitfields import bit_fields
+from simd.featurize.decode.extra import Extra, Importer
+from simd.featurize.decode.formats import Format, Reader
+from simd.featurize.decode.headers import avif_size, declared_size, first_frame
+from simd.featurize.decode.jpeg import filled_up, frame_of, whole_without_end
+from simd.featurize.decode.jpeg2000 import deep
+from simd.featurize.decode.opened import DecodeLimits, Opened, unsupported
 
 # Image.open knows a format once its plugin is imported; nothing is then imported while a hostile file is open.
 _PLUGINS = (

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from simd.featurize.boxes import inside
-from simd.featurize.levels import Levels, Samples, levels, picture
+from simd.featurize.decode.boxes import inside
+from simd.featurize.decode.levels import Levels, Samples, levels, picture
 
 _START = b"\xff\x4f\xff\x51"
 _COUNT_AT, _COMPONENTS_AT = 40, 42

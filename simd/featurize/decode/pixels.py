@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image
 
-from simd.featurize.levels import extent, high_bits
+from simd.featurize.decode.levels import extent, high_bits
 from simd.types import Pixels
 
 BAND_PIXELS = 1 << 18

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from simd.errors import DecoderUnavailable, ImageRejected, Reason
-from simd.featurize import answers
-from simd.featurize.answers import Decoded, Needs
-from simd.featurize.channel import ChannelClosed, ChannelGarbled, Message
-from simd.featurize.decode import DecodeLimits, Picture, check_bytes
+from simd.featurize.decode.decode import DecodeLimits, Picture, check_bytes
 from simd.featurize.priority import Priority
-from simd.featurize.process import Child, spawn, status_text
+from simd.featurize.workers import answers
+from simd.featurize.workers.answers import Decoded, Needs
+from simd.featurize.workers.channel import ChannelClosed, ChannelGarbled, Message
+from simd.featurize.workers.process import Child, spawn, status_text
 from simd.types import ImageFacts, ImageId, Pixels, Size, Stamp
 
 log = logging.getLogger(__name__)
@@ -264,7 +264,7 @@ class Handler:
             if self._closed:
                 raise CancelledError
             try:
-                self._child = child = spawn("simd.featurize.worker", extra=_ENVIRONMENT)
+                self._child = child = spawn("simd.featurize.workers.worker", extra=_ENVIRONMENT)
             except OSError as error:
                 raise DecoderUnavailable(f"no decode worker can be started: {error.strerror}") from error
         settings = self._settings

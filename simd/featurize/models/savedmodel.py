@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from simd.errors import ModelError
-from simd.featurize.known import CONVERTED_OUTPUT
+from simd.featurize.models.registry import CONVERTED_OUTPUT
 
 _HUB1_MARK = "tfhub_module.pb"
 _PREFERRED = ("feature_vector", "default", "serving_default")

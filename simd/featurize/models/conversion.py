@@ -19,9 +19,9 @@ from pathlib import Path
 
 from simd.durable import Disk
 from simd.errors import ModelError
-from simd.featurize import process
-from simd.featurize.description import describe, load
-from simd.featurize.spec import Model, ModelSpec
+from simd.featurize.models.description import describe, load
+from simd.featurize.models.spec import Model, ModelSpec
+from simd.featurize.workers import process
 
 _ABANDONED_AFTER_S = 3600.0
 
@@ -89,7 +89,7 @@ class ModelCache:
 
 
 def run_export(*arguments: str, extra: Mapping[str, str] | None = None, timeout_s: float = 600.0) -> None:
-    """Run `simd.featurize.export` in a child process: TensorFlow's memory goes when it ends.
+    """Run `simd.featurize.models.export` in a child process: TensorFlow's memory goes when it ends.
 
     Raises:
         ModelError: it failed; the message is the last that it said.
@@ -97,7 +97,7 @@ def run_export(*arguments: str, extra: Mapping[str, str] | None = None, timeout_
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     try:
         done = subprocess.run(
-            process.command("simd.featurize.export", *arguments),
+            process.command("simd.featurize.models.export", *arguments),
             env=process.environment({**quiet, **(extra or {})}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

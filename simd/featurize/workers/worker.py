@@ -1,4 +1,4 @@
-"""The decode worker's side: `python -m simd.featurize.worker`, started by `workers.DecodePool` and by nothing else.
+"""The decode worker's side: `python -m simd.featurize.workers.worker`, started by `DecodePool` and by nothing else.
 
 Reads, hashes and decodes one image at a time, within limits that the kernel enforces, and says what it found. It holds
 nothing that its death would lose: it may crash, hang or be killed at any instruction.
@@ -22,12 +22,12 @@ from typing import Any
 from PIL import AvifImagePlugin
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize.channel import Channel, ChannelClosed
-from simd.featurize.confinement import confine, limit
-from simd.featurize.decode import SNIFF_BYTES, DecodeLimits, Picture, check_start
-from simd.featurize.files import FileInFlux, read_file
+from simd.featurize.decode.decode import SNIFF_BYTES, DecodeLimits, Picture, check_start
 from simd.featurize.priority import Priority, step_back
-from simd.featurize.process import die_with_parent, inherited
+from simd.featurize.workers.channel import Channel, ChannelClosed
+from simd.featurize.workers.confinement import confine, limit
+from simd.featurize.workers.files import FileInFlux, read_file
+from simd.featurize.workers.process import die_with_parent, inherited
 from simd.types import image_id_of
 
 _SMALL_BYTES = 32 << 20

@@ -17,7 +17,7 @@ from typing import Any
 
 from simd.durable import Disk
 from simd.errors import ModelError
-from simd.featurize.spec import Model, ModelSpec, fingerprint, plain, spec_from
+from simd.featurize.models.spec import Model, ModelSpec, fingerprint, plain, spec_from
 
 SIDECAR = "model.json"
 

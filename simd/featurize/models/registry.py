@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simd.featurize.lite0 import ARCHITECTURE, DIMENSION, POOLING, SIZE
-from simd.featurize.spec import ModelSpec
-from simd.featurize.weights import LITE0_SHA256
+from simd.featurize.models.lite0 import ARCHITECTURE, DIMENSION, POOLING, SIZE
+from simd.featurize.models.spec import ModelSpec
+from simd.featurize.models.weights import LITE0_SHA256
 
 CONVERTED_OUTPUT = "feature_vector"
 """The one output of every SavedModel that simd converts."""

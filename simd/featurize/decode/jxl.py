@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simd.featurize.boxes import boxes
+from simd.featurize.decode.boxes import boxes
 
 _SIGNATURE = b"\xff\x0a"
 _HEADER_BYTES = 40

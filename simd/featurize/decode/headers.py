@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from simd.featurize import formats
-from simd.featurize.boxes import boxes, inside
-from simd.featurize.directory import first_directory
-from simd.featurize.formats import Format
-from simd.featurize.jxl import header_of
+from simd.featurize.decode import formats
+from simd.featurize.decode.boxes import boxes, inside
+from simd.featurize.decode.formats import Format
+from simd.featurize.decode.jxl import header_of
+from simd.featurize.models.directory import first_directory
 
 
 def declared_size(found: Format, data: bytes | memoryview) -> tuple[int, int] | None:

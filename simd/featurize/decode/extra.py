@@ -15,13 +15,13 @@ from typing import Any
 from PIL import Image
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize import formats, tiff
-from simd.featurize.formats import Format, Reader
-from simd.featurize.jpeg import Frame, ended, whole_without_end
-from simd.featurize.jpeg2000 import Deep
-from simd.featurize.jxl import JxlHeader, header_of
-from simd.featurize.levels import Samples, extent, high_bits, levels, picture
-from simd.featurize.opened import DecodeLimits, Opened, unsupported
+from simd.featurize.decode import formats, tiff
+from simd.featurize.decode.formats import Format, Reader
+from simd.featurize.decode.jpeg import Frame, ended, whole_without_end
+from simd.featurize.decode.jpeg2000 import Deep
+from simd.featurize.decode.jxl import JxlHeader, header_of
+from simd.featurize.decode.levels import Samples, extent, high_bits, levels, picture
+from simd.featurize.decode.opened import DecodeLimits, Opened, unsupported
 
 Importer = Callable[[str], ModuleType]
 """`importlib.import_module`, or what a test puts in its place."""

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from simd.featurize.directory import first_directory
+from simd.featurize.models.directory import first_directory
 
 SNIFF_BYTES = 1024
 """So much of a file's start tells its format. The directory that tells raw photographs from TIFF may be anywhere."""

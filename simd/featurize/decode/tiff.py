@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImagePalette, TiffImagePlugin
 
-from simd.featurize.directory import first_directory
-from simd.featurize.levels import Levels, Samples, Scale, extent, high_bits, levels, picture, rows
+from simd.featurize.decode.levels import Levels, Samples, Scale, extent, high_bits, levels, picture, rows
+from simd.featurize.models.directory import first_directory
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION, _SAMPLES = 256, 257, 258, 259, 262, 274, 277
 _PLANAR, _COLOUR_MAP, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA, _SAMPLE_FORMAT, _SUBSAMPLING = (

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simd.errors import ModelError
-from simd.featurize.weights import Weights
+from simd.featurize.models.weights import Weights
 
 ARCHITECTURE = "efficientnet-lite0/1: (x - 127) / 128, SAME padding, BN 1e-3 folded, ReLU6"
 POOLING = "gem p=3 eps=1e-6"

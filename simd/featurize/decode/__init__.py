@@ -1,0 +1,1 @@
+"""Bytes of a file -> the pixels that a model takes."""
