@@ -15,8 +15,8 @@ from simd.config import Settings
 from simd.errors import StoreError
 from simd.featurize.models import model as models
 from simd.featurize.models.model import Model
-from simd.indexing.switch import ModelSwitch
-from simd.indexing.targets import Targets
+from simd.indexing.loop.targets import Targets
+from simd.indexing.models.switch import ModelSwitch
 from simd.openmodel import OpenModel
 from simd.serving.served import Served, Serving
 from simd.statedir import Indexes

@@ -9,8 +9,8 @@ import os
 from collections.abc import Callable
 
 from simd.catalogue.rows import Known
-from simd.indexing.roots import Roots
-from simd.indexing.rootstate import RootState
+from simd.indexing.roots.roots import Roots
+from simd.indexing.roots.rootstate import RootState
 from simd.types import Explanation, FileKey, PathState, Root, Stamp
 from simd.watch.ignore import Ignore
 from simd.watch.roots import NoFile, RootOffline, found_at, identify, may

@@ -10,19 +10,19 @@ from concurrent.futures import Future
 from simd.catalogue.catalogue import Catalogue
 from simd.decisions.decisions import Decisions
 from simd.errors import InvalidRequest, NotReady, Reason
-from simd.indexing.agenda import Agenda
-from simd.indexing.commands import Alive, always, results_of
-from simd.indexing.deletions import Deletions
 from simd.indexing.explain import Explainer
-from simd.indexing.inbox import Inbox
-from simd.indexing.indexer import Indexer
-from simd.indexing.look import looking
-from simd.indexing.membership import Membership
-from simd.indexing.outcomes import Outcome
+from simd.indexing.loop.agenda import Agenda
+from simd.indexing.loop.commands import Alive, always, results_of
+from simd.indexing.loop.inbox import Inbox
+from simd.indexing.loop.indexer import Indexer
+from simd.indexing.loop.outcomes import Outcome
 from simd.indexing.pause import Pause
 from simd.indexing.removal import Removal
-from simd.indexing.roots import Roots
-from simd.indexing.scans import Scans
+from simd.indexing.roots.deletions import Deletions
+from simd.indexing.roots.look import looking
+from simd.indexing.roots.membership import Membership
+from simd.indexing.roots.roots import Roots
+from simd.indexing.roots.scans import Scans
 from simd.supervision import Threads
 from simd.types import (
     AddReport,

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import RejectedFile
 from simd.decisions.decisions import REMOVED, Decisions, Removed
-from simd.indexing.deletions import Deletions
-from simd.indexing.indexer import Indexer
-from simd.indexing.look import Look, stamp_of
-from simd.indexing.membership import Membership
-from simd.indexing.roots import Roots
+from simd.indexing.loop.indexer import Indexer
+from simd.indexing.roots.deletions import Deletions
+from simd.indexing.roots.look import Look, stamp_of
+from simd.indexing.roots.membership import Membership
+from simd.indexing.roots.roots import Roots
 from simd.types import FileKey, ImageId, RemoveReport, Stamp
 from simd.watch.settle import Settler
 

@@ -20,22 +20,22 @@ from simd.decisions.decisions import Decisions
 from simd.errors import CorruptStore, DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, StoreFull
 from simd.featurize.workers.pool import DecodedFile
 from simd.index.brute import BruteIndex
-from simd.indexing.agenda import Agenda
-from simd.indexing.backfill import Backfill, Whole
-from simd.indexing.backlog import Backlog
-from simd.indexing.batches import Batches
-from simd.indexing.deletions import Deletions
-from simd.indexing.indexer import Indexer
 from simd.indexing.ingest import Ingest
-from simd.indexing.look import looking
+from simd.indexing.loop.agenda import Agenda
+from simd.indexing.loop.backlog import Backlog
+from simd.indexing.loop.batches import Batches
+from simd.indexing.loop.indexer import Indexer
+from simd.indexing.loop.pipeline import Pipeline
+from simd.indexing.loop.targets import Target, Targets
+from simd.indexing.models.backfill import Backfill, Whole
 from simd.indexing.pause import Pause
-from simd.indexing.pipeline import Pipeline
 from simd.indexing.purge import Purge
 from simd.indexing.removal import removal_at
-from simd.indexing.roots import Roots
-from simd.indexing.scans import Scans
+from simd.indexing.roots.deletions import Deletions
+from simd.indexing.roots.look import looking
+from simd.indexing.roots.roots import Roots
+from simd.indexing.roots.scans import Scans
 from simd.indexing.summary import Summary
-from simd.indexing.targets import Target, Targets
 from simd.sqlite.database import Database
 from simd.supervision import Backoff, Threads
 from simd.types import Embedding, ImageFacts, ImageId, Pixels, Size, Stamp, Vector, image_id_of

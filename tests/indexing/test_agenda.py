@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simd.indexing.agenda import Agenda, Folders, Request
+from simd.indexing.loop.agenda import Agenda, Folders, Request
 
 HOUR = 3600.0
 

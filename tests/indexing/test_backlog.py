@@ -8,7 +8,7 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simd.indexing.backlog import Backlog, Urgency
+from simd.indexing.loop.backlog import Backlog, Urgency
 from simd.types import Change, ChangeKind, FileKey, Stamp
 
 SCAN = Urgency.SCAN

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from simd.errors import Abandoned, Reason, StoreFull
-from simd.indexing.backlog import Backlog, Urgency
+from simd.indexing.loop.backlog import Backlog, Urgency
 from simd.types import Change, ChangeKind, FileKey, image_id_of
 from tests.indexing.bench import Bench
 

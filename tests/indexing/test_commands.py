@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import pytest
 
 from simd.errors import Abandoned, NotReady
-from simd.indexing.commands import always, results_of
+from simd.indexing.loop.commands import always, results_of
 
 
 def done(value: int) -> Future[int]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from simd.errors import CorruptStore
-from simd.indexing.switch import ModelSwitch
-from simd.indexing.targets import Target
+from simd.indexing.loop.targets import Target
+from simd.indexing.models.switch import ModelSwitch
 from tests.catalogue.test_damaged import damage
 from tests.indexing.bench import SIZE, Backbone, Bench, FillingIndex
 

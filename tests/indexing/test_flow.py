@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simd.indexing.backlog import Backlog, Urgency
+from simd.indexing.loop.backlog import Backlog, Urgency
 from simd.types import Change, ChangeKind, FileKey, PauseState, image_id_of
 from tests.indexing.bench import Bench
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from simd.indexing.inbox import Inbox
+from simd.indexing.loop.inbox import Inbox
 from simd.watch.events import Hint, HintKind
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simd.errors import InvalidRequest, Reason
-from simd.indexing.backfill import reconcile
+from simd.indexing.models.backfill import reconcile
 from simd.types import ImageId, image_id_of
 from tests.indexing.bench import Bench
 

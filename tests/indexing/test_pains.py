@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simd.indexing.deletions import Deletions
+from simd.indexing.roots.deletions import Deletions
 from simd.types import Change, ChangeKind, FileKey, image_id_of
 from tests.indexing.bench import Bench, FillingIndex
 

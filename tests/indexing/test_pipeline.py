@@ -15,8 +15,8 @@ from simd.errors import ImageRejected, Reason
 from simd.featurize.decode.decode import DecodeLimits
 from simd.featurize.workers.pool import DecodedFile, DecodePool, WorkerSettings
 from simd.index.brute import BruteIndex
-from simd.indexing.pipeline import FileDecoder, Job, Pipeline
-from simd.indexing.targets import Target, Targets
+from simd.indexing.loop.pipeline import FileDecoder, Job, Pipeline
+from simd.indexing.loop.targets import Target, Targets
 from simd.types import Change, ChangeKind, FileKey, ImageFacts, ImageId, Root, Size, Stamp, image_id_of
 from tests.featurize.drawings import encoded, quadrants
 from tests.indexing.bench import DIMENSION, SIZE, Backbone, picture

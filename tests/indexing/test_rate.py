@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simd.indexing.rate import Rate
+from simd.indexing.loop.rate import Rate
 
 
 class Clock:

@@ -22,7 +22,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 def lines(caplog: pytest.LogCaptureFixture, level: int = logging.INFO) -> list[str]:
     """What the log has of files that were decided on."""
-    names = ("simd.indexing.batches", "simd.indexing.summary")
+    names = ("simd.indexing.loop.batches", "simd.indexing.summary")
     return [record.getMessage() for record in caplog.records if record.name in names and record.levelno >= level]
 
 

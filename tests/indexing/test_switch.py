@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from simd.errors import CorruptStore, Reason, StoreFull
-from simd.indexing.backfill import reconcile
-from simd.indexing.switch import ModelSwitch
-from simd.indexing.targets import Target
+from simd.indexing.loop.targets import Target
+from simd.indexing.models.backfill import reconcile
+from simd.indexing.models.switch import ModelSwitch
 from simd.types import ImageId, SwitchStatus, image_id_of
 from tests.indexing.bench import DIMENSION, SIZE, Backbone, Bench, FillingIndex, picture
 

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from simd.indexing.backlog import Urgency
+from simd.indexing.loop.backlog import Urgency
 from simd.types import FileKey, ImageId, Rejection
 
 

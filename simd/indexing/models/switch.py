@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import StoreError, for_callers
-from simd.indexing.targets import Targets
+from simd.indexing.loop.targets import Targets
 from simd.types import SwitchStatus
 
 log = logging.getLogger(__name__)

@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from simd.errors import Reason, SimdError, StoreError, for_callers
-from simd.indexing.backlog import Backlog
-from simd.indexing.look import Look, is_gone
-from simd.indexing.outcomes import Outcome, Outcomes
-from simd.indexing.pipeline import Batch, Job, Pipeline
-from simd.indexing.rate import Rate
+from simd.indexing.loop.backlog import Backlog
+from simd.indexing.loop.outcomes import Outcome, Outcomes
+from simd.indexing.loop.pipeline import Batch, Job, Pipeline
+from simd.indexing.loop.rate import Rate
+from simd.indexing.roots.look import Look, is_gone
 from simd.indexing.summary import Summary
 from simd.supervision import Backoff
 from simd.types import Change, FileKey, Rejection, Stamp

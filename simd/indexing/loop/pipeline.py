@@ -25,7 +25,7 @@ from simd.catalogue.rows import IndexedFile, RejectedFile
 from simd.decisions.decisions import REMOVED
 from simd.errors import DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, SimdError, for_callers
 from simd.featurize.workers.pool import DecodedFile
-from simd.indexing.targets import Target, Targets
+from simd.indexing.loop.targets import Target, Targets
 from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Rejection, Size, Stamp, Vector
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import InvalidRequest
-from simd.indexing.roots import Roots
+from simd.indexing.roots.roots import Roots
 from simd.types import ImageId
 from simd.watch.watcher import Watcher
 

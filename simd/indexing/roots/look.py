@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from simd.indexing.roots import Roots
+from simd.indexing.roots.roots import Roots
 from simd.types import FileKey, Stamp
 from simd.watch import roots as watched
 from simd.watch.ignore import Ignore

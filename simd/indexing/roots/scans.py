@@ -17,11 +17,11 @@ from dataclasses import replace
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import StoreError, for_callers
-from simd.indexing.agenda import Agenda, Request
-from simd.indexing.backlog import Backlog, Urgency
-from simd.indexing.deletions import Deletions
-from simd.indexing.roots import Roots
-from simd.indexing.rootstate import RootState
+from simd.indexing.loop.agenda import Agenda, Request
+from simd.indexing.loop.backlog import Backlog, Urgency
+from simd.indexing.roots.deletions import Deletions
+from simd.indexing.roots.roots import Roots
+from simd.indexing.roots.rootstate import RootState
 from simd.supervision import Threads
 from simd.types import Change, FileKey, Identity, Root, ScanReport
 from simd.watch.ignore import Ignore

@@ -23,9 +23,9 @@ import numpy.typing as npt
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import Counts
 from simd.index.base import Index
-from simd.indexing.look import Look
-from simd.indexing.roots import Roots
-from simd.indexing.targets import Targets
+from simd.indexing.loop.targets import Targets
+from simd.indexing.roots.look import Look
+from simd.indexing.roots.roots import Roots
 from simd.supervision import Backoff
 from simd.types import ID_BYTES, Change, ChangeKind, ImageId
 from simd.vectors.topk import keys, pack_ids

@@ -18,20 +18,20 @@ from queue import Empty, Full, Queue
 
 from simd.catalogue.rows import Known
 from simd.errors import Reason, StoreError, for_callers
-from simd.indexing.agenda import Agenda
-from simd.indexing.backfill import Backfill
-from simd.indexing.backlog import Backlog, Urgency
-from simd.indexing.batches import LINGER_S, Batches
-from simd.indexing.commands import Commands
-from simd.indexing.deletions import Deletions
-from simd.indexing.look import Look
-from simd.indexing.outcomes import Outcome
+from simd.indexing.loop.agenda import Agenda
+from simd.indexing.loop.backlog import Backlog, Urgency
+from simd.indexing.loop.batches import LINGER_S, Batches
+from simd.indexing.loop.commands import Commands
+from simd.indexing.loop.outcomes import Outcome
+from simd.indexing.loop.pipeline import Pipeline
+from simd.indexing.loop.targets import Targets
+from simd.indexing.models.backfill import Backfill
 from simd.indexing.pause import Pause
-from simd.indexing.pipeline import Pipeline
 from simd.indexing.purge import Purge
-from simd.indexing.roots import Roots
+from simd.indexing.roots.deletions import Deletions
+from simd.indexing.roots.look import Look
+from simd.indexing.roots.roots import Roots
 from simd.indexing.summary import Summary
-from simd.indexing.targets import Targets
 from simd.supervision import Backoff, Threads
 from simd.types import Change, ChangeKind, FileKey, ImageId, Stamp
 from simd.watch.roots import RootOffline

@@ -1,0 +1,1 @@
+"""From the index of one model to that of another."""
