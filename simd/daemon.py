@@ -50,16 +50,16 @@ from simd.machine import allow_open_files
 from simd.modelsinuse import ModelsInUse
 from simd.reload import Reload
 from simd.seldom import Repeated
-from simd.serving.address import parse_local
-from simd.serving.auth import TokenFiles
-from simd.serving.door import Door
-from simd.serving.meter import Meter, NoMeter
-from simd.serving.queries import Queries
 from simd.serving.readiness import Readiness, Services
-from simd.serving.rootfiles import RootFiles
+from simd.serving.search.queries import Queries
+from simd.serving.search.rootfiles import RootFiles
 from simd.serving.server import Server
-from simd.serving.tls import Tls, TlsFiles
-from simd.serving.validity import Reminder
+from simd.serving.transport.address import parse_local
+from simd.serving.transport.auth import TokenFiles
+from simd.serving.transport.door import Door
+from simd.serving.transport.meter import Meter, NoMeter
+from simd.serving.transport.tls import Tls, TlsFiles
+from simd.serving.transport.validity import Reminder
 from simd.signals import Signals, ending_within
 from simd.statedir import prepare
 from simd.supervision import Threads
@@ -205,7 +205,7 @@ class Daemon:
         if not self._settings.metrics_listen:
             return NoMeter()
         address = parse_local(self._settings.metrics_listen, field="metrics_listen")
-        from simd.serving.metrics import Metrics, MetricsServer
+        from simd.serving.admin.metrics import Metrics, MetricsServer
 
         metrics = Metrics(self._readiness)
         stack.callback(MetricsServer(metrics, address).close)

@@ -23,8 +23,8 @@ from simd.featurize.workers import confinement
 from simd.logs import printable
 from simd.machine import Finding
 from simd.ownership import act_as_owner, strangers
-from simd.serving import address
-from simd.serving.validity import Validity
+from simd.serving.transport import address
+from simd.serving.transport.validity import Validity
 from simd.statedir import Indexes
 from simd.watch.ignore import Ignore
 

@@ -18,7 +18,7 @@ from simd.featurize.models.model import Model
 from simd.indexing.loop.targets import Targets
 from simd.indexing.models.switch import ModelSwitch
 from simd.openmodel import OpenModel
-from simd.serving.served import Served, Serving
+from simd.serving.search.served import Served, Serving
 from simd.statedir import Indexes
 from simd.supervision import Threads
 

@@ -15,7 +15,7 @@ from simd.featurize.models.model import Model
 from simd.featurize.priority import Priority
 from simd.index.local import LocalIndex
 from simd.indexing.loop.targets import Target
-from simd.serving.served import ModelInfo, Served
+from simd.serving.search.served import ModelInfo, Served
 from simd.storage.store import StoreOptions
 from simd.supervision import Threads
 

@@ -53,8 +53,8 @@ EXEMPT = {
     ("simd/featurize/models/conversion.py", "tempfile.TemporaryDirectory"): "a model on its way into the cache",
     ("simd/indexing/roots/membership.py", "self._roots.replace"): "no path: the roots in memory",
     ("simd/modelsinuse.py", "self.serving.replace"): "no path: the model in use",
-    ("simd/serving/address.py", "path.unlink"): "a socket that nobody answers",
-    ("simd/serving/listener.py", "tempfile.TemporaryDirectory"): "the place of a socket",
+    ("simd/serving/transport/address.py", "path.unlink"): "a socket that nobody answers",
+    ("simd/serving/transport/listener.py", "tempfile.TemporaryDirectory"): "the place of a socket",
 }
 """Where files are touched that need not survive, or no files."""
 

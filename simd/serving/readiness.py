@@ -17,8 +17,8 @@ from simd.catalogue.catalogue import Catalogue
 from simd.errors import NotReady
 from simd.jobs.jobs import Jobs
 from simd.serving.ports import Ingest
-from simd.serving.queries import Queries
-from simd.serving.served import Serving
+from simd.serving.search.queries import Queries
+from simd.serving.search.served import Serving
 from simd.types import SwitchStatus
 
 _INDEX = (

@@ -18,23 +18,23 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from simd.errors import ConfigError
-from simd.serving import address as addresses
-from simd.serving.answering import Records
-from simd.serving.auth import Admission, Tokens
-from simd.serving.door import Door
-from simd.serving.guard import Guard
-from simd.serving.health import Health
-from simd.serving.index_service import IndexService
-from simd.serving.lanes import lanes
-from simd.serving.listener import Listener
-from simd.serving.meter import Meter, NoMeter
-from simd.serving.overview import Overview
+from simd.serving.admin.index_service import IndexService
+from simd.serving.admin.overview import Overview
+from simd.serving.admin.status_watch import StatusFeed, StatusWatch
 from simd.serving.readiness import Readiness, Services
-from simd.serving.reception import WAITING_BYTES, Pool, Reception
-from simd.serving.search_service import SearchService
-from simd.serving.shares import Shares
-from simd.serving.status_watch import StatusFeed, StatusWatch
-from simd.serving.tls import Tls
+from simd.serving.search.search_service import SearchService
+from simd.serving.transport import address as addresses
+from simd.serving.transport.answering import Records
+from simd.serving.transport.auth import Admission, Tokens
+from simd.serving.transport.door import Door
+from simd.serving.transport.guard import Guard
+from simd.serving.transport.health import Health
+from simd.serving.transport.lanes import lanes
+from simd.serving.transport.listener import Listener
+from simd.serving.transport.meter import Meter, NoMeter
+from simd.serving.transport.reception import WAITING_BYTES, Pool, Reception
+from simd.serving.transport.shares import Shares
+from simd.serving.transport.tls import Tls
 from simd.supervision import Threads
 from simd.v1 import index_service_pb2, index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
 

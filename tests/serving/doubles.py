@@ -27,16 +27,16 @@ from simd.index.base import Index, IndexStats
 from simd.index.brute import BruteIndex
 from simd.index.local import LocalIndex
 from simd.jobs.jobs import Jobs
-from simd.serving.auth import Tokens
-from simd.serving.door import Door
-from simd.serving.metrics import Metrics
+from simd.serving.admin.metrics import Metrics
 from simd.serving.ports import Decoder
-from simd.serving.queries import Queries
 from simd.serving.readiness import Readiness, Services
-from simd.serving.rootfiles import RootFiles
-from simd.serving.served import ModelInfo, Served, Serving
+from simd.serving.search.queries import Queries
+from simd.serving.search.rootfiles import RootFiles
+from simd.serving.search.served import ModelInfo, Served, Serving
 from simd.serving.server import Server
-from simd.serving.tls import Tls
+from simd.serving.transport.auth import Tokens
+from simd.serving.transport.door import Door
+from simd.serving.transport.tls import Tls
 from simd.sqlite.database import Database
 from simd.types import (
     AddReport,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from simd.errors import ConfigError
-from simd.serving.address import TcpAddress, UnixAddress, parse, parse_all, prepare_socket
+from simd.serving.transport.address import TcpAddress, UnixAddress, parse, parse_all, prepare_socket
 from tests.serving.doubles import short_directory
 
 

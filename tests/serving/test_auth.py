@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from simd.errors import ConfigError, PermissionDenied, Unauthenticated
-from simd.serving.auth import Role, TokenFiles, Tokens
+from simd.serving.transport.auth import Role, TokenFiles, Tokens
 
 ADMIN, READER, OTHER = "a" * 32, "r" * 64, "o" * 32
 

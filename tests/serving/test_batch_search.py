@@ -14,12 +14,12 @@ from google.rpc import error_details_pb2, status_pb2
 
 from simd.errors import IndexUnavailable
 from simd.index.brute import BruteIndex
-from simd.serving.batch import IN_FLIGHT, Answered, Asked, Batch
-from simd.serving.finishers import AT_ONCE
-from simd.serving.matcher import Found
-from simd.serving.queries import Query
-from simd.serving.shares import Shares
-from simd.serving.subjects import ImageBytes, StoredImage
+from simd.serving.search.batch import IN_FLIGHT, Answered, Asked, Batch
+from simd.serving.search.finishers import AT_ONCE
+from simd.serving.search.matcher import Found
+from simd.serving.search.queries import Query
+from simd.serving.search.subjects import ImageBytes, StoredImage
+from simd.serving.transport.shares import Shares
 from simd.types import Answer, ImageId, Pixels, Vector, image_id_of
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import DIMENSION, Bench, TextDecoder, TinyFeaturizer, prepared, serving

@@ -12,9 +12,9 @@ import grpc
 import pytest
 
 from simd.errors import CorruptStore, InvalidRequest, Overloaded, Unauthenticated
-from simd.serving.auth import Tokens
-from simd.serving.door import Door, host_of
-from simd.serving.tls import Tls, TlsFiles
+from simd.serving.transport.auth import Tokens
+from simd.serving.transport.door import Door, host_of
+from simd.serving.transport.tls import Tls, TlsFiles
 from tests.certificates import Authority
 from tests.serving.doubles import serving
 
@@ -23,7 +23,7 @@ STATUS = "/simd.v1.IndexService/Status"
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    found = [record.getMessage() for record in caplog.records if record.name == "simd.serving.door"]
+    found = [record.getMessage() for record in caplog.records if record.name == "simd.serving.transport.door"]
     caplog.clear()
     return found
 

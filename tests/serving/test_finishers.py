@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from simd.errors import ModelError
-from simd.serving.finishers import AT_ONCE, Finishers
+from simd.serving.search.finishers import AT_ONCE, Finishers
 from simd.supervision import Threads
 from tests.serving.waiting import until
 

@@ -16,9 +16,9 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from simd.errors import Abandoned
-from simd.serving.auth import Role, Tokens
-from simd.serving.guard import RULES, rule_of
-from simd.serving.lanes import LaneName
+from simd.serving.transport.auth import Role, Tokens
+from simd.serving.transport.guard import RULES, rule_of
+from simd.serving.transport.lanes import LaneName
 from simd.types import ScanReport
 from simd.v1 import index_service_pb2, search_service_pb2
 from tests.serving.doubles import Bench, MemoryIngest, TextDecoder, serving

@@ -9,7 +9,7 @@ import pytest
 
 from simd.cancelled import NEVER, Cancelled
 from simd.errors import Abandoned, Overloaded
-from simd.serving.lanes import Lane, LaneName, lanes
+from simd.serving.transport.lanes import Lane, LaneName, lanes
 from tests.serving.waiting import until
 
 

@@ -15,10 +15,10 @@ from simd.cancelled import Cancelled
 from simd.errors import Abandoned, ImageRejected
 from simd.featurize.decode.decode import DecodeLimits
 from simd.featurize.workers.pool import DecodePool, WorkerSettings
-from simd.serving.batch import Asked, Batch
-from simd.serving.queries import Queries, Query
-from simd.serving.shares import Shares
-from simd.serving.subjects import ImageBytes
+from simd.serving.search.batch import Asked, Batch
+from simd.serving.search.queries import Queries, Query
+from simd.serving.search.subjects import ImageBytes
+from simd.serving.transport.shares import Shares
 from tests.featurize.drawings import encoded, quadrants
 from tests.leftovers import nothing_kept
 from tests.serving.doubles import prepared

@@ -19,10 +19,10 @@ from grpc_status import rpc_status
 from simd.cancelled import NEVER
 from simd.errors import InvalidRequest, Reason
 from simd.index.local import LocalIndex
-from simd.serving.convert import checked_to
-from simd.serving.export import Export
-from simd.serving.paging import MAX_PAGE, Page
-from simd.serving.verification import Checked
+from simd.serving.admin.convert import checked_to
+from simd.serving.admin.export import Export
+from simd.serving.admin.paging import MAX_PAGE, Page
+from simd.serving.admin.verification import Checked
 from simd.storage.store import Store
 from simd.types import FileKey, image_id_of
 from simd.v1 import index_service_pb2 as wire

@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from simd.errors import ConfigError, IndexUnavailable, Reason
 from simd.index.base import IndexStats
-from simd.serving.address import TcpAddress, parse_local
-from simd.serving.metrics import MetricsServer
+from simd.serving.admin.metrics import MetricsServer
+from simd.serving.transport.address import TcpAddress, parse_local
 from simd.types import SwitchStatus
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import DAMAGE, Bench, BenchIndex, serving

@@ -8,7 +8,7 @@ import pytest
 
 from simd.errors import IndexUnavailable, Reason
 from simd.index.base import IndexStats
-from simd.serving.overview import Overview
+from simd.serving.admin.overview import Overview
 from tests.serving.doubles import DAMAGE, Bench, BenchIndex, prepared
 
 

@@ -18,10 +18,10 @@ from simd.cancelled import Cancelled
 from simd.errors import Abandoned, FileChanged, ImageRejected, InvalidRequest, NotFound, NotReady, Reason
 from simd.featurize.decode.decode import DecodeLimits
 from simd.featurize.workers.pool import DecodePool, WorkerSettings
-from simd.serving.matcher import Found
-from simd.serving.queries import Queries, Query
-from simd.serving.rootfiles import RootFiles
-from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage
+from simd.serving.search.matcher import Found
+from simd.serving.search.queries import Queries, Query
+from simd.serving.search.rootfiles import RootFiles
+from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage
 from simd.types import ImageId, Pixels, Size, Vector, image_id_of
 from tests.featurize.drawings import encoded
 from tests.serving.doubles import Bench, Picture, TextDecoder, TinyFeaturizer, prepared, vector_of

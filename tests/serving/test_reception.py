@@ -14,10 +14,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from simd.errors import Abandoned, Overloaded
-from simd.serving.auth import Tokens
-from simd.serving.lanes import Lane
-from simd.serving.reception import Reception, Request
-from simd.serving.shares import Shares
+from simd.serving.transport.auth import Tokens
+from simd.serving.transport.lanes import Lane
+from simd.serving.transport.reception import Reception, Request
+from simd.serving.transport.shares import Shares
 from simd.supervision import Threads
 from simd.v1 import index_service_pb2, search_service_pb2
 from tests.serving.doubles import Bench, TextDecoder, serving

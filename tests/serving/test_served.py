@@ -13,9 +13,9 @@ import pytest
 
 from simd.errors import InvalidRequest
 from simd.index.brute import BruteIndex
-from simd.serving.queries import Query
-from simd.serving.served import Served, Serving
-from simd.serving.subjects import GivenVector, ImageBytes
+from simd.serving.search.queries import Query
+from simd.serving.search.served import Served, Serving
+from simd.serving.search.subjects import GivenVector, ImageBytes
 from tests.serving.doubles import DIMENSION, Bench, TextDecoder, prepared, serving
 
 

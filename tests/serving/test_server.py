@@ -19,11 +19,11 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from simd.errors import NotNow, Reason
-from simd.serving.convert_search import found_to
-from simd.serving.embedder import Took
-from simd.serving.matcher import Found
 from simd.serving.readiness import Readiness
+from simd.serving.search.convert_search import found_to
+from simd.serving.search.matcher import Found
 from simd.serving.server import Server
+from simd.serving.transport.meter import Took
 from simd.types import AddReport, Refused, RemoveReport, Root, RootStatus, ScanReport
 from simd.v1 import index_service_pb2, index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import Bench, TextDecoder, prepared, serving, vector_of

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simd.cancelled import NEVER, Cancelled
-from simd.serving.callers import caller_of
-from simd.serving.shares import Shares
+from simd.serving.transport.callers import caller_of
+from simd.serving.transport.shares import Shares
 from tests.serving.waiting import until
 
 

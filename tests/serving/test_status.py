@@ -21,7 +21,7 @@ from simd.errors import (
     SimdError,
     StoreFull,
 )
-from simd.serving.status import code_of, reason_of, status_of
+from simd.serving.transport.status import code_of, reason_of, status_of
 
 
 def every_error(base: type[SimdError] = SimdError) -> Iterator[type[SimdError]]:

@@ -13,7 +13,7 @@ import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from simd.serving.status_watch import INTERVAL_S, MAX_WATCHERS, Reading, StatusFeed, StatusWatch
+from simd.serving.admin.status_watch import INTERVAL_S, MAX_WATCHERS, Reading, StatusFeed, StatusWatch
 from simd.types import PauseState
 from simd.v1 import index_service_pb2, index_service_pb2_grpc
 from tests.serving.doubles import DAMAGE, Bench, serving

@@ -11,10 +11,10 @@ import pytest
 import simctl
 
 from simd.errors import ConfigError
-from simd.serving.auth import Tokens
 from simd.serving.readiness import Readiness
 from simd.serving.server import Server
-from simd.serving.tls import Tls, TlsFiles
+from simd.serving.transport.auth import Tokens
+from simd.serving.transport.tls import Tls, TlsFiles
 from tests.certificates import Authority, Identity
 from tests.serving.doubles import serving
 

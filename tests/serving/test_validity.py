@@ -11,7 +11,7 @@ import pytest
 import trustme
 from cryptography import x509
 
-from simd.serving.validity import Reminder, Validity
+from simd.serving.transport.validity import Reminder, Validity
 
 DAY_S = 86400.0
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)

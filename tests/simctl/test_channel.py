@@ -14,7 +14,7 @@ import pytest
 import simctl
 from simctl.channel import Security, connect
 
-from simd.serving.auth import Tokens
+from simd.serving.transport.auth import Tokens
 from tests.serving.doubles import environment, serving
 
 TOKEN = "t" * 32

@@ -27,12 +27,12 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from simd.errors import Abandoned, InvalidRequest, Overloaded, SimdError
-from simd.serving.callers import caller_of, cancelled_of
-from simd.serving.door import Door, host_of
-from simd.serving.lanes import Lane
-from simd.serving.meter import Meter
-from simd.serving.reception import Reception, Request
-from simd.serving.status import incident_of, status_of
+from simd.serving.transport.callers import caller_of, cancelled_of
+from simd.serving.transport.door import Door, host_of
+from simd.serving.transport.lanes import Lane
+from simd.serving.transport.meter import Meter
+from simd.serving.transport.reception import Reception, Request
+from simd.serving.transport.status import incident_of, status_of
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import grpc
 
 from simd.errors import InvalidRequest
-from simd.serving import convert_search as convert
-from simd.serving.answering import telling
-from simd.serving.batch import Answered, Asked, Batch
-from simd.serving.callers import caller_of, cancelled_of
-from simd.serving.door import Door
 from simd.serving.readiness import Readiness
-from simd.serving.shares import Shares
+from simd.serving.search import convert_search as convert
+from simd.serving.search.batch import Answered, Asked, Batch
+from simd.serving.transport.answering import telling
+from simd.serving.transport.callers import caller_of, cancelled_of
+from simd.serving.transport.door import Door
+from simd.serving.transport.shares import Shares
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 
 

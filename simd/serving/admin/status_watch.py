@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import grpc
 
 from simd.errors import NotReady, Overloaded
-from simd.serving import convert
+from simd.serving.admin import convert
 from simd.v1 import index_service_pb2
 
 INTERVAL_S = 0.25

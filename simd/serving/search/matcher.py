@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
-from simd.serving.embedder import Took
-from simd.serving.served import Served
+from simd.serving.search.served import Served
+from simd.serving.transport.meter import Took
 from simd.types import Hit, ImageFacts, ImageId, Vector
 
 _WIDEN = (1, 4, 16)

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from simd.cancelled import Cancelled
 from simd.errors import Abandoned, Overloaded
-from simd.serving.shares import Shares
+from simd.serving.transport.shares import Shares
 
 _PICTURE_WITHIN_S = 60.0
 """What a slow network takes for the largest request."""

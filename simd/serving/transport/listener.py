@@ -16,10 +16,10 @@ from pathlib import Path
 import grpc
 
 from simd.errors import NotNow
-from simd.serving import address as addresses
-from simd.serving.address import Address, TcpAddress, UnixAddress
-from simd.serving.reception import Reception
-from simd.serving.tls import Tls
+from simd.serving.transport import address as addresses
+from simd.serving.transport.address import Address, TcpAddress, UnixAddress
+from simd.serving.transport.reception import Reception
+from simd.serving.transport.tls import Tls
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from functools import partial
 
 from simd.cancelled import Cancelled
 from simd.errors import NotReady, SimdError
-from simd.serving.matcher import Found
-from simd.serving.queries import Queries, Query
-from simd.serving.shares import Shares
-from simd.serving.subjects import ImageBytes
+from simd.serving.search.matcher import Found
+from simd.serving.search.queries import Queries, Query
+from simd.serving.search.subjects import ImageBytes
+from simd.serving.transport.shares import Shares
 
 IN_FLIGHT = 16
 """So many searches of one stream at once: enough to keep decoders and backbone busy, few enough to let others in."""

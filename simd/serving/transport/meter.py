@@ -6,9 +6,18 @@ microseconds and never wait.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
-from simd.serving.embedder import Took
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Milliseconds by stage; 0 for a stage that was not needed."""
+
+    decode_ms: float = 0.0
+    featurize_ms: float = 0.0
+    search_ms: float = 0.0
+    total_ms: float = 0.0
 
 
 class Meter(Protocol):

@@ -6,10 +6,10 @@ import numpy as np
 from google.rpc import status_pb2
 
 from simd.errors import InvalidRequest
-from simd.serving import convert
-from simd.serving.matcher import Found, Match
-from simd.serving.queries import Comparison, Query, blaming
-from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
+from simd.serving.admin import convert
+from simd.serving.search.matcher import Found, Match
+from simd.serving.search.queries import Comparison, Query, blaming
+from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
 from simd.v1 import search_service_pb2
 
 

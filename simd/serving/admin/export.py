@@ -11,7 +11,7 @@ from itertools import islice
 
 from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
-from simd.serving.served import Serving
+from simd.serving.search.served import Serving
 from simd.types import Embedding
 
 _PORTION_BYTES = 512 << 10

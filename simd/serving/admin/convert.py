@@ -15,9 +15,10 @@ from simd.errors import InvalidRequest
 from simd.featurize.engines.base import DeviceChoice
 from simd.index.base import IndexStats
 from simd.jobs.jobs import JobStatus
-from simd.serving.export import Exported
-from simd.serving.served import ModelInfo
-from simd.serving.verification import Checked
+from simd.serving.admin.export import Exported
+from simd.serving.admin.verification import Checked
+from simd.serving.search.served import ModelInfo
+from simd.serving.transport.status import clean
 from simd.types import (
     ID_BYTES,
     AddReport,
@@ -364,11 +365,6 @@ def _seconds_of(duration: Duration) -> float:
 def until_to(pause: PauseState) -> Timestamp | None:
     """When a pause ends by itself; None if it does not."""
     return None if pause.until is None else _time_to(round(pause.until * 1e9))
-
-
-def clean(text: str) -> str:
-    """Text that can be sent: a file name decoded by Python may hold lone surrogates, which UTF-8 does not have."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _time_to(ns: int) -> Timestamp:

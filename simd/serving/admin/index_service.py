@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import grpc
 
 from simd.errors import InvalidRequest
-from simd.serving import convert, facts
-from simd.serving.callers import cancelled_of
-from simd.serving.export import Export
-from simd.serving.overview import Overview
-from simd.serving.paging import Page
+from simd.serving.admin import convert, facts
+from simd.serving.admin.export import Export
+from simd.serving.admin.overview import Overview
+from simd.serving.admin.paging import Page
+from simd.serving.admin.status_watch import StatusWatch
+from simd.serving.admin.verification import verify
 from simd.serving.readiness import Readiness
-from simd.serving.status_watch import StatusWatch
-from simd.serving.verification import verify
+from simd.serving.transport.callers import cancelled_of
 from simd.v1 import index_service_pb2, index_service_pb2_grpc
 
 

@@ -17,14 +17,14 @@ from typing import TypeVar
 from simd.cancelled import NEVER, Cancelled, result_of
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import InvalidRequest
-from simd.serving.embedder import Begun, Embedded, Embedder
-from simd.serving.finishers import Finishers
-from simd.serving.matcher import Found, Matcher, Terms
-from simd.serving.meter import Meter, NoMeter
 from simd.serving.ports import Decoder
-from simd.serving.rootfiles import RootFiles
-from simd.serving.served import Served, Serving
-from simd.serving.subjects import Subject
+from simd.serving.search.embedder import Begun, Embedded, Embedder
+from simd.serving.search.finishers import Finishers
+from simd.serving.search.matcher import Found, Matcher, Terms
+from simd.serving.search.rootfiles import RootFiles
+from simd.serving.search.served import Served, Serving
+from simd.serving.search.subjects import Subject
+from simd.serving.transport.meter import Meter, NoMeter
 from simd.supervision import Threads
 from simd.vectors.metric import distances, half
 

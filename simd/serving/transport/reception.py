@@ -20,9 +20,9 @@ import grpc
 from simd.cancelled import Cancelled
 from simd.errors import Abandoned, Overloaded
 from simd.memory import trim
-from simd.serving.callers import cancelled_of
-from simd.serving.lanes import Lane
-from simd.serving.shares import Shares
+from simd.serving.transport.callers import cancelled_of
+from simd.serving.transport.lanes import Lane
+from simd.serving.transport.shares import Shares
 from simd.supervision import Threads
 
 P = ParamSpec("P")

@@ -19,10 +19,11 @@ from prometheus_client.registry import Collector
 
 from simd import __version__
 from simd.errors import NotNow, SimdError
-from simd.serving.address import TcpAddress
-from simd.serving.convert import clean, text_of
-from simd.serving.embedder import Took
+from simd.serving.admin.convert import text_of
 from simd.serving.readiness import Readiness, Services
+from simd.serving.transport.address import TcpAddress
+from simd.serving.transport.meter import Took
+from simd.serving.transport.status import clean
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import CorruptStore
 from simd.jobs.jobs import Jobs, Progress
-from simd.serving.served import Serving
+from simd.serving.search.served import Serving
 
 INTERVAL_S = 0.25
 """The least time between two readings."""

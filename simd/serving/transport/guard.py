@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import grpc
 
 from simd.errors import SimdError
-from simd.serving import reception as receptions
-from simd.serving.answering import Handler, Records, answering, refusing, unread
-from simd.serving.auth import Admission, Role
-from simd.serving.lanes import Lane, LaneName
-from simd.serving.reception import Reception
+from simd.serving.transport import reception as receptions
+from simd.serving.transport.answering import Handler, Records, answering, refusing, unread
+from simd.serving.transport.auth import Admission, Role
+from simd.serving.transport.lanes import Lane, LaneName
+from simd.serving.transport.reception import Reception
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,28 +15,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import InvalidRequest, NotFound, NotReady
 from simd.serving.ports import Decoder, Decoding
-from simd.serving.rootfiles import RootFiles
-from simd.serving.served import Served
-from simd.serving.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
+from simd.serving.search.rootfiles import RootFiles
+from simd.serving.search.served import Served
+from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
+from simd.serving.transport.meter import Took
 from simd.types import ImageId, Pixels, Size, Stamp, Vector, image_id_of
 from simd.vectors.metric import NORM_TOLERANCE, normalise
-
-
-@dataclass(frozen=True, slots=True)
-class Took:
-    """Milliseconds by stage; 0 for a stage that was not needed."""
-
-    decode_ms: float = 0.0
-    featurize_ms: float = 0.0
-    search_ms: float = 0.0
-    total_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +36,7 @@ class Embedded:
 
     vector: Vector
     image_id: ImageId | None = None
-    took: Took = Took()
+    took: Took = field(default_factory=Took)
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Protocol
 
 from simd.errors import ConfigError, PermissionDenied, Unauthenticated
-from simd.serving.privatefile import read_private
+from simd.serving.transport.privatefile import read_private
 from simd.types import Stamp
 
 log = logging.getLogger(__name__)

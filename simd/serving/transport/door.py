@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from simd.errors import SimdError
 from simd.seldom import Seldom
-from simd.serving.status import reason_of
+from simd.serving.transport.status import reason_of
 
 log = logging.getLogger(__name__)
 

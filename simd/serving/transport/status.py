@@ -18,7 +18,6 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from simd.errors import ImageRejected, InvalidRequest, SimdError
-from simd.serving.convert import clean
 
 DOMAIN = "simd"
 
@@ -93,3 +92,8 @@ def _fitting(text: str, limit: int = _MAX_TEXT_BYTES) -> str:
         return raw.decode()
     half = limit // 2 - 4
     return raw[:half].decode("utf-8", "ignore") + " ... " + raw[-half:].decode("utf-8", "ignore")
+
+
+def clean(text: str) -> str:
+    """Text that can be sent: a file name decoded by Python may hold lone surrogates, which UTF-8 does not have."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

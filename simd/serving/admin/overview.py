@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 from simd import __version__
 from simd.errors import Reason, SimdError
-from simd.serving import convert
+from simd.serving.admin import convert
 from simd.serving.readiness import Readiness, Services
+from simd.serving.transport.status import clean
 from simd.v1.index_service_pb2 import StatusResponse
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Overview:
             self._logged[name] = repr(error)
             log.error("%s cannot be told: %s", name, error, exc_info=None if isinstance(error, SimdError) else error)
         why = error.told or str(error) if isinstance(error, SimdError) else "the daemon failed unexpectedly"
-        return convert.clean(f"{name} cannot be told: {why}; the log has more")
+        return clean(f"{name} cannot be told: {why}; the log has more")
 
 
 def _searchable(services: Services) -> StatusResponse:

@@ -6,7 +6,7 @@ import os
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import NotFound
-from simd.serving import convert
+from simd.serving.admin import convert
 from simd.types import ImageId
 from simd.v1.index_service_pb2 import FileError, FileInfo, ImageInfo
 

@@ -1,0 +1,1 @@
+"""Searches, from the request to the answer."""
