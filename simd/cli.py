@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simd import __version__, config, logs
+from simd.app.unit import Examined, Service, settings_for
 from simd.errors import SimdError
-from simd.service import Examined, Service, settings_for
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -117,13 +117,13 @@ def _serve(arguments: argparse.Namespace) -> int:
         os.environ.setdefault(name, "1")
     # A crash, and the SIGABRT of a watchdog, leave what every thread was doing in the log.
     faulthandler.enable()
-    from simd.daemon import Daemon
+    from simd.app.daemon import Daemon
 
     return Daemon(settings, lambda: _load(arguments)).run()
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from simd.checkup import check
+    from simd.app.checkup import check
 
     examined = _examined(arguments)
     problems = check(examined.settings, repair=arguments.repair)
@@ -135,7 +135,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
-    from simd.doctor import examine
+    from simd.app.doctor import examine
 
     examined = _examined(arguments)
     report = examine(examined.settings, examined.groups)

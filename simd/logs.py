@@ -1,7 +1,7 @@
 """What the log looks like: one line an event, as text for people or as JSON for programs.
 
-    text   [<6>][2026-01-31 12:00:00,000 ]INFO simd.daemon: message      <6> for the journal, the time for all others
-    json   {"time": "2026-01-31T12:00:00.000+00:00", "level": "info", "logger": "simd.daemon", "message": "..."}
+    text   [<6>][2026-01-31 12:00:00,000 ]INFO simd.app.daemon: message   <6> for the journal, the time for all others
+    json   {"time": "2026-01-31T12:00:00.000+00:00", "level": "info", "logger": "simd.app.daemon", "message": "..."}
 
 Names of files end up in messages, and anybody may have chosen them: whatever cannot be printed (line ends, escape
 sequences, bytes that are no UTF-8) is written as an escape, so no name can forge a line or command a terminal. The

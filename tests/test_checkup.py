@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from simd import config
+from simd.app.checkup import check
+from simd.app.statedir import Indexes
 from simd.catalogue.catalogue import Catalogue
-from simd.checkup import check
 from simd.config import Settings
 from simd.errors import ConfigError
 from simd.featurize.models.model import Model
 from simd.index.local import LocalIndex
 from simd.index.repair import repair_store
-from simd.statedir import Indexes
 from simd.storage.files import seal, unseal
 from tests.catalogue.test_damaged import damage
 from tests.disks import Crash, CrashingDisk

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from simd import config, machine
+from simd import config
+from simd.app import machine
+from simd.app.doctor import examine
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
-from simd.doctor import examine
 from simd.watch.ignore import Ignore
 from tests.serving.test_validity import issued
 

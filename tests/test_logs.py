@@ -15,7 +15,7 @@ import pytest
 from simd.logs import JsonLines, TextLines, is_journal, printable
 
 HOSTILE = [
-    "a\n2026-01-01 00:00:00,000 INFO simd.daemon: forged",
+    "a\n2026-01-01 00:00:00,000 INFO simd.app.daemon: forged",
     "a\r\nb",
     "\x1b[2J\x1b]0;title\x07",
     "\x85next\u2028line\u2029paragraph",

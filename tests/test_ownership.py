@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from simd import config, doctor, machine
-from simd.checkup import check
+from simd import config
+from simd.app import doctor, machine
+from simd.app.checkup import check
+from simd.app.ownership import give_back, strangers
 from simd.config import Settings
 from simd.errors import ConfigError
 from simd.featurize.models.model import Model
-from simd.ownership import give_back, strangers
 from tests.test_checkup import damaged_index
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="is about root")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from simd import config
+from simd.app.reload import Reload
 from simd.config import Settings
 from simd.errors import StoreError
-from simd.reload import Reload
 
 
 class Run:

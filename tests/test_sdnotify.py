@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from simd.sdnotify import Watchdog, watchdog_period_s
+from simd.app.sdnotify import Watchdog, watchdog_period_s
 
-SEND = "from simd.sdnotify import notify; notify('READY=1', 'STATUS=serving 3 images')"
+SEND = "from simd.app.sdnotify import notify; notify('READY=1', 'STATUS=serving 3 images')"
 
 
 def environment(**more: str) -> dict[str, str]:

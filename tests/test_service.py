@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from simd import config
+from simd.app.unit import Service, installed, settings_for
 from simd.config import Settings
 from simd.errors import ConfigError
-from simd.service import Service, installed, settings_for
 
 TOLD = """LoadState=loaded
 StateDirectory=simd

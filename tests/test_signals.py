@@ -11,7 +11,7 @@ import pytest
 
 PROGRAM = """
     import logging, sys, time
-    from simd.signals import ending_within
+    from simd.app.signals import ending_within
     logging.basicConfig(format="%(message)s")
     with ending_within(float(sys.argv[1])):
         time.sleep(float(sys.argv[2]))
@@ -39,7 +39,7 @@ def test_an_end_that_takes_too_long_is_made_by_force_and_tells_where_it_stood(
 
 LISTENING = """
     import signal, threading
-    from simd.signals import Signals
+    from simd.app.signals import Signals
     def spin():
         while True: pass
     signals = Signals()

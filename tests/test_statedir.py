@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from simd.app.statedir import Indexes, Mark
 from simd.durable import Disk
 from simd.errors import CorruptStore, ModelError
 from simd.featurize.models.model import Model
-from simd.statedir import Indexes, Mark
 from tests.featurize.test_models import SPEC
 
 

@@ -13,7 +13,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from simd import __version__, machine
+from simd import __version__
+from simd.app import machine
+from simd.app.machine import Finding
+from simd.app.ownership import act_as_owner, strangers
+from simd.app.statedir import Indexes
 from simd.catalogue import queries
 from simd.config import Settings
 from simd.errors import SimdError
@@ -21,11 +25,8 @@ from simd.featurize.engines.choose import choose
 from simd.featurize.models.model import resolve
 from simd.featurize.workers import confinement
 from simd.logs import printable
-from simd.machine import Finding
-from simd.ownership import act_as_owner, strangers
 from simd.serving.transport import address
 from simd.serving.transport.validity import Validity
-from simd.statedir import Indexes
 from simd.watch.ignore import Ignore
 
 

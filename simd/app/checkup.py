@@ -9,7 +9,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from simd import ownership
+from simd.app import ownership
+from simd.app.openmodel import store_options
+from simd.app.statedir import Indexes
+from simd.app.unit import holds_state
 from simd.catalogue.schema import SCHEMA as CATALOGUE
 from simd.config import Settings
 from simd.decisions.decisions import FILE as DECISIONS
@@ -17,11 +20,8 @@ from simd.decisions.decisions import SCHEMA as DECISIONS_SCHEMA
 from simd.durable import DirectoryLock
 from simd.errors import ConfigError, CorruptStore, StoreError, StoreLocked, StoreVersion
 from simd.index.repair import finish_repair, repair_store, set_aside
-from simd.openmodel import store_options
-from simd.service import holds_state
 from simd.sqlite.repair import check_file, repair_file
 from simd.sqlite.schema import Schema
-from simd.statedir import Indexes
 from simd.storage.check import check_directory
 from simd.storage.identity import identity_of
 from simd.storage.recovery import is_unmade

@@ -10,6 +10,8 @@ import logging
 import threading
 from contextlib import ExitStack
 
+from simd.app.openmodel import OpenModel
+from simd.app.statedir import Indexes
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.errors import StoreError
@@ -17,9 +19,7 @@ from simd.featurize.models import model as models
 from simd.featurize.models.model import Model
 from simd.indexing.loop.targets import Targets
 from simd.indexing.models.switch import ModelSwitch
-from simd.openmodel import OpenModel
 from simd.serving.search.served import Served, Serving
-from simd.statedir import Indexes
 from simd.supervision import Threads
 
 log = logging.getLogger(__name__)

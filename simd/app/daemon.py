@@ -16,7 +16,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from simd import __version__, memory, sdnotify
+from simd import __version__, memory
+from simd.app import sdnotify
+from simd.app.machine import allow_open_files
+from simd.app.modelsinuse import ModelsInUse
+from simd.app.reload import Reload
+from simd.app.signals import Signals, ending_within
+from simd.app.statedir import prepare
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.decisions.decisions import FILE as DECISIONS
@@ -46,9 +52,6 @@ from simd.indexing.roots.scans import Scans
 from simd.indexing.starvation import Starvation
 from simd.indexing.summary import Summary
 from simd.jobs.jobs import Jobs
-from simd.machine import allow_open_files
-from simd.modelsinuse import ModelsInUse
-from simd.reload import Reload
 from simd.seldom import Repeated
 from simd.serving.readiness import Readiness, Services
 from simd.serving.search.queries import Queries
@@ -60,8 +63,6 @@ from simd.serving.transport.door import Door
 from simd.serving.transport.meter import Meter, NoMeter
 from simd.serving.transport.tls import Tls, TlsFiles
 from simd.serving.transport.validity import Reminder
-from simd.signals import Signals, ending_within
-from simd.statedir import prepare
 from simd.supervision import Threads
 from simd.watch.ignore import Ignore
 from simd.watch.settle import Settler

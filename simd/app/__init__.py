@@ -1,0 +1,1 @@
+"""The composition root: what builds the rooms, and what looks at all of them."""
