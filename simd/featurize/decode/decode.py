@@ -1,4 +1,4 @@
-"""The bytes of a file -> the model's input: uint8 `(height, width, 3)` RGB, the whole picture stretched to it.
+"""The bytes of a file -> the model's input and other renditions of the picture.
 
 Pure: bytes in, pixels out. It runs in a worker process, one image at a time, and adjusts Pillow's process-wide limits
 while it does, so two threads of one process must not decode at once. Queries and indexing use this same code: a
@@ -8,15 +8,18 @@ different decoder would move the vectors.
 * The pixel limit is checked from the header, before anything is decoded.
 * A JPEG is shrunk while it is decoded, to no less than one and a half times the model's size: photographs of 1400 x 800
   cost half of what they do whole, and their vectors have a mean cosine of 0.9994 to those of the whole.
+* A picture is decoded once for all renditions, large enough for the largest. A model's input alone is made of the JPEG
+  that was shrunk for it, decoded once more if need be: a vector must not depend on what else was made.
 """
 
 from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
@@ -27,20 +30,23 @@ from simd.featurize.decode.formats import SNIFF_BYTES, Format, Reader, sniff
 from simd.featurize.decode.headers import ends_early
 from simd.featurize.decode.opened import DecodeLimits, Opened, unsupported
 from simd.featurize.decode.opening import Opener
-from simd.featurize.decode.pixels import SIDEWAYS, model_input
-from simd.types import ImageFacts, Pixels
+from simd.featurize.decode.pixels import SIDEWAYS
+from simd.featurize.decode.rendering import rendered
+from simd.featurize.decode.renditions import Rendition, Stretched, enough, work_bytes
+from simd.types import ImageFacts, Pixels, Size
 
 T = TypeVar("T")
 
-__all__ = ["DECODER_VERSION", "SNIFF_BYTES", "DecodeLimits", "Picture", "check_bytes", "check_start", "decode"]
+__all__ = [
+    "DECODER_VERSION", "SNIFF_BYTES", "DecodeLimits", "Picture", "Rendered", "check_bytes", "check_start", "decode",
+    "render",
+]  # fmt: skip
 
 DECODER_VERSION = "2: stretch, boxes 2x, bicubic, jpeg draft 1.5x, exif turn, ground 240, 16-bit >> 8, float by range"
 """What decides the pixels. It is part of the model fingerprint: change it whenever the pixels change of pictures that
 were decoded right. Pictures that were not are too rare for everything to be embedded anew (docs/models.md)."""
 
 _ORIENTATION_TAG = 0x0112
-_ENOUGH = 1.5
-"""How many times the model's size is all that is needed of a picture."""
 
 _MAX_TEXT_BYTES = 16 << 20
 """How large one compressed text or colour profile of a PNG may be. Pillow refuses the picture beyond 1 MiB, which
@@ -60,20 +66,28 @@ class Picture:
     facts: ImageFacts
 
 
-def decode(
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What was made of an image, in the order in which it was asked for, and what is known about the original."""
+
+    made: tuple[Pixels | bytes, ...]
+    facts: ImageFacts
+
+
+def render(
     data: bytes,
-    size: tuple[int, int],
+    wanted: Sequence[Rendition],
     limits: DecodeLimits,
     admit: Callable[[int], None] = lambda memory: None,
     load_module: Importer = importlib.import_module,
-) -> Picture:
-    """Decode one image.
+) -> Rendered:
+    """Decode one image, and make renditions of it.
 
     Args:
         data: the whole file.
-        size: height and width of the model's input.
+        wanted: at least one.
         limits: what it may cost.
-        admit: called once with the bytes of memory that decoding will take, about and at most, before it takes them;
+        admit: called once with the bytes of memory that this will take, about and at most, before it takes them;
             what it raises comes out of here.
         load_module: imports the libraries of the extra `formats`.
 
@@ -82,19 +96,73 @@ def decode(
     """
     check_bytes(len(data), limits)
     found = _format_of(data, len(data))
+    made: dict[Rendition, Pixels | bytes] = {}
     with _pillow_with_our_limits():
-        opened = _told(found, data, lambda: Opener(limits, int(_ENOUGH * max(size)), load_module).open(found, data))
-        admit(opened.memory)
-        pixels, turn = _told(found, data, lambda: _loaded(opened, size))
+        decodings = _told(
+            found, data, lambda: _decodings(lambda side: Opener(limits, side, load_module).open(found, data), wanted)
+        )
+        opened = decodings[0].opened
+        pixels = opened.width * opened.height
+        work = sum(work_bytes(rendition, pixels) for rendition in set(wanted))
+        admit(max(decoding.opened.memory for decoding in decodings) + work)
+        turn = 1
+        for decoding in decodings:
+            turn = _told(found, data, partial(_render, decoding, made))
     width, height = (opened.height, opened.width) if turn in SIDEWAYS else (opened.width, opened.height)
-    return Picture(pixels, ImageFacts(width, height, opened.format))
+    return Rendered(tuple(made[rendition] for rendition in wanted), ImageFacts(width, height, opened.format))
 
 
-def _loaded(opened: Opened, size: tuple[int, int]) -> tuple[Pixels, int]:
-    """The model's input, and how the camera was held."""
-    image = opened.load()
+def decode(
+    data: bytes,
+    size: Size,
+    limits: DecodeLimits,
+    admit: Callable[[int], None] = lambda memory: None,
+    load_module: Importer = importlib.import_module,
+) -> Picture:
+    """Decode one image to the model's input of this height and width; for the rest see `render`."""
+    done = render(data, [Stretched(size)], limits, admit, load_module)
+    [pixels] = done.made
+    assert not isinstance(pixels, bytes)
+    return Picture(pixels, done.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoding:
+    """A picture that is opened, and what is to be made of it."""
+
+    opened: Opened
+    wanted: list[Rendition]
+
+
+def _decodings(open_for: Callable[[int], Opened], wanted: Sequence[Rendition]) -> list[_Decoding]:
+    """How often a picture has to be decoded, and for what: once for each scale.
+
+    Args:
+        open_for: opens it, of which a side this long is enough.
+        wanted: as for `render`.
+    """
+    most = max(map(enough, wanted))
+    by_side: dict[int, list[Rendition]] = {}
+    for rendition in wanted:
+        by_side.setdefault(enough(rendition) if isinstance(rendition, Stretched) else most, []).append(rendition)
+    found: list[_Decoding] = []
+    for side, here in by_side.items():
+        opened = open_for(side)
+        same = [known for known in found if known.opened.scale == opened.scale is not None]
+        if same:
+            same[0].wanted.extend(here)
+        else:
+            found.append(_Decoding(opened, here))
+    return found
+
+
+def _render(decoding: _Decoding, made: dict[Rendition, Pixels | bytes]) -> int:
+    """Put what is made of a picture where it belongs; how the camera was held."""
+    image = decoding.opened.load()
     turn = _orientation(image)
-    return model_input(image, size, turn), turn
+    for rendition in decoding.wanted:
+        made[rendition] = rendered(image, rendition, turn)
+    return turn
 
 
 def check_start(size: int, start: bytes, limits: DecodeLimits) -> None:

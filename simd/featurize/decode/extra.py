@@ -108,7 +108,8 @@ class Extra:
             load, memory = partial(_first_frame, codecs, data, header), pixels * _FRAME_BYTES_PER_PIXEL
         else:
             load, memory = partial(self._decode_jpeg_xl, library, data), pixels * _JPEG_XL_BYTES_PER_PIXEL
-        return Opened(found.name, header.width, header.height, memory, load)
+        # It may be a JPEG that was packed.
+        return Opened(found.name, header.width, header.height, memory, load, None)
 
     def _decode_jpeg_xl(self, library: Any, data: bytes) -> Image.Image:
         is_jpeg, info, content, _, _ = library.Decoder(num_threads=0)(data)
@@ -137,7 +138,7 @@ class Extra:
         width, height = sizes.width, sizes.height
         if (width > height) != (opened.width > opened.height):
             width, height = height, width
-        return Opened(found.name, width, height, opened.memory, opened.load)
+        return Opened(found.name, width, height, opened.memory, opened.load, opened.scale)
 
     def _library(self, described: str, name: str) -> Any:
         try:

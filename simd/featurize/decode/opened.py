@@ -43,6 +43,7 @@ class Opened:
         height: in pixels, of the original.
         memory: bytes that decoding it takes, about and at most.
         load: decodes it.
+        scale: it is decoded at one part in so many of its width and height; None where only decoding tells.
     """
 
     format: str
@@ -50,6 +51,7 @@ class Opened:
     height: int
     memory: int
     load: Callable[[], Image.Image]
+    scale: int | None = 1
 
 
 def unsupported(described: str) -> ImageRejected:

@@ -126,7 +126,7 @@ class Opener:
         self.limits.admit(width, height)
         image.draft(None, (self.enough, self.enough))
         memory = image.width * image.height * _BYTES_PER_PIXEL.get(found.name, 4)
-        return Opened(found.name, width, height, memory, partial(_loaded, image))
+        return Opened(found.name, width, height, memory, partial(_loaded, image), round(width / image.width))
 
     def _jpeg(self, data: bytes) -> Opened:
         frame = frame_of(data)
@@ -218,8 +218,7 @@ def _on_canvas(image: Image.Image, frame: Box) -> Image.Image:
     """An animation's first frame where it stands; what it leaves out is transparent, not some colour."""
     canvas = Image.new("RGBA", image.size, (0, 0, 0, 0))
     canvas.paste(_loaded(image).crop(frame).convert("RGBA"), frame[:2])
-    if exif := image.info.get("exif"):
-        canvas.info["exif"] = exif
+    canvas.info |= {key: image.info[key] for key in ("exif", "icc_profile") if image.info.get(key)}
     return canvas
 
 

@@ -59,11 +59,22 @@ def model_input(image: Image.Image, size: tuple[int, int], orientation: int, ban
     Raises:
         ImageRejected: the picture has no finite value.
     """
+    return np.array(on_ground(upright(image, size, orientation, band_pixels)), dtype=np.uint8)
+
+
+def upright(image: Image.Image, size: tuple[int, int], orientation: int, band_pixels: int = BAND_PIXELS) -> Image.Image:
+    """The picture stretched to a size and turned, as L, RGB, RGBA, RGBa or CMYK; for the rest see `model_input`."""
     height, width = size
     small = _resized(image, (height, width) if orientation in SIDEWAYS else (width, height), band_pixels)
-    if orientation in _TURNS:
-        small = small.transpose(_TURNS[orientation])
-    return np.array(_on_ground(small), dtype=np.uint8)
+    return small.transpose(_TURNS[orientation]) if orientation in _TURNS else small
+
+
+def on_ground(image: Image.Image) -> Image.Image:
+    """What `upright` gave as RGB; where it is transparent, the ground shows through."""
+    if image.mode not in ("RGBa", "RGBA"):
+        return image.convert("RGB")
+    ground = Image.new("RGBA", image.size, (*_GROUND, 255))
+    return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
 
 
 def _resized(image: Image.Image, size: tuple[int, int], band_pixels: int) -> Image.Image:
@@ -144,10 +155,3 @@ def _keyed(image: Image.Image, convert: Converter) -> Converter:
         return Image.merge("LA", (convert(band), alpha)).convert("RGBA").convert("RGBa")
 
     return with_alpha
-
-
-def _on_ground(image: Image.Image) -> Image.Image:
-    if image.mode not in ("RGBa", "RGBA"):
-        return image.convert("RGB")
-    ground = Image.new("RGBA", image.size, (*_GROUND, 255))
-    return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
