@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from simd.cancelled import Work
+from simd.featurize.decode.renditions import Array, Rendition
 from simd.types import (
     AddReport,
     Explanation,
@@ -19,7 +20,6 @@ from simd.types import (
     RemoveReport,
     RootStatus,
     ScanReport,
-    Size,
     Vector,
 )
 
@@ -28,8 +28,8 @@ class Decoded(Protocol):
     """What decoding an image gave."""
 
     @property
-    def pictures(self) -> Mapping[Size, Pixels]:
-        """The picture at the size asked for; bytes that are an image always have one, a file if it was wanted."""
+    def pictures(self) -> Mapping[Array, Pixels]:
+        """The renditions asked for; bytes that are an image always have them, a file if it was wanted."""
         ...
 
 
@@ -48,18 +48,18 @@ class Decoding(Work, Protocol):
 class Decoder(Protocol):
     """Decodes in worker processes that can be killed, within limits on time, memory and pixels."""
 
-    def submit_bytes(self, data: bytes, size: Size, /) -> Decoding:
+    def submit_bytes(self, data: bytes, /, *wanted: Rendition) -> Decoding:
         """Begin to decode an image file's bytes."""
         ...
 
     def submit_file(
         self,
         path: bytes,
-        wanted: Callable[[ImageId], Collection[Size]],
+        wanted: Callable[[ImageId], Collection[Rendition]],
         opening: Callable[[bytes], int],
         /,
     ) -> Decoding:
-        """Begin to read a file, and to decode it to the sizes that `wanted` answers; see `DecodePool.submit_file`."""
+        """Begin to read a file, and to make of it what `wanted` answers; see `DecodePool.submit_file`."""
         ...
 
 

@@ -9,10 +9,12 @@ import numpy as np
 from PIL import Image
 
 from simd.featurize.decode.decode import DecodeLimits
+from simd.featurize.decode.renditions import Stretched
 from simd.types import Pixels
 
 LIMITS = DecodeLimits(max_bytes=1 << 24, max_pixels=1_000_000)
 SIZE = (32, 48)
+INPUT = Stretched(SIZE)
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 40), (40, 50, 210), (250, 250, 250)
 
 

@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from simd.featurize.decode.decode import decode as real
+from simd.featurize.decode.decode import render as real
 
 _WORKER = "simd.featurize.workers.worker"
 

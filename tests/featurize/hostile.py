@@ -9,11 +9,15 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+import numpy as np
+
 from simd.errors import ImageRejected, Reason
-from simd.featurize.decode.decode import DecodeLimits, Picture, decode
+from simd.featurize.decode.decode import DecodeLimits, Rendered, render
+from simd.featurize.decode.renditions import Rendition
+from simd.types import Pixels
 
 
 def _spin(_: bytes) -> NoReturn:
@@ -146,7 +150,7 @@ _MISDEEDS = {
 }
 
 
-def hostile(data: bytes, size: tuple[int, int], limits: DecodeLimits, admit: Callable[[int], None]) -> Picture:
+def hostile(data: bytes, wanted: Sequence[Rendition], limits: DecodeLimits, admit: Callable[[int], None]) -> Rendered:
     """Misbehave as the data say, or decode them. Before that may stand `needs BYTES`."""
     word, _, rest = data.partition(b" ")
     if word == b"needs":
@@ -155,7 +159,20 @@ def hostile(data: bytes, size: tuple[int, int], limits: DecodeLimits, admit: Cal
         word, _, rest = data.partition(b" ")
     if misdeed := _MISDEEDS.get(word):
         misdeed(rest)
-    if word == b"lie":
-        picture = decode(rest, size, limits, admit)
-        return Picture(picture.pixels[:-1], picture.facts)
-    return decode(data, size, limits, admit)
+    if lie := _LIES.get(word):
+        done = render(rest, wanted, limits, admit)
+        return Rendered(lie(done.made), done.facts)
+    return render(data, wanted, limits, admit)
+
+
+Made = tuple[Pixels | bytes, ...]
+_LIES: dict[bytes, Callable[[Made], Made]] = {
+    b"less": lambda made: tuple(one[:-1] for one in made),
+    b"more": lambda made: tuple(one + one if isinstance(one, bytes) else np.vstack([one, one]) for one in made),
+    b"flood": lambda made: tuple(bytes(8 << 20) for _ in made),
+    b"other": lambda made: tuple(b"<script>" if isinstance(one, bytes) else one.T.copy() for one in made),
+    b"fewer": lambda made: made[:-1],
+    b"several": lambda made: (*made, made[0]),
+    b"nothing": lambda made: tuple(b"" for _ in made),
+}
+"""What may be answered in place of what was made."""

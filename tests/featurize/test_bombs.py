@@ -16,7 +16,7 @@ from PIL import Image
 from simd.errors import ImageRejected, Reason
 from simd.featurize.decode.decode import DecodeLimits, decode
 from simd.featurize.workers.pool import Decoded, DecodePool, WorkerSettings
-from tests.featurize.drawings import SIZE, assert_upright, encoded, quadrants
+from tests.featurize.drawings import INPUT, SIZE, assert_upright, encoded, quadrants
 
 DEFAULTS = DecodeLimits(max_bytes=512 << 20, max_pixels=250_000_000)
 PATIENCE_S = 60.0
@@ -32,7 +32,7 @@ def pool() -> Iterator[DecodePool]:
 
 
 def result(pool: DecodePool, data: bytes) -> Decoded | ImageRejected:
-    future = pool.submit_bytes(data, SIZE)
+    future = pool.submit_bytes(data, INPUT)
     error = future.exception(PATIENCE_S)
     if error is None:
         return future.result()
@@ -174,7 +174,7 @@ def test_directories_of_a_tiff_that_go_in_a_circle_are_not_followed(pool: Decode
     (entries,) = struct.unpack_from("<H", data, at)
     decoded = result(pool, patched(data, at + 2 + 12 * entries, "<I", at))
     assert isinstance(decoded, Decoded)
-    assert_upright(decoded.pictures[SIZE])
+    assert_upright(decoded.pictures[INPUT])
 
 
 def test_a_tag_that_claims_gigabytes_is_refused_within_little_memory(pool: DecodePool) -> None:
@@ -211,7 +211,7 @@ def test_a_wallpaper_of_168_megapixels_is_decoded_with_the_default_limits(mode: 
     finally:
         pool.close()
     assert isinstance(decoded, Decoded), decoded.detail
-    assert np.abs(decoded.pictures[SIZE].astype(int) - whole).mean() < 12
+    assert np.abs(decoded.pictures[INPUT].astype(int) - whole).mean() < 12
 
 
 def test_a_picture_of_24_megapixels_is_decoded_with_a_tenth_of_the_default_memory(photos: Path) -> None:

@@ -14,12 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simd.errors import FileChanged, ImageRejected
+from simd.featurize.decode.renditions import Grey, Region, Rendition, Stretched, Thumbnail, max_bytes
 from simd.featurize.workers import answers
 from simd.featurize.workers.answers import Decoded, Needs
 from simd.featurize.workers.channel import Channel, ChannelClosed, ChannelGarbled, Message
 from simd.types import Stamp
 
-SIZES = [(2, 3), (1, 1)]
+WANTED = [Stretched((2, 3)), Stretched((1, 1))]
+SHAPES = [[2, 3, 3], [1, 1, 3]]
 BODY = bytes(range(21))
 
 
@@ -160,25 +162,27 @@ JSON = st.recursive(
 @settings(max_examples=500, deadline=None)
 @given(
     header=st.dictionaries(
-        st.sampled_from(["image_id", "stamp", "facts", "rejected", "gone", "changed", "needs"]), JSON, max_size=4
+        st.sampled_from(["image_id", "stamp", "facts", "rejected", "gone", "changed", "needs", "shapes"]),
+        JSON | st.just(SHAPES),
+        max_size=4,
     ),
     body=st.binary(max_size=30) | st.just(bytes(BODY)),
 )
 def test_an_answer_of_any_content_is_used_or_refused(header: dict[str, Any], body: bytes) -> None:
     message = Message(json.loads(json.dumps(header)), body)
-    for parse in (answers.identity, lambda m: answers.decoded(m, SIZES)):
+    for parse in (answers.identity, lambda m: answers.decoded(m, WANTED)):
         try:
             parse(message)
         except (ImageRejected, FileNotFoundError, FileChanged, *answers.NONSENSE):
             pass
 
 
-def test_pictures_come_in_the_order_of_the_sizes() -> None:
-    found = answers.decoded(Message({"facts": [10, 20, "PNG"]}, BODY), SIZES)
+def test_pictures_come_in_the_order_in_which_they_are_wanted() -> None:
+    found = answers.decoded(Message({"facts": [10, 20, "PNG"], "shapes": SHAPES}, BODY), WANTED)
     assert isinstance(found, Decoded)
-    assert found.pictures[(2, 3)].ravel().tolist() == list(range(18))
-    assert found.pictures[(1, 1)].ravel().tolist() == [18, 19, 20]
-    assert answers.decoded(Message({"needs": 77}, b""), SIZES) == Needs(77)
+    assert found.pictures[WANTED[0]].ravel().tolist() == list(range(18))
+    assert found.pictures[WANTED[1]].ravel().tolist() == [18, 19, 20]
+    assert answers.decoded(Message({"needs": 77}, b""), WANTED) == Needs(77)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +190,63 @@ def test_pictures_come_in_the_order_of_the_sizes() -> None:
 )
 def test_facts_that_cannot_be_are_refused(facts: Any) -> None:
     with pytest.raises(answers.NONSENSE):
-        answers.decoded(Message({"facts": facts}, BODY), SIZES)
+        answers.decoded(Message({"facts": facts, "shapes": SHAPES}, BODY), WANTED)
+
+
+JPEG = b"\xff\xd8\xff\xe0 and so on"
+WEBP = b"RIFF\x99\x00\x00\x00WEBP and so on"
+THUMBNAIL = Thumbnail(16)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shapes", "body"),
+    [
+        ([Grey(16)], [[16, 9]], bytes(16 * 9)),
+        ([THUMBNAIL], [[len(JPEG)]], JPEG),
+        ([Thumbnail(16, 1, "webp")], [[len(WEBP)]], WEBP),
+        ([Region((0.0, 0.0, 0.5, 0.5), (1, 2)), THUMBNAIL], [[1, 2, 3], [len(JPEG)]], bytes(6) + JPEG),
+    ],
+)
+def test_an_answer_of_the_shape_that_was_asked_for_is_taken(
+    wanted: list[Rendition], shapes: list[list[int]], body: bytes
+) -> None:
+    found = answers.decoded(Message({"facts": [10, 20, "PNG"], "shapes": shapes}, body), wanted)
+    assert isinstance(found, Decoded)
+    for rendition, shape in zip(wanted, shapes, strict=True):
+        if isinstance(rendition, Thumbnail):
+            assert found.thumbnails[rendition] == body[-shape[0] :]
+        else:
+            assert list(found.pictures[rendition].shape) == shape
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shapes", "body"),
+    [
+        ([Stretched((2, 3))], [[3, 2, 3]], bytes(18)),
+        ([Stretched((2, 3))], [[2, 3]], bytes(6)),
+        ([Stretched((2, 3))], [[2, 3, 3]], bytes(19)),
+        ([Stretched((2, 3))], [[2, 3, 3]], bytes(17)),
+        ([Stretched((2, 3))], [], b""),
+        ([Stretched((2, 3))], [[2, 3, 3], [2, 3, 3]], bytes(36)),
+        ([Grey(16)], [[17, 1]], bytes(17)),
+        ([Grey(16)], [[16, 0]], b""),
+        ([Grey(16)], [[-4, -4]], bytes(16)),
+        ([Grey(16)], [[4, 4, 1]], bytes(16)),
+        ([THUMBNAIL], [[0]], b""),
+        ([THUMBNAIL], [[9]], b"<script>x"),
+        ([THUMBNAIL], [[len(WEBP)]], WEBP),
+        ([THUMBNAIL], [[-1]], JPEG),
+        ([THUMBNAIL], [[max_bytes(THUMBNAIL) + 1]], JPEG.ljust(max_bytes(THUMBNAIL) + 1)),
+        ([THUMBNAIL, THUMBNAIL], [[len(JPEG)], [1 << 60]], JPEG),
+        ([THUMBNAIL], None, JPEG),
+        ([THUMBNAIL], [None], JPEG),
+        ([THUMBNAIL], [["x"]], JPEG),
+        ([THUMBNAIL], [[float("inf")]], JPEG),
+    ],
+)
+def test_an_answer_of_another_shape_is_refused(wanted: list[Rendition], shapes: Any, body: bytes) -> None:
+    with pytest.raises(answers.NONSENSE):
+        answers.decoded(Message({"facts": [10, 20, "PNG"], "shapes": shapes}, body), wanted)
 
 
 def test_a_stamp_may_have_every_inode_that_there_is() -> None:

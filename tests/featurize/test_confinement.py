@@ -13,7 +13,7 @@ import pytest
 
 from simd.featurize.workers import confinement, landlock, seccomp
 from simd.featurize.workers.pool import DecodePool, WorkerSettings
-from tests.featurize.drawings import LIMITS, SIZE, assert_upright, encoded, quadrants
+from tests.featurize.drawings import INPUT, LIMITS, assert_upright, encoded, quadrants
 from tests.featurize.hostile import hostile
 from tests.featurize.rawfile import dng
 from tests.featurize.test_workers import PATIENCE_S, PICTURE, always, rejection
@@ -32,7 +32,7 @@ def taken() -> Iterator[DecodePool]:
 
 
 def attempt(pool: DecodePool, what: str, on: object) -> str:
-    return rejection(pool.submit_bytes(b"try %s %s" % (what.encode(), os.fsencode(str(on))), SIZE)).detail
+    return rejection(pool.submit_bytes(b"try %s %s" % (what.encode(), os.fsencode(str(on))), INPUT)).detail
 
 
 @needs_landlock
@@ -113,9 +113,9 @@ def test_it_reads_every_format_though_their_libraries_come_late() -> None:
     pool = DecodePool(1, WorkerSettings(LIMITS))
     try:
         for name, data in pictures():
-            submitted = pool.submit_bytes(data, SIZE)
+            submitted = pool.submit_bytes(data, INPUT)
             assert submitted.exception(PATIENCE_S) is None, name
-            assert_upright(submitted.result().pictures[SIZE], 48)
+            assert_upright(submitted.result().pictures[INPUT], 48)
     finally:
         pool.close()
 

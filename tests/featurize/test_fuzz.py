@@ -16,7 +16,7 @@ from PIL import Image
 from simd.errors import ImageRejected, Reason
 from simd.featurize.decode.decode import DecodeLimits
 from simd.featurize.workers.pool import DecodePool, WorkerSettings
-from tests.featurize.drawings import SIZE, encoded, quadrants
+from tests.featurize.drawings import INPUT, SIZE, encoded, quadrants
 from tests.featurize.handmade import bmp
 from tests.featurize.rawfile import dng
 from tests.featurize.tiffs import DEFLATE, FLOAT, RGB, Tiff
@@ -109,12 +109,12 @@ def pool() -> Iterator[DecodePool]:
 
 
 def assert_every_one_has_an_outcome(pool: DecodePool, files: list[bytes]) -> None:
-    futures = [pool.submit_bytes(data, SIZE) for data in files]
+    futures = [pool.submit_bytes(data, INPUT) for data in files]
     assert not wait(futures, PATIENCE_S).not_done
     for future in futures:
         error = future.exception()
         if error is None:
-            assert future.result().pictures[SIZE].shape == (*SIZE, 3)
+            assert future.result().pictures[INPUT].shape == (*SIZE, 3)
         else:
             assert isinstance(error, ImageRejected), error
             assert error.detail
@@ -140,7 +140,7 @@ def test_tens_of_thousands_of_damaged_files_give_a_picture_or_a_rejection_each(
 
 @pytest.mark.parametrize("name", sorted(SEEDS))
 def test_a_sound_file_of_every_format_is_decoded_by_the_same_pool(pool: DecodePool, name: str) -> None:
-    error = pool.submit_bytes(SEEDS[name], SIZE).exception(PATIENCE_S)
+    error = pool.submit_bytes(SEEDS[name], INPUT).exception(PATIENCE_S)
     if isinstance(error, ImageRejected) and error.reason is Reason.UNSUPPORTED:
         assert "simd-images[formats]" in error.detail
     else:

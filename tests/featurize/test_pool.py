@@ -14,11 +14,12 @@ from PIL import Image
 
 from simd.errors import FileChanged, Reason, SimdError
 from simd.featurize.decode.decode import DecodeLimits
+from simd.featurize.decode.renditions import Rendition
 from simd.featurize.workers.budget import MemoryBudget
 from simd.featurize.workers.pool import DecodePool, WorkerSettings
-from simd.types import ImageId, Size, image_id_of
+from simd.types import ImageId, image_id_of
 from tests.featurize import dying
-from tests.featurize.drawings import SIZE, encoded
+from tests.featurize.drawings import INPUT, SIZE, encoded
 from tests.featurize.hostile import hostile
 from tests.featurize.test_workers import PATIENCE_S, PICTURE, eventually, rejection, running
 
@@ -32,7 +33,7 @@ class Holder:
     def __init__(self, pool: DecodePool, place: Path, memory: int | None = 100 << 20) -> None:
         self._place = place
         needs = b"" if memory is None else b"needs %d " % memory
-        self.future = pool.submit_bytes(b"%bhold %b" % (needs, os.fsencode(place)), SIZE)
+        self.future = pool.submit_bytes(b"%bhold %b" % (needs, os.fsencode(place)), INPUT)
 
     def holds(self) -> bool:
         return self._place.with_suffix(".held").exists()
@@ -43,7 +44,7 @@ class Holder:
 
 
 def pid_of(pool: DecodePool) -> int:
-    return int(rejection(pool.submit_bytes(b"pid", SIZE)).detail)
+    return int(rejection(pool.submit_bytes(b"pid", INPUT)).detail)
 
 
 def children() -> list[int]:
@@ -84,7 +85,7 @@ def test_large_pictures_wait_for_each_others_memory_and_small_ones_go_on(three: 
     holders = [Holder(three, tmp_path / str(n)) for n in range(5)]
     eventually(lambda: sum(holder.holds() for holder in holders) == 2)
     for _ in range(10):
-        assert three.submit_bytes(PICTURE, SIZE).result(PATIENCE_S).pictures
+        assert three.submit_bytes(PICTURE, INPUT).result(PATIENCE_S).pictures
     assert sum(holder.holds() for holder in holders) == 2, "a worker is left to small pictures"
     while holders:
         eventually(lambda: sum(holder.holds() for holder in holders) == min(2, len(holders)))
@@ -98,7 +99,7 @@ def test_no_more_memory_is_taken_at_once_than_one_picture_may_take(three: Decode
     eventually(first.holds)
     second = Holder(three, tmp_path / "second", 100 << 20)
     for _ in range(5):
-        assert three.submit_bytes(PICTURE, SIZE).result(PATIENCE_S).pictures
+        assert three.submit_bytes(PICTURE, INPUT).result(PATIENCE_S).pictures
     assert not second.holds()
     first.let_go()
     eventually(second.holds)
@@ -110,16 +111,16 @@ def test_a_picture_that_waited_for_memory_is_decoded_when_it_is_free(tmp_path: P
         path.write_bytes(LARGE + bytes([number]))
     asked: list[ImageId] = []
 
-    def wanted(image_id: ImageId) -> list[Size]:
+    def wanted(image_id: ImageId) -> list[Rendition]:
         asked.append(image_id)
-        return [SIZE]
+        return [INPUT]
 
     pool = DecodePool(3, WorkerSettings(LIMITS, memory_bytes=100 << 20))
     try:
         files = [pool.submit_file(os.fsencode(path), wanted) for path in paths]
-        blobs = [pool.submit_bytes(LARGE, SIZE) for _ in range(4)]
+        blobs = [pool.submit_bytes(LARGE, INPUT) for _ in range(4)]
         for future in files + blobs:
-            assert future.result(PATIENCE_S).pictures[SIZE].shape == (*SIZE, 3)
+            assert future.result(PATIENCE_S).pictures[INPUT].shape == (*SIZE, 3)
     finally:
         pool.close()
     assert sorted(asked) == sorted(image_id_of(path.read_bytes()) for path in paths), "each was asked for once"
@@ -132,10 +133,10 @@ def test_what_waited_for_memory_comes_before_what_came_later(tmp_path: Path) -> 
         first = Holder(pool, tmp_path / "first")
         eventually(first.holds)
         second = Holder(pool, tmp_path / "second")
-        assert pool.submit_bytes(PICTURE, SIZE).result(PATIENCE_S).pictures
+        assert pool.submit_bytes(PICTURE, INPUT).result(PATIENCE_S).pictures
         busy = Holder(pool, tmp_path / "busy", None)
         eventually(busy.holds)
-        later = pool.submit_bytes(PICTURE, SIZE)
+        later = pool.submit_bytes(PICTURE, INPUT)
         first.let_go()
         eventually(second.holds)
         assert not later.done()
@@ -154,13 +155,13 @@ def test_a_file_that_changes_while_it_waits_for_memory_is_not_passed_off_as_the_
     path = tmp_path / "large"
     path.write_bytes(b"needs 100000000 pid")
 
-    def wanted(_: ImageId) -> list[Size]:
+    def wanted(_: ImageId) -> list[Rendition]:
         path.write_bytes(b"needs 100000000 policy")
-        return [SIZE]
+        return [INPUT]
 
     waiting = three.submit_file(os.fsencode(path), wanted)
     # There is one worker left for both: it is done with the large one when it is done with the small one.
-    assert three.submit_bytes(PICTURE, SIZE).result(PATIENCE_S).pictures
+    assert three.submit_bytes(PICTURE, INPUT).result(PATIENCE_S).pictures
     assert not waiting.done()
     holders[0].let_go()
     assert isinstance(waiting.exception(PATIENCE_S), FileChanged)
@@ -168,14 +169,14 @@ def test_a_file_that_changes_while_it_waits_for_memory_is_not_passed_off_as_the_
 
 def test_a_large_picture_that_kills_its_worker_gives_its_memory_back(three: DecodePool) -> None:
     for number in range(6):
-        assert rejection(three.submit_bytes(b"needs %d segv %d" % (200 << 20, number), SIZE)).reason is Reason.CRASHED
-    assert three.submit_bytes(LARGE, SIZE).result(PATIENCE_S).pictures
+        assert rejection(three.submit_bytes(b"needs %d segv %d" % (200 << 20, number), INPUT)).reason is Reason.CRASHED
+    assert three.submit_bytes(LARGE, INPUT).result(PATIENCE_S).pictures
 
 
 def test_a_pool_of_one_worker_decodes_large_pictures() -> None:
     pool = DecodePool(1, WorkerSettings(LIMITS, memory_bytes=100 << 20))
     try:
-        assert all(f.result(PATIENCE_S).pictures for f in [pool.submit_bytes(LARGE, SIZE) for _ in range(3)])
+        assert all(f.result(PATIENCE_S).pictures for f in [pool.submit_bytes(LARGE, INPUT) for _ in range(3)])
     finally:
         pool.close()
 
@@ -184,7 +185,7 @@ def test_close_ends_what_waits_for_memory_too(three: DecodePool, tmp_path: Path)
     holders = [Holder(three, tmp_path / str(n)) for n in range(6)]
     eventually(lambda: sum(holder.holds() for holder in holders) == 2)
     # The worker that is left comes to it when it has been told of all others that they have to wait.
-    assert three.submit_bytes(PICTURE, SIZE).result(PATIENCE_S).pictures
+    assert three.submit_bytes(PICTURE, INPUT).result(PATIENCE_S).pictures
     three.close()
     futures = [holder.future for holder in holders]
     assert not wait(futures, PATIENCE_S).not_done
@@ -200,9 +201,9 @@ def test_workers_without_work_end_but_for_one_and_come_back_when_they_are_needed
         for _ in range(2):
             meeting = threading.Barrier(3)
 
-            def together(_: ImageId, meeting: threading.Barrier = meeting) -> list[Size]:
+            def together(_: ImageId, meeting: threading.Barrier = meeting) -> list[Rendition]:
                 meeting.wait(PATIENCE_S)
-                return [SIZE]
+                return [INPUT]
 
             for future in [pool.submit_file(os.fsencode(path), together) for _ in range(3)]:
                 assert future.result(PATIENCE_S).pictures
@@ -230,14 +231,14 @@ def test_a_file_that_is_cancelled_while_it_waits_for_its_turn_is_skipped(three: 
     eventually(lambda: all(holder.holds() for holder in held))
     asked: list[ImageId] = []
 
-    def wanted(image_id: ImageId) -> list[Size]:
+    def wanted(image_id: ImageId) -> list[Rendition]:
         asked.append(image_id)
-        return [SIZE]
+        return [INPUT]
 
     queued = three.submit_file(os.fsencode(path), wanted)
     assert queued.cancel() and queued.cancel() and queued.cancelled()
     held[0].let_go()
-    assert three.submit_bytes(PICTURE, SIZE).result(PATIENCE_S).pictures
+    assert three.submit_bytes(PICTURE, INPUT).result(PATIENCE_S).pictures
     assert asked == []
 
 
@@ -245,14 +246,14 @@ def test_a_large_picture_that_nobody_waits_for_any_more_leaves_the_queue(three: 
     holders = [Holder(three, tmp_path / str(n)) for n in range(2)]
     eventually(lambda: all(holder.holds() for holder in holders))
     data = [b"needs 100000000 raise %d " % number + bytes(1 << 20) for number in range(60)]
-    abandoned = [three.submit_bytes(one, SIZE) for one in data]
+    abandoned = [three.submit_bytes(one, INPUT) for one in data]
     # The worker that is left has looked at them all when it comes to this one.
-    assert three.submit_bytes(PICTURE, SIZE).result(PATIENCE_S).pictures
+    assert three.submit_bytes(PICTURE, INPUT).result(PATIENCE_S).pictures
     assert all(future.cancel() for future in abandoned)
     assert not wait(abandoned, PATIENCE_S).not_done
     assert all(future.cancelled() for future in abandoned)
     eventually(lambda: all(sys.getrefcount(one) <= 3 for one in data))
-    rightful = three.submit_bytes(LARGE, SIZE)
+    rightful = three.submit_bytes(LARGE, INPUT)
     holders[0].let_go()
     assert rightful.result(PATIENCE_S).pictures
 
@@ -263,8 +264,8 @@ def test_a_picture_that_is_cancelled_in_a_worker_ends_at_once_and_its_memory_is_
     holders = [Holder(three, tmp_path / str(n)) for n in range(2)]
     eventually(lambda: all(holder.holds() for holder in holders))
     assert holders[0].future.cancel() and holders[0].future.cancelled()
-    large = three.submit_bytes(LARGE, SIZE)
-    assert three.submit_bytes(PICTURE, SIZE).result(PATIENCE_S).pictures
+    large = three.submit_bytes(LARGE, INPUT)
+    assert three.submit_bytes(PICTURE, INPUT).result(PATIENCE_S).pictures
     assert not large.done(), "a worker still has it"
     (tmp_path / "0.free").mkdir()
     assert large.result(PATIENCE_S).pictures
@@ -279,9 +280,9 @@ def test_a_worker_that_is_killed_while_it_starts_says_nothing_about_the_image(
     monkeypatch.setenv("SIMD_TEST_DEATHS", str(left))
     pool = DecodePool(1, WorkerSettings(limits=LIMITS), dying.decode)  # type: ignore[arg-type]
     try:
-        future = pool.submit_bytes(PICTURE, SIZE)
+        future = pool.submit_bytes(PICTURE, INPUT)
         if deaths < 100:
-            assert SIZE in future.result(PATIENCE_S).pictures
+            assert INPUT in future.result(PATIENCE_S).pictures
         else:
             with pytest.raises(SimdError, match="no decode worker starts"):
                 future.result(PATIENCE_S)

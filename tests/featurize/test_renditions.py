@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image, ImageCms
 
@@ -211,9 +212,9 @@ def test_sixteen_bits_are_scaled() -> None:
         assert made.min() < 8 and made.max() > 247 and 120 < made.mean() < 135
 
 
-def profiled(colour: tuple[int, ...], mode: str, profile: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def profiled(colour: tuple[int, ...], mode: str, profile: bytes) -> npt.NDArray[np.int64]:
     data = encoded(Image.new(mode, (40, 40), colour), "TIFF" if mode == "CMYK" else "PNG", icc_profile=profile)
-    return np.asarray(shown(data, 16)).astype(int)[8, 8]
+    return np.array(shown(data, 16).getpixel((8, 8)), np.int64)
 
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

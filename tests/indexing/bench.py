@@ -18,6 +18,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.schema import SCHEMA
 from simd.decisions.decisions import Decisions
 from simd.errors import CorruptStore, DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, StoreFull
+from simd.featurize.decode.renditions import Array, Rendition, Stretched
 from simd.featurize.workers.pool import DecodedFile
 from simd.index.brute import BruteIndex
 from simd.indexing.ingest import Ingest
@@ -70,7 +71,7 @@ class Decoder:
         self.hold_before_reading = False
         self.hold: threading.Event | None = None
 
-    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]]) -> Future[DecodedFile]:
+    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Rendition]]) -> Future[DecodedFile]:
         """As `DecodePool.submit_file`; `asked` keeps the files' names in order."""
         if self.broken:
             raise RuntimeError("a bug of ours")
@@ -81,7 +82,7 @@ class Decoder:
         """End the threads."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _decode(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]]) -> DecodedFile:
+    def _decode(self, path: bytes, wanted: Callable[[ImageId], Collection[Rendition]]) -> DecodedFile:
         hold, self.hold = self.hold, None
         if hold is not None and self.hold_before_reading:
             assert hold.wait(20.0)
@@ -102,14 +103,13 @@ class Decoder:
         if data.startswith(b"growing"):
             raise FileChanged("written to meanwhile")
         image_id = image_id_of(data)
-        sizes = wanted(image_id)
-        if not sizes:
+        made = wanted(image_id)
+        if not made:
             return DecodedFile(image_id, Stamp.of(info), {}, None)
         if data.startswith(b"bad"):
             raise ImageRejected(Reason.NOT_AN_IMAGE, "it begins with `bad`")
         self.decoded += 1
-        pictures = {size: picture(data, size) for size in sizes}
-        return DecodedFile(image_id, Stamp.of(info), pictures, ImageFacts(4, 3, "PNG"))
+        return DecodedFile(image_id, Stamp.of(info), pictures_of(data, made), ImageFacts(4, 3, "PNG"))
 
 
 class Backbone:
@@ -199,6 +199,11 @@ def picture(data: bytes, size: Size) -> Pixels:
     """Pixels that differ where the data does."""
     seed = int.from_bytes(image_id_of(data)[:4], "big")
     return np.random.default_rng(seed).integers(0, 255, (*size, 3), dtype=np.uint8)
+
+
+def pictures_of(data: bytes, wanted: Collection[Rendition]) -> dict[Array, Pixels]:
+    """The models' inputs that are wanted."""
+    return {one: picture(data, one.size) for one in wanted if isinstance(one, Stretched)}
 
 
 class Bench:

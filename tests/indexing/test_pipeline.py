@@ -13,13 +13,14 @@ import pytest
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import ImageRejected, Reason
 from simd.featurize.decode.decode import DecodeLimits
+from simd.featurize.decode.renditions import Rendition
 from simd.featurize.workers.pool import DecodedFile, DecodePool, WorkerSettings
 from simd.index.brute import BruteIndex
 from simd.indexing.loop.pipeline import FileDecoder, Job, Pipeline
 from simd.indexing.loop.targets import Target, Targets
-from simd.types import Change, ChangeKind, FileKey, ImageFacts, ImageId, Root, Size, Stamp, image_id_of
+from simd.types import Change, ChangeKind, FileKey, ImageFacts, ImageId, Root, Stamp, image_id_of
 from tests.featurize.drawings import encoded, quadrants
-from tests.indexing.bench import DIMENSION, SIZE, Backbone, picture
+from tests.indexing.bench import DIMENSION, SIZE, Backbone, pictures_of
 from tests.serving.waiting import until
 
 STAMP = Stamp(1, 2, 3)
@@ -29,10 +30,10 @@ class ByHand:
     """Decodes a file when it is told its content: whoever asks first has to decode."""
 
     def __init__(self) -> None:
-        self._wanted: dict[bytes, Callable[[ImageId], Collection[Size]]] = {}
+        self._wanted: dict[bytes, Callable[[ImageId], Collection[Rendition]]] = {}
         self._futures: dict[bytes, Future[DecodedFile]] = {}
 
-    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], /) -> Future[DecodedFile]:
+    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Rendition]], /) -> Future[DecodedFile]:
         """As `DecodePool.submit_file`."""
         self._wanted[path] = wanted
         return self._futures.setdefault(path, Future())
@@ -40,9 +41,9 @@ class ByHand:
     def read(self, path: bytes, content: bytes) -> DecodedFile:
         """Name a file; what decoding will give."""
         image_id = image_id_of(content)
-        sizes = self._wanted[path](image_id)
-        facts = ImageFacts(4, 3, "PNG") if sizes else None
-        return DecodedFile(image_id, STAMP, {size: picture(content, size) for size in sizes}, facts)
+        wanted = self._wanted[path](image_id)
+        facts = ImageFacts(4, 3, "PNG") if wanted else None
+        return DecodedFile(image_id, STAMP, pictures_of(content, wanted), facts)
 
     def end(self, path: bytes, decoded: DecodedFile) -> None:
         """The decoding of a file ended."""

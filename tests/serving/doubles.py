@@ -22,6 +22,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import Counts, IndexedFile, RejectedFile
 from simd.catalogue.schema import SCHEMA
 from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
+from simd.featurize.decode.renditions import Array, Rendition, Stretched
 from simd.featurize.engines.base import DeviceChoice
 from simd.index.base import Index, IndexStats
 from simd.index.brute import BruteIndex
@@ -53,7 +54,6 @@ from simd.types import (
     RemoveReport,
     RootStatus,
     ScanReport,
-    Size,
     Stamp,
     SwitchStatus,
     Vector,
@@ -143,7 +143,7 @@ class BenchCatalogue(Catalogue):
 class Picture:
     """What the decoder double gives."""
 
-    pictures: Mapping[Size, Pixels]
+    pictures: Mapping[Array, Pixels]
 
 
 class TextDecoder:
@@ -159,7 +159,7 @@ class TextDecoder:
         self.cancelled = threading.Event()
         self.decoded = 0
 
-    def submit_bytes(self, data: bytes, size: Size) -> Future[Picture]:
+    def submit_bytes(self, data: bytes, *wanted: Rendition) -> Future[Picture]:
         future: Future[Picture] = Future()
         future.add_done_callback(lambda f: self.cancelled.set() if f.cancelled() else None)
         self.started.set()
@@ -172,19 +172,19 @@ class TextDecoder:
     def submit_file(
         self,
         path: bytes,
-        wanted: Callable[[ImageId], Collection[Size]],
+        wanted: Callable[[ImageId], Collection[Rendition]],
         opening: Callable[[bytes], int],
     ) -> Future[Picture]:
         try:
             with open(opening(path), "rb") as stream:
                 data = stream.read()
-            sizes = wanted(image_id_of(data))
+            renditions = wanted(image_id_of(data))
         except Exception as error:  # noqa: BLE001 - the future carries it
             refused: Future[Picture] = Future()
             refused.set_exception(error)
             return refused
-        if sizes:
-            return self.submit_bytes(data, SIZE)
+        if renditions:
+            return self.submit_bytes(data, *renditions)
         spared: Future[Picture] = Future()
         spared.set_result(Picture({}))
         return spared
@@ -206,7 +206,7 @@ class TextDecoder:
         elif not data.startswith(b"picture "):
             future.set_exception(ImageRejected(Reason.NOT_AN_IMAGE, "the bytes are not an image"))
         else:
-            future.set_result(Picture({SIZE: np.array(_values(data), dtype=np.uint8).reshape(1, 1, 3)}))
+            future.set_result(Picture({Stretched(SIZE): np.array(_values(data), dtype=np.uint8).reshape(1, 1, 3)}))
 
 
 def _values(data: bytes) -> list[int]:

@@ -13,9 +13,9 @@ import pytest
 import simctl
 
 from simd.errors import ConfigError
+from simd.featurize.decode.renditions import Rendition
 from simd.serving.readiness import Readiness
 from simd.serving.server import Server
-from simd.types import Size
 from simd.v1 import index_service_pb2, index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import Picture, TextDecoder, serving, short_directory
 from tests.serving.waiting import until
@@ -28,9 +28,9 @@ class CountingDecoder(TextDecoder):
         super().__init__(hold)
         self.waiting = threading.Semaphore(0)
 
-    def submit_bytes(self, data: bytes, size: Size) -> Future[Picture]:
+    def submit_bytes(self, data: bytes, *wanted: Rendition) -> Future[Picture]:
         self.waiting.release()
-        return super().submit_bytes(data, size)
+        return super().submit_bytes(data, *wanted)
 
 
 def test_it_answers_before_it_is_ready_and_after() -> None:

@@ -17,12 +17,13 @@ from PIL import Image
 from simd.cancelled import Cancelled
 from simd.errors import Abandoned, FileChanged, ImageRejected, InvalidRequest, NotFound, NotReady, Reason
 from simd.featurize.decode.decode import DecodeLimits
+from simd.featurize.decode.renditions import Rendition
 from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from simd.serving.search.matcher import Found
 from simd.serving.search.queries import Queries, Query
 from simd.serving.search.rootfiles import RootFiles
 from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage
-from simd.types import ImageId, Pixels, Size, Vector, image_id_of
+from simd.types import ImageId, Pixels, Vector, image_id_of
 from tests.featurize.drawings import encoded
 from tests.serving.doubles import Bench, Picture, TextDecoder, TinyFeaturizer, prepared, vector_of
 
@@ -401,8 +402,8 @@ def test_both_decodings_of_a_comparison_that_nobody_waits_for_are_cancelled() ->
     class Counting(TextDecoder):
         futures: list[Future[Picture]]
 
-        def submit_bytes(self, data: bytes, size: Size) -> Future[Picture]:
-            future = super().submit_bytes(data, size)
+        def submit_bytes(self, data: bytes, *wanted: Rendition) -> Future[Picture]:
+            future = super().submit_bytes(data, *wanted)
             self.futures = [*getattr(self, "futures", []), future]
             return future
 

@@ -6,18 +6,21 @@ text. What makes no sense is a ValueError, TypeError, KeyError or OverflowError.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from simd.errors import FileChanged, ImageRejected, Reason
+from simd.featurize.decode.renditions import Array, Format, Grey, Region, Rendition, Stretched, Thumbnail, max_bytes
 from simd.featurize.workers.channel import Message
-from simd.types import ID_BYTES, ImageFacts, ImageId, Pixels, Size, Stamp
+from simd.types import ID_BYTES, ImageFacts, ImageId, Pixels, Stamp
 
 NONSENSE = (ValueError, TypeError, KeyError, OverflowError)
 
+_SIGNATURES: dict[Format, bytes] = {"jpeg": b"\xff\xd8\xff", "webp": b"RIFFWEBP"}
 _MAX_TEXT = 2000
 _MAX_NAME = 20
 _INT64 = range(-(1 << 63), 1 << 63)
@@ -38,12 +41,14 @@ class Decoded:
     """What a worker made of an image.
 
     Attributes:
-        pictures: uint8 `(height, width, 3)` at each size it was wanted in.
+        pictures: the pixels of each rendition that was wanted as such.
         facts: about the original.
+        thumbnails: the files of the others.
     """
 
-    pictures: Mapping[Size, Pixels]
+    pictures: Mapping[Array, Pixels]
     facts: ImageFacts
+    thumbnails: Mapping[Thumbnail, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,8 @@ def identity(message: Message) -> Identity:
     return Identity(ImageId(image_id), stamp)
 
 
-def decoded(message: Message, sizes: Sequence[Size]) -> Decoded | Needs:
-    """The answer to whatever has sizes: pictures one after the other in the order of the sizes, or a question.
+def decoded(message: Message, wanted: Sequence[Rendition]) -> Decoded | Needs:
+    """The answer to whatever has renditions: these one after the other in their order, or a question.
 
     Raises:
         ImageRejected, FileChanged: as the worker says.
@@ -84,19 +89,42 @@ def decoded(message: Message, sizes: Sequence[Size]) -> Decoded | Needs:
         return Needs(_number(message.header["needs"], _INT64))
     width, height, name = message.header["facts"]
     facts = ImageFacts(_number(width, _SIDE), _number(height, _SIDE), _text(name, _MAX_NAME))
-    if len(message.body) != sum(map(bytes_of, sizes)):
+    pictures: dict[Array, Pixels] = {}
+    thumbnails: dict[Thumbnail, bytes] = {}
+    at = 0
+    for rendition, said in zip(wanted, message.header["shapes"], strict=True):
+        shape = _shape(rendition, said)
+        length = math.prod(shape)
+        if at + length > len(message.body):
+            raise ValueError(f"{len(message.body)} bytes of pictures")
+        if isinstance(rendition, Thumbnail):
+            thumbnails[rendition] = _file(rendition, message.body[at : at + length])
+        else:
+            pictures[rendition] = np.frombuffer(message.body, np.uint8, length, at).reshape(shape)
+        at += length
+    if at != len(message.body):
         raise ValueError(f"{len(message.body)} bytes of pictures")
-    by_size, at = {}, 0
-    for size in sizes:
-        by_size[size] = np.frombuffer(message.body, np.uint8, bytes_of(size), at).reshape(*size, 3)
-        at += bytes_of(size)
-    return Decoded(by_size, facts)
+    return Decoded(pictures, facts, thumbnails)
 
 
-def bytes_of(size: Size) -> int:
-    """Of a picture."""
-    height, width = size
-    return height * width * 3
+def _shape(rendition: Rendition, said: Sequence[Any]) -> tuple[int, ...]:
+    """The shape of what was made, which is the worker's to say only where that depends on the picture."""
+    match rendition:
+        case Stretched(size) | Region(size=size):
+            allowed = tuple(range(side, side + 1) for side in (*size, 3))
+        case Grey(edge):
+            allowed = (range(1, edge + 1),) * 2
+        case Thumbnail():
+            allowed = (range(1, max_bytes(rendition) + 1),)
+    return tuple(_number(side, among) for side, among in zip(said, allowed, strict=True))
+
+
+def _file(thumbnail: Thumbnail, data: bytes) -> bytes:
+    """A thumbnail's file, if it begins as one of its format: whoever is given it may go by its content."""
+    kind = data[:3] if thumbnail.format == "jpeg" else data[:4] + data[8:12]
+    if kind != _SIGNATURES[thumbnail.format]:
+        raise ValueError(f"a thumbnail that is no {thumbnail.format}")
+    return data
 
 
 def _raise_refusal(message: Message) -> None:

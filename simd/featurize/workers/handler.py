@@ -14,23 +14,24 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from simd.errors import DecoderUnavailable, ImageRejected, Reason
-from simd.featurize.decode.decode import DecodeLimits, Picture, check_bytes
+from simd.featurize.decode.decode import DecodeLimits, Rendered, check_bytes
+from simd.featurize.decode.renditions import Array, Rendition, Thumbnail, max_bytes, to_json
 from simd.featurize.priority import Priority
 from simd.featurize.workers import answers
 from simd.featurize.workers.answers import Decoded, Needs
 from simd.featurize.workers.channel import ChannelClosed, ChannelGarbled, Message
 from simd.featurize.workers.process import Child, spawn, status_text
-from simd.types import ImageFacts, ImageId, Pixels, Size, Stamp
+from simd.types import ImageFacts, ImageId, Pixels, Stamp
 
 log = logging.getLogger(__name__)
 
-Decoder = Callable[[bytes, Size, DecodeLimits, Callable[[int], None]], Picture]
-"""`decode.decode`, or what a test puts in its place."""
-Wanted = Callable[[ImageId], Collection[Size]]
+Decoder = Callable[[bytes, Sequence[Rendition], DecodeLimits, Callable[[int], None]], Rendered]
+"""`decode.render`, or what a test puts in its place."""
+Wanted = Callable[[ImageId], Collection[Rendition]]
 Admit = Callable[[int], bool]
 T = TypeVar("T")
 
@@ -59,14 +60,16 @@ class DecodedFile:
     Attributes:
         image_id: the content's identity.
         stamp: the file as it was read.
-        pictures: uint8 `(height, width, 3)` at each size it was wanted in; none when the image was not wanted.
+        pictures: the pixels of each rendition that was wanted as such; none when the image was not wanted.
         facts: about the original; None when the image was not wanted.
+        thumbnails: the files of the others.
     """
 
     image_id: ImageId
     stamp: Stamp
-    pictures: Mapping[Size, Pixels]
+    pictures: Mapping[Array, Pixels]
     facts: ImageFacts | None
+    thumbnails: Mapping[Thumbnail, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class Handler:
 
         Args:
             fd: the file, open; it stays so.
-            wanted: the sizes in which to decode this content; gives the same answer when it is asked again.
+            wanted: what to make of this content; gives the same answer when it is asked again.
             admit: whether so many bytes of memory may be taken now.
 
         Raises:
@@ -122,20 +125,20 @@ class Handler:
         """
         found = self._ask({"do": "file"}, b"", answers.identity, file=fd)
         try:
-            sizes = list(wanted(found.image_id))
+            renditions = list(wanted(found.image_id))
         except BaseException:
             self._tell({"do": "skip"})
             raise
-        if not sizes:
+        if not renditions:
             self._tell({"do": "skip"})
             return DecodedFile(found.image_id, found.stamp, {}, None)
-        decoded = self._decoded({"do": "decode", "sizes": sizes}, b"", sizes, admit)
-        return DecodedFile(found.image_id, found.stamp, decoded.pictures, decoded.facts)
+        decoded = self._decoded("decode", b"", renditions, admit)
+        return DecodedFile(found.image_id, found.stamp, decoded.pictures, decoded.facts, decoded.thumbnails)
 
-    def blob(self, data: bytes, size: Size, admit: Admit) -> Decoded:
+    def blob(self, data: bytes, wanted: Sequence[Rendition], admit: Admit) -> Decoded:
         """See `DecodePool.submit_bytes`, and `file`."""
         check_bytes(len(data), self._settings.limits)
-        return self._decoded({"do": "bytes", "sizes": [size]}, data, [size], admit)
+        return self._decoded("bytes", data, wanted, admit)
 
     def warm_up(self) -> None:
         """Start the worker before the first image comes, and log what it is not kept from. A failure is reported by
@@ -160,13 +163,13 @@ class Handler:
             if self._child is not None:
                 self._child.process.kill()
 
-    def _decoded(self, header: dict[str, Any], data: bytes, sizes: Sequence[Size], admit: Admit) -> Decoded:
-        max_body = sum(map(answers.bytes_of, sizes))
+    def _decoded(self, do: str, data: bytes, wanted: Sequence[Rendition], admit: Admit) -> Decoded:
+        max_body = sum(map(max_bytes, wanted))
 
         def parse(message: Message) -> Decoded | Needs:
-            return answers.decoded(message, sizes)
+            return answers.decoded(message, wanted)
 
-        answer = self._ask(header, data, parse, max_body)
+        answer = self._ask({"do": do, "wanted": [to_json(one) for one in wanted]}, data, parse, max_body)
         if isinstance(answer, Needs):
             if not admit(answer.memory):
                 self._tell({"do": "skip"})

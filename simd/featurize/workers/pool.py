@@ -23,12 +23,13 @@ from typing import Any, TypeVar
 
 from simd.errors import FileChanged, ImageRejected, Reason
 from simd.featurize.decode import decode as real
+from simd.featurize.decode.renditions import Rendition
 from simd.featurize.workers.answers import Decoded
 from simd.featurize.workers.budget import MemoryBudget
 from simd.featurize.workers.files import Opening, open_file
 from simd.featurize.workers.handler import Admit, DecodedFile, Decoder, Handler, Postponed, Wanted, WorkerSettings
 from simd.supervision import Threads
-from simd.types import ImageId, Size
+from simd.types import ImageId
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ class DecodePool:
     """
 
     def __init__(
-        self, count: int, settings: WorkerSettings, decode: Decoder = real.decode, threads: Threads | None = None
+        self, count: int, settings: WorkerSettings, decode: Decoder = real.render, threads: Threads | None = None
     ) -> None:
         self._idle_s = settings.idle_s
         self._lock = threading.Lock()
@@ -78,7 +79,7 @@ class DecodePool:
 
         Args:
             path: absolute.
-            wanted: called on a thread of the pool with the content's id: the sizes to decode it to; none spares the
+            wanted: called on a thread of the pool with the content's id: what to make of it; nothing spares the
                 decoding.
             opening: called on a thread of the pool with the path.
 
@@ -96,9 +97,9 @@ class DecodePool:
 
         return self._submit(decode)
 
-    def submit_bytes(self, data: bytes, size: Size) -> Future[Decoded]:
-        """Decode bytes to one size. The future ends like one of `submit_file`."""
-        return self._submit(lambda handler, admit: handler.blob(data, size, admit))
+    def submit_bytes(self, data: bytes, *wanted: Rendition) -> Future[Decoded]:
+        """Decode bytes, and make at least one rendition of them. The future ends like one of `submit_file`."""
+        return self._submit(lambda handler, admit: handler.blob(data, wanted, admit))
 
     def close(self) -> None:
         """End the workers now. Futures that are not done are cancelled."""
@@ -285,14 +286,14 @@ class _Job:
 
 
 class _AskedOnce:
-    """Asks only once in which sizes a file is wanted: whoever answers may count on its being decoded then."""
+    """Asks only once what is wanted of a file: whoever answers may count on its being decoded then."""
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
         self._asked: ImageId | None = None
-        self._answer: Collection[Size] = ()
+        self._answer: Collection[Rendition] = ()
 
-    def __call__(self, image_id: ImageId) -> Collection[Size]:
+    def __call__(self, image_id: ImageId) -> Collection[Rendition]:
         if self._asked is None:
             self._asked, self._answer = image_id, self._wanted(image_id)
         elif image_id != self._asked:

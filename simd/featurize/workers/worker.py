@@ -3,9 +3,9 @@
 Reads, hashes and decodes one image at a time, within limits that the kernel enforces, and says what it found. It holds
 nothing that its death would lose: it may crash, hang or be killed at any instruction.
 
-A file, message by message: `{"do": "file"}` + the open file; `{"image_id", "stamp"}` back; `{"do": "decode", "sizes"}`
-or `{"do": "skip"}`; the picture in each of the sizes back.
-Bytes: `{"do": "bytes", "sizes"}` + the bytes; the picture in each of the sizes back.
+A file, message by message: `{"do": "file"}` + the open file; `{"image_id", "stamp"}` back; `{"do": "decode", "wanted"}`
+or `{"do": "skip"}`; `{"facts", "shapes"}` + each of the wanted renditions back.
+Bytes: `{"do": "bytes", "wanted"}` + the bytes; the same back.
 Before a large image is decoded: `{"needs": bytes of memory}`; `{"do": "decode"}` or `{"do": "skip"}` back. In place of
 any answer: `{"rejected": [reason, detail]}`, `{"changed": true}`.
 """
@@ -22,7 +22,8 @@ from typing import Any
 from PIL import AvifImagePlugin
 
 from simd.errors import ImageRejected, Reason
-from simd.featurize.decode.decode import SNIFF_BYTES, DecodeLimits, Picture, check_start
+from simd.featurize.decode.decode import SNIFF_BYTES, DecodeLimits, Rendered, check_start
+from simd.featurize.decode.renditions import from_json
 from simd.featurize.priority import Priority, step_back
 from simd.featurize.workers.channel import Channel, ChannelClosed
 from simd.featurize.workers.confinement import confine, limit
@@ -43,7 +44,7 @@ class Worker:
 
     Args:
         channel: to the parent.
-        decode: `decode.decode`, or what a test puts in its place.
+        decode: `decode.render`, or what a test puts in its place.
         limits: what one image may cost.
         timeout_s: for how long one image may have the CPU.
     """
@@ -64,7 +65,7 @@ class Worker:
                 if job.header["do"] == "file":
                     self._file(job.file)
                 else:
-                    self._pictures(job.body, job.header["sizes"])
+                    self._pictures(job.body, job.header["wanted"])
             except ImageRejected as rejected:
                 self._channel.send({"rejected": [rejected.reason, rejected.detail]})
             except FileInFlux:
@@ -85,19 +86,19 @@ class Worker:
         self._channel.send({"image_id": image_id_of(content.data).hex(), "stamp": stamp})
         answer = self._channel.receive().header
         if answer["do"] == "decode":
-            self._pictures(content.data, answer["sizes"])
+            self._pictures(content.data, answer["wanted"])
 
-    def _pictures(self, data: bytes, sizes: list[list[int]]) -> None:
-        admit = _Leave(self._channel)
-        pictures: list[Picture] = [self._decode(data, (height, width), self._limits, admit) for height, width in sizes]
-        facts = pictures[0].facts
-        parts = [picture.pixels.data for picture in pictures]
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
-        self._channel.send({"facts": [facts.width, facts.height, facts.format]}, body)
+    def _pictures(self, data: bytes, wanted: list[list[Any]]) -> None:
+        renditions = [from_json(said) for said in wanted]
+        done: Rendered = self._decode(data, renditions, self._limits, _Leave(self._channel))
+        parts = [made if isinstance(made, bytes) else made.data for made in done.made]
+        shapes = [[len(made)] if isinstance(made, bytes) else made.shape for made in done.made]
+        facts = [done.facts.width, done.facts.height, done.facts.format]
+        self._channel.send({"facts": facts, "shapes": shapes}, parts[0] if len(parts) == 1 else b"".join(parts))
 
 
 class _Leave:
-    """Asks the parent for leave to decode a large image: once for it, in whatever sizes."""
+    """Asks the parent for leave to decode a large image, once."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel

@@ -24,9 +24,10 @@ from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile, RejectedFile
 from simd.decisions.decisions import REMOVED
 from simd.errors import DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, SimdError, for_callers
+from simd.featurize.decode.renditions import Rendition, Stretched
 from simd.featurize.workers.pool import DecodedFile
 from simd.indexing.loop.targets import Target, Targets
-from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Rejection, Size, Stamp, Vector
+from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Rejection, Stamp, Vector
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ _WAKINGS = 4
 class FileDecoder(Protocol):
     """What decodes files: a `DecodePool`."""
 
-    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Size]], /) -> Future[DecodedFile]:
+    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Rendition]], /) -> Future[DecodedFile]:
         """See `DecodePool.submit_file`."""
         ...
 
@@ -235,22 +236,22 @@ class Pipeline:
         for job in jobs:
             self._release(job)
 
-    def _wanted(self, job: Job, image_id: ImageId) -> Collection[Size]:
-        """The sizes a file's picture must be decoded to: asked by the pool's threads, once its content is known."""
+    def _wanted(self, job: Job, image_id: ImageId) -> Collection[Rendition]:
+        """What must be made of a file's picture: asked by the pool's threads, once its content is known."""
         if job.dropped:
             return ()
         with self._lock:
-            sizes = self._lacking(image_id) if image_id not in self._claimed else set()
-            if sizes:
+            inputs = self._lacking(image_id) if image_id not in self._claimed else set()
+            if inputs:
                 self._claimed.add(image_id)
                 job.claim = image_id
-            return sizes
+            return inputs
 
-    def _lacking(self, image_id: ImageId) -> set[Size]:
-        sizes = {target.size for target in self._targets if not _has_vector(target, image_id)}
-        if not sizes and not self._has_facts(image_id):
-            sizes = {self._targets.serving.size}
-        return sizes
+    def _lacking(self, image_id: ImageId) -> set[Stretched]:
+        inputs = {target.input for target in self._targets if not _has_vector(target, image_id)}
+        if not inputs and not self._has_facts(image_id):
+            inputs = {self._targets.serving.input}
+        return inputs
 
     def _has_facts(self, image_id: ImageId) -> bool:
         return bool(self._catalogue.facts_of([image_id]))
@@ -303,9 +304,9 @@ class Pipeline:
     def _embed(self, target: Target, batch: Batch) -> None:
         """Compute the vectors that a target lacks. A successor that fails holds nobody up: the batch goes without."""
         fresh = {
-            found.image_id: found.pictures[target.size]
+            found.image_id: found.pictures[target.input]
             for job in batch.decoded
-            if (found := job.found) and target.size in found.pictures and not _has_vector(target, found.image_id)
+            if (found := job.found) and target.input in found.pictures and not _has_vector(target, found.image_id)
         }
         try:
             vectors = target.featurizer.embed(list(fresh.values())) if fresh else ()
@@ -332,7 +333,7 @@ class Pipeline:
             batch.indexed.append(IndexedFile(key, found.stamp, found.image_id, found.facts))
         elif (refused := batch.refused.get(found.image_id)) is not None:
             batch.rejected.append(RejectedFile(key, found.stamp, refused))
-        elif not supplied and self._targets.serving.size in found.pictures:
+        elif not supplied and self._targets.serving.input in found.pictures:
             batch.waiting.append(job)
         else:
             batch.again.append(Change(ChangeKind.UPSERT, key, job.stamp))

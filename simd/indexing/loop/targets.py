@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from simd.featurize.decode.renditions import Stretched, max_bytes
 from simd.index.base import Index
 from simd.types import ImageId, Pixels, Size, Vector
 
@@ -30,6 +31,11 @@ class Target:
     size: Size
     featurizer: Embedder
     index: Index
+
+    @property
+    def input(self) -> Stretched:
+        """What is made of a picture for its model."""
+        return Stretched(self.size)
 
 
 class Targets:
@@ -62,8 +68,8 @@ class Targets:
 
     @property
     def picture_bytes(self) -> int:
-        """What decoding one file gives: a picture, three bytes a pixel, in each size that is needed."""
-        return sum(3 * height * width for height, width in {target.size for target in self._all})
+        """What decoding one file gives: a picture in each size that is needed."""
+        return sum(max_bytes(rendition) for rendition in {target.input for target in self._all})
 
     def complete(self, image_id: ImageId) -> bool:
         """Whether no index lacks the image."""

@@ -21,12 +21,13 @@ import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import InvalidRequest, NotFound, NotReady
+from simd.featurize.decode.renditions import Rendition
 from simd.serving.ports import Decoder, Decoding
 from simd.serving.search.rootfiles import RootFiles
 from simd.serving.search.served import Served
 from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
 from simd.serving.transport.meter import Took
-from simd.types import ImageId, Pixels, Size, Stamp, Vector, image_id_of
+from simd.types import ImageId, Pixels, Stamp, Vector, image_id_of
 from simd.vectors.metric import NORM_TOLERANCE, normalise
 
 
@@ -136,10 +137,10 @@ class Embedder:
             return Embedded(stored, known)
         identity = Identity()
 
-        def wanted(image_id: ImageId) -> Collection[Size]:
+        def wanted(image_id: ImageId) -> Collection[Rendition]:
             identity.image_id = image_id
             identity.stored = served.index.vector(image_id, deleted=True)
-            return () if identity.stored is not None else (served.size,)
+            return () if identity.stored is not None else (served.input,)
 
         return Begun(self._decoder.submit_file(real, wanted, self._files.open), identity, begun)
 
@@ -158,7 +159,7 @@ class Embedder:
         stored = served.index.vector(image_id, deleted=True)
         if stored is not None:
             return Embedded(stored, image_id)
-        return Begun(self._decoder.submit_bytes(data, served.size), Identity(image_id), begun)
+        return Begun(self._decoder.submit_bytes(data, served.input), Identity(image_id), begun)
 
     def _decoded(self, served: Served, start: Begun) -> Embedded | _Picture | BaseException:
         try:
@@ -170,7 +171,7 @@ class Embedder:
         identity, decode_ms = start.identity, (self._clock() - start.at) * 1e3
         if identity.stored is not None:
             return Embedded(identity.stored, identity.image_id, Took(decode_ms=decode_ms))
-        return _Picture(start.decoding.result().pictures[served.size], identity.image_id, decode_ms)
+        return _Picture(start.decoding.result().pictures[served.input], identity.image_id, decode_ms)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from simd.featurize.decode.renditions import Stretched
 from simd.featurize.engines.base import DeviceChoice
 from simd.index.base import Index
 from simd.serving.ports import Featurizer
@@ -37,6 +38,11 @@ class Served:
     size: Size
     featurizer: Featurizer
     index: Index
+
+    @property
+    def input(self) -> Stretched:
+        """What is made of a picture for the model."""
+        return Stretched(self.size)
 
 
 class Serving:
