@@ -8,8 +8,8 @@ The contract every implementation is tested against (`tests/contract`):
 * A vector is `(dimension,)` float32, finite and L2-normalised; anything else is refused and changes nothing.
 * A deleted image is out of the answers at once. Its vector can be had back with `vector(..., deleted=True)` until
   the grace period is over and compaction drops it.
-* Once damage is found in the data, `search`, `vector`, `embeddings` and `compact` are refused with `CorruptStore`.
-  Changes are taken, and what only tells which images there are and how many goes on.
+* Once damage is found in the data, `search`, `within`, `vector`, `embeddings` and `compact` are refused with
+  `CorruptStore`. Changes are taken, and what only tells which images there are and how many goes on.
 * Every method may be called from any thread.
 """
 
@@ -91,6 +91,28 @@ class Index(Protocol):
 
         Raises:
             InvalidRequest: wrong shape, not finite, not normalised, or negative k.
+        """
+        ...
+
+    def within(
+        self,
+        queries: Vector,
+        radius: float,
+        *,
+        limit: int,
+        among: Collection[ImageId] | None = None,
+    ) -> list[Answer]:
+        """Every image at most `radius` from each query, nearest first; nothing is missed.
+
+        Args:
+            queries: `(q, dimension)` float32, L2-normalised.
+            radius: 0 finds what is the same, 2 and more finds everything.
+            limit: at most so many hits a query, the nearest, which bounds the memory; an answer that it cuts is not
+                `exact`, every other one is.
+            among: consider only these images; ids that are not stored are ignored.
+
+        Raises:
+            InvalidRequest: wrong shape, not finite, not normalised, or a negative radius or limit.
         """
         ...
 

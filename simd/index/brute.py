@@ -9,7 +9,7 @@ import numpy as np
 from simd.errors import CorruptStore, InvalidRequest
 from simd.index.base import IndexStats
 from simd.types import ID_BYTES, Answer, Embedding, Hit, ImageId, Vector
-from simd.vectors.metric import check_vectors, distances, half
+from simd.vectors.metric import check_radius, check_vectors, distances, half
 from simd.vectors.topk import pack_ids, top_k
 
 
@@ -72,16 +72,18 @@ class BruteIndex:
         if k < 0:
             raise InvalidRequest(f"k is {k}; it must not be negative", field="limit")
         check_vectors(queries, self._dimension)
-        images = [i for i in self._live if among is None or i in among]
-        if not images:
-            return [Answer([], 0, True) for _ in queries]
-        rows, ids = np.stack([self._live[i] for i in images]), pack_ids(list(images))
+        return [Answer(hits[:k], len(hits), True) for hits in self._compared(queries, among)]
+
+    def within(
+        self, queries: Vector, radius: float, *, limit: int, among: Collection[ImageId] | None = None
+    ) -> list[Answer]:
+        """Every image at most `radius` from each query, nearest first."""
+        check_radius(radius, limit)
+        check_vectors(queries, self._dimension)
         answers = []
-        for query in half(queries):
-            all_distances = distances(query, rows)
-            best = top_k(all_distances, ids, k)
-            hits = [Hit(images[i], float(all_distances[i])) for i in best]
-            answers.append(Answer(hits, len(images), True))
+        for hits in self._compared(queries, among):
+            near = [hit for hit in hits if hit.distance <= radius]
+            answers.append(Answer(near[:limit], len(hits), len(near) <= limit))
         return answers
 
     def ids(self) -> Iterator[ImageId]:
@@ -108,3 +110,15 @@ class BruteIndex:
 
     def close(self) -> None:
         """Nothing to release."""
+
+    def _compared(self, queries: Vector, among: Collection[ImageId] | None) -> list[list[Hit]]:
+        """For each query every image that counts, nearest first."""
+        images = [i for i in self._live if among is None or i in among]
+        if not images:
+            return [[] for _ in queries]
+        rows, ids = np.stack([self._live[i] for i in images]), pack_ids(images)
+        compared = []
+        for query in half(queries):
+            apart = distances(query, rows)
+            compared.append([Hit(images[at], float(apart[at])) for at in top_k(apart, ids, len(images))])
+        return compared

@@ -11,6 +11,7 @@ from simd.durable import Disk
 from simd.errors import CorruptStore
 from simd.index.base import IndexStats
 from simd.index.repair import finish_repair
+from simd.search.radius import within
 from simd.search.searcher import search, shortlist_size
 from simd.search.shortlist import Scan, Shortlist, load_kernel
 from simd.storage.snapshot import Snapshot
@@ -109,6 +110,12 @@ class LocalIndex:
         found = search(self._store.snapshot, queries, k, among=among, exact=exact, spread=self._spread)
         self._trim(len(queries) * shortlist_size(k))
         return found
+
+    def within(
+        self, queries: Vector, radius: float, *, limit: int, among: Collection[ImageId] | None = None
+    ) -> list[Answer]:
+        """Every image at most `radius` from each query, nearest first; nothing is missed."""
+        return within(self._store.snapshot, queries, radius, limit=limit, among=among, looked=self._trim)
 
     def ids(self) -> Iterator[ImageId]:
         """Every image in the answers, in no particular order."""
