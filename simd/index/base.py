@@ -8,8 +8,8 @@ The contract every implementation is tested against (`tests/contract`):
 * A vector is `(dimension,)` float32, finite and L2-normalised; anything else is refused and changes nothing.
 * A deleted image is out of the answers at once. Its vector can be had back with `vector(..., deleted=True)` until
   the grace period is over and compaction drops it.
-* Once damage is found in the data, `search`, `within`, `vector`, `embeddings` and `compact` are refused with
-  `CorruptStore`. Changes are taken, and what only tells which images there are and how many goes on.
+* Once damage is found in the data, `search`, `within`, `vector`, `embeddings`, `view` and `compact` are refused
+  with `CorruptStore`. Changes are taken, and what only tells which images there are and how many goes on.
 * Every method may be called from any thread.
 """
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from simd.errors import CorruptStore
 from simd.types import Answer, Embedding, ImageId, Vector
@@ -33,6 +33,63 @@ class IndexStats:
     dead: int
     disk_bytes: int
     details: dict[str, int] = field(default_factory=dict)
+
+
+class View(Protocol):
+    """One state of an index: its answers are the same however the index changes meanwhile, and after it is closed.
+
+    It keeps what it holds on the disk and in memory, but hinders nobody: compaction goes on beside it. Once damage is
+    found it is refused like the index. A closed view raises `ValueError`.
+    """
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector."""
+        ...
+
+    def search(
+        self,
+        queries: Vector,
+        k: int,
+        *,
+        among: Collection[ImageId] | None = None,
+        exact: bool = False,
+    ) -> list[Answer]:
+        """See `Index.search`."""
+        ...
+
+    def within(
+        self,
+        queries: Vector,
+        radius: float,
+        *,
+        limit: int,
+        among: Collection[ImageId] | None = None,
+    ) -> list[Answer]:
+        """See `Index.within`."""
+        ...
+
+    def vector(self, image_id: ImageId) -> Vector | None:
+        """The vector of an image in the answers, float32 `(dimension,)`, or None."""
+        ...
+
+    def ids(self) -> Iterator[ImageId]:
+        """Every image in the answers, in no particular order."""
+        ...
+
+    def __len__(self) -> int:
+        """How many images are in the answers."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the state."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None:
+        """Close it."""
+        ...
 
 
 class Index(Protocol):
@@ -129,6 +186,10 @@ class Index(Protocol):
 
         What changes meanwhile is not seen, and closing the index does not end it.
         """
+        ...
+
+    def view(self) -> View:
+        """The index as it is now. To be closed."""
         ...
 
     def compact(self, pause: Callable[[], None] = ...) -> None:

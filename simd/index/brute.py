@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Self
 
 import numpy as np
 
@@ -69,22 +70,13 @@ class BruteIndex:
         self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
     ) -> list[Answer]:
         """The `k` nearest of each query."""
-        if k < 0:
-            raise InvalidRequest(f"k is {k}; it must not be negative", field="limit")
-        check_vectors(queries, self._dimension)
-        return [Answer(hits[:k], len(hits), True) for hits in self._compared(queries, among)]
+        return self.view().search(queries, k, among=among, exact=exact)
 
     def within(
         self, queries: Vector, radius: float, *, limit: int, among: Collection[ImageId] | None = None
     ) -> list[Answer]:
         """Every image at most `radius` from each query, nearest first."""
-        check_radius(radius, limit)
-        check_vectors(queries, self._dimension)
-        answers = []
-        for hits in self._compared(queries, among):
-            near = [hit for hit in hits if hit.distance <= radius]
-            answers.append(Answer(near[:limit], len(hits), len(near) <= limit))
-        return answers
+        return self.view().within(queries, radius, limit=limit, among=among)
 
     def ids(self) -> Iterator[ImageId]:
         """Every image in the answers."""
@@ -96,6 +88,10 @@ class BruteIndex:
     def embeddings(self) -> Iterator[Embedding]:
         """Every image in the answers with its vector, in the order of the ids."""
         return iter([Embedding(image_id, self._live[image_id]) for image_id in sorted(self._live)])
+
+    def view(self) -> BruteView:
+        """The index as it is now."""
+        return BruteView(self._dimension, dict(self._live))
 
     def compact(self, pause: Callable[[], None] = lambda: None) -> None:
         """Nothing to do."""
@@ -111,12 +107,73 @@ class BruteIndex:
     def close(self) -> None:
         """Nothing to release."""
 
+
+class BruteView:
+    """A `View` that is a copy.
+
+    Args:
+        dimension: length of every vector.
+        vectors: of every image in the answers.
+    """
+
+    def __init__(self, dimension: int, vectors: dict[ImageId, Vector]) -> None:
+        self.dimension = dimension
+        self._vectors: dict[ImageId, Vector] | None = vectors
+
+    def search(
+        self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
+    ) -> list[Answer]:
+        """The `k` nearest of each query."""
+        if k < 0:
+            raise InvalidRequest(f"k is {k}; it must not be negative", field="limit")
+        check_vectors(queries, self.dimension)
+        return [Answer(hits[:k], len(hits), True) for hits in self._compared(queries, among)]
+
+    def within(
+        self, queries: Vector, radius: float, *, limit: int, among: Collection[ImageId] | None = None
+    ) -> list[Answer]:
+        """Every image at most `radius` from each query, nearest first."""
+        check_radius(radius, limit)
+        check_vectors(queries, self.dimension)
+        answers = []
+        for hits in self._compared(queries, among):
+            near = [hit for hit in hits if hit.distance <= radius]
+            answers.append(Answer(near[:limit], len(hits), len(near) <= limit))
+        return answers
+
+    def vector(self, image_id: ImageId) -> Vector | None:
+        """The vector of an image in the answers, or None."""
+        return self._state.get(image_id)
+
+    def ids(self) -> Iterator[ImageId]:
+        """Every image in the answers."""
+        return iter(self._state)
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def close(self) -> None:
+        """Let go of the copy."""
+        self._vectors = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @property
+    def _state(self) -> dict[ImageId, Vector]:
+        if self._vectors is None:
+            raise ValueError("the view is closed")
+        return self._vectors
+
     def _compared(self, queries: Vector, among: Collection[ImageId] | None) -> list[list[Hit]]:
         """For each query every image that counts, nearest first."""
-        images = [i for i in self._live if among is None or i in among]
+        images = [i for i in self._state if among is None or i in among]
         if not images:
             return [[] for _ in queries]
-        rows, ids = np.stack([self._live[i] for i in images]), pack_ids(images)
+        rows, ids = np.stack([self._state[i] for i in images]), pack_ids(images)
         compared = []
         for query in half(queries):
             apart = distances(query, rows)

@@ -144,8 +144,12 @@ class Store:
         Raises:
             CorruptStore: damage was found since the store was opened.
         """
-        self._maintenance.raise_damage()
+        self.raise_damage()
         return self._live.snapshot
+
+    def raise_damage(self) -> None:
+        """Raise what was found to be damaged since the store was opened."""
+        self._maintenance.raise_damage()
 
     @property
     def inventory(self) -> Snapshot:

@@ -38,6 +38,7 @@ HANDING_OUT: dict[str, Callable[[LocalIndex], object]] = {
     "within": lambda index: index.within(unit(1)[None], 0.5, limit=1),
     "vector": lambda index: index.vector(image_id(1)),
     "embeddings": lambda index: index.embeddings(),
+    "view": lambda index: index.view(),
     "compact": lambda index: index.compact(),
 }
 

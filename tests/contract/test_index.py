@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,42 +9,11 @@ import pytest
 
 from simd.errors import InvalidRequest
 from simd.index.base import Index
-from simd.index.brute import BruteIndex
 from simd.index.local import LocalIndex
 from simd.types import Embedding, ImageId, Vector
 from simd.vectors.metric import half, normalise
-from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, Clock, embedding, embeddings, image_id, unit
-
-
-class Subject:
-    """An index and how it is kept between changes: `settle` puts it into the shape under test."""
-
-    def __init__(self, index: Index, settle: Callable[[], None]) -> None:
-        self.index = index
-        self.settle = settle
-
-    def put(self, *numbers: int, version: int = 0) -> None:
-        # In small portions, so that shapes that flush have something to merge.
-        for start in range(0, len(numbers), 20):
-            self.index.put(embeddings(*numbers[start : start + 20], version=version))
-            self.settle()
-
-    def delete(self, *numbers: int) -> int:
-        count = self.index.delete([image_id(n) for n in numbers])
-        self.settle()
-        return count
-
-
-@pytest.fixture(params=["brute", "memtable", "flushed", "compacted"])
-def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
-    if request.param == "brute":
-        yield Subject(BruteIndex(DIMENSION), lambda: None)
-        return
-    index = LocalIndex.open(tmp_path, DIMENSION, FINGERPRINT, options=OPTIONS, clock=Clock())
-    settle = {"memtable": lambda: None, "flushed": index.flush, "compacted": index.compact}[request.param]
-    yield Subject(index, settle)
-    assert index.check() == []
-    index.close()
+from tests.contract.subjects import Subject
+from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, embedding, image_id, unit
 
 
 def search(index: Index, query: Vector, k: int, **how: object) -> list[ImageId]:
