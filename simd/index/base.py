@@ -8,7 +8,7 @@ The contract every implementation is tested against (`tests/contract`):
 * A vector is `(dimension,)` float32, finite and L2-normalised; anything else is refused and changes nothing.
 * A deleted image is out of the answers at once. Its vector can be had back with `vector(..., deleted=True)` until
   the grace period is over and compaction drops it.
-* Once damage is found in the data, `search`, `within`, `vector`, `embeddings`, `view` and `compact` are refused
+* Once damage is found in the data, `search`, `within`, `vector`, `chunks`, `view` and `compact` are refused
   with `CorruptStore`. Changes are taken, and what only tells which images there are and how many goes on.
 * Every method may be called from any thread.
 """
@@ -21,6 +21,14 @@ from typing import Protocol, Self
 
 from simd.errors import CorruptStore
 from simd.types import Answer, Embedding, ImageId, Vector
+from simd.vectors.metric import Half
+from simd.vectors.topk import Ids
+
+Chunk = tuple[Ids, Half]
+"""Ids uint8 `(n, 16)`, and the vectors of these images as they are stored, float16 `(n, dimension)`."""
+
+CHUNK_ROWS = 4096
+"""So many images at a time, where nobody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,10 @@ class View(Protocol):
 
     def ids(self) -> Iterator[ImageId]:
         """Every image in the answers, in no particular order."""
+        ...
+
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` (1 at least) at a time."""
         ...
 
     def __len__(self) -> int:
@@ -181,10 +193,11 @@ class Index(Protocol):
         """How many images are in the answers."""
         ...
 
-    def embeddings(self) -> Iterator[Embedding]:
-        """Every image in the answers with its vector, in the order of the ids, as they are at the time of the call.
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` (1 at least) at a time.
 
-        What changes meanwhile is not seen, and closing the index does not end it.
+        They are those of the time of the call: what changes meanwhile is not seen, and closing the index does not end
+        it.
         """
         ...
 

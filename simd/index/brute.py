@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from simd.errors import CorruptStore, InvalidRequest
-from simd.index.base import IndexStats
+from simd.index.base import CHUNK_ROWS, Chunk, IndexStats
 from simd.types import ID_BYTES, Answer, Embedding, Hit, ImageId, Vector
 from simd.vectors.metric import check_radius, check_vectors, distances, half
 from simd.vectors.topk import pack_ids, top_k
@@ -85,9 +85,9 @@ class BruteIndex:
     def __len__(self) -> int:
         return len(self._live)
 
-    def embeddings(self) -> Iterator[Embedding]:
-        """Every image in the answers with its vector, in the order of the ids."""
-        return iter([Embedding(image_id, self._live[image_id]) for image_id in sorted(self._live)])
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` at a time."""
+        return self.view().chunks(rows)
 
     def view(self) -> BruteView:
         """The index as it is now."""
@@ -148,6 +148,13 @@ class BruteView:
     def ids(self) -> Iterator[ImageId]:
         """Every image in the answers."""
         return iter(self._state)
+
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` at a time."""
+        vectors = self._state
+        images = sorted(vectors)
+        pages = (images[start : start + rows] for start in range(0, len(images), rows))
+        return ((pack_ids(page), np.stack([vectors[i] for i in page]).astype(np.float16)) for page in pages)
 
     def __len__(self) -> int:
         return len(self._state)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from simd.durable import Disk
 from simd.errors import CorruptStore
-from simd.index.base import IndexStats
+from simd.index.base import CHUNK_ROWS, Chunk, IndexStats
 from simd.index.repair import finish_repair
 from simd.index.view import LocalView
 from simd.search.shortlist import Scan, Shortlist, load_kernel
-from simd.storage.arrays import let_go
 from simd.storage.snapshot import Snapshot
 from simd.storage.store import Store, StoreOptions, wall_clock
 from simd.supervision import Threads
@@ -126,9 +125,9 @@ class LocalIndex:
         """Turn what is in memory into a segment now."""
         self._store.flush()
 
-    def embeddings(self) -> Iterator[Embedding]:
-        """Every image in the answers with its vector, in the order of the ids."""
-        return self._embeddings(self._store.snapshot)
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` at a time."""
+        return self.view().chunks(rows)
 
     def view(self) -> LocalView:
         """The index as it is now."""
@@ -161,19 +160,13 @@ class LocalIndex:
             scanners.shutdown()
         self._store.close()
 
-    def _embeddings(self, snapshot: Snapshot) -> Iterator[Embedding]:
-        for image_ids, vectors in snapshot.in_order():
-            self._trim(snapshot, len(image_ids))
-            yield from map(Embedding, image_ids, vectors)
-
     def _trim(self, snapshot: Snapshot, rows: int) -> None:
         """Count rows that were looked at, and bound the memory that this makes resident."""
         self._touched += rows
         if self._touched * _FAULT_BYTES > _RESIDENT_BYTES:
             self._touched = 0
             if sum(part.vectors.nbytes for part in snapshot.parts) > _RESIDENT_BYTES:
-                for part in snapshot.parts:
-                    let_go(part.vectors)
+                snapshot.let_go()
 
     def _spread(self, act: Callable[[Scan], list[Shortlist]], scans: Sequence[Scan]) -> Iterable[list[Shortlist]]:
         if sum(scan.rows for scan in scans) < self._worth_sharing:

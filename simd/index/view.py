@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Self
 
+from simd.index.base import CHUNK_ROWS, Chunk
 from simd.search.radius import within
 from simd.search.searcher import Spread, search, shortlist_size
 from simd.storage.snapshot import Snapshot
@@ -64,6 +65,10 @@ class LocalView:
         """Every image in the answers, in no particular order."""
         return self._state.ids()
 
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` at a time."""
+        return self._chunks(self._sound(), rows)
+
     def __len__(self) -> int:
         return len(self._state)
 
@@ -76,6 +81,11 @@ class LocalView:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def _chunks(self, snapshot: Snapshot, rows: int) -> Iterator[Chunk]:
+        for ids, vectors in snapshot.chunks(rows):
+            self._looked(snapshot, len(ids))
+            yield ids, vectors
 
     @property
     def _state(self) -> Snapshot:

@@ -243,11 +243,6 @@ class Store:
             pause(read)
             return problems + check.check_segments(self.directory, manifest, pause, self._maintenance.condemn)
 
-    def let_go(self) -> None:
-        """Give back the memory that reading vectors made resident."""
-        for segment in self._live.segments:
-            segment.let_go()
-
     def disk_bytes(self) -> int:
         """Bytes of segments and of the current log file."""
         return sum(segment.disk_bytes for segment in self._live.segments) + self._live.log_bytes

@@ -12,6 +12,7 @@ from simd.index.base import Index
 from simd.index.local import LocalIndex
 from simd.types import Embedding, ImageId, Vector
 from simd.vectors.metric import half, normalise
+from simd.vectors.topk import unpack_ids
 from tests.contract.subjects import Subject
 from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, embedding, image_id, unit
 
@@ -251,20 +252,26 @@ def test_equal_content_gives_equal_answers_whatever_its_history(tmp_path: Path) 
     assert answers[0] == answers[1] == answers[2]
 
 
-def test_embeddings_are_all_that_is_in_the_answers_in_the_order_of_the_ids(subject: Subject) -> None:
+@pytest.mark.parametrize("rows", [1, 7, 58, 1000])
+def test_chunks_are_all_that_is_in_the_answers_in_the_order_of_the_ids(subject: Subject, rows: int) -> None:
+    assert list(subject.index.chunks()) == []
     subject.put(*range(60))
     subject.put(3, 4, version=1)
     subject.delete(7, 8)
-    found = list(subject.index.embeddings())
-    assert [one.image_id for one in found] == sorted(subject.index.ids())
-    for one in found:
-        stored = subject.index.vector(one.image_id)
-        assert stored is not None and np.array_equal(one.vector, stored)
+    chunks = list(subject.index.chunks(rows))
+    found = [one for ids, _ in chunks for one in unpack_ids(ids)]
+    assert found == sorted(subject.index.ids())
+    assert all(len(ids) == rows for ids, _ in chunks[:-1])
+    for ids, vectors in chunks:
+        assert vectors.dtype == np.float16 and vectors.shape == (len(ids), DIMENSION) and ids.dtype == np.uint8
+        for one, vector in zip(unpack_ids(ids), vectors, strict=True):
+            stored = subject.index.vector(one)
+            assert stored is not None and np.array_equal(vector, stored)
 
 
-def test_embeddings_are_those_of_the_time_of_the_call(subject: Subject) -> None:
+def test_chunks_are_those_of_the_time_of_the_call(subject: Subject) -> None:
     subject.put(1, 2)
-    embeddings_ = subject.index.embeddings()
+    chunks = subject.index.chunks(1)
     subject.delete(1)
     subject.put(3)
-    assert [one.image_id for one in embeddings_] == sorted([image_id(1), image_id(2)])
+    assert [unpack_ids(ids) for ids, _ in chunks] == [[one] for one in sorted([image_id(1), image_id(2)])]

@@ -26,6 +26,7 @@ def answers(view: View) -> list[object]:
         view.within(QUERIES, 1.4, limit=500),
         {one: None if (vector := view.vector(one)) is None else vector.tobytes() for one in map(image_id, range(150))},
         sorted(view.ids()),
+        [(ids.tobytes(), vectors.tobytes()) for ids, vectors in view.chunks(30)],
         len(view),
         view.dimension,
     ]
@@ -82,6 +83,7 @@ def test_a_closed_view_is_refused(subject: Subject) -> None:
         lambda: view.search(QUERIES, 1),
         lambda: view.within(QUERIES, 1, limit=1),
         lambda: view.vector(image_id(1)),
+        lambda: view.chunks(),
         lambda: view.ids(),
         lambda: len(view),
     ]
@@ -101,6 +103,7 @@ def test_a_view_is_refused_once_damage_is_found(tmp_path: Path) -> None:
         lambda: view.search(QUERIES, 1),
         lambda: view.within(QUERIES, 1, limit=1),
         lambda: view.vector(image_id(1)),
+        lambda: view.chunks(),
     ]
     for ask in asked:
         with pytest.raises(CorruptStore):
