@@ -1,5 +1,8 @@
 """The plug: what an index must do, whatever is behind it.
 
+A `VectorStore` keeps this host's vectors, a `Searcher` answers questions about vectors that may be others' as well, an
+`Index` is both. A `View` is one state of it, for who has several questions.
+
 The contract every implementation is tested against (`tests/contract`):
 
 * `put` and `delete` return only when what they did survives a crash, and the next `search` sees it.
@@ -43,69 +46,9 @@ class IndexStats:
     details: dict[str, int] = field(default_factory=dict)
 
 
-class View(Protocol):
-    """One state of an index: its answers are the same however the index changes meanwhile, and after it is closed.
-
-    It keeps what it holds on the disk and in memory, but hinders nobody: compaction goes on beside it. Once damage is
-    found it is refused like the index. A closed view raises `ValueError`.
-    """
-
-    @property
-    def dimension(self) -> int:
-        """Length of every vector."""
-        ...
-
-    def search(
-        self,
-        queries: Vector,
-        k: int,
-        *,
-        among: Collection[ImageId] | None = None,
-        exact: bool = False,
-    ) -> list[Answer]:
-        """See `Index.search`."""
-        ...
-
-    def within(
-        self,
-        queries: Vector,
-        radius: float,
-        *,
-        limit: int,
-        among: Collection[ImageId] | None = None,
-    ) -> list[Answer]:
-        """See `Index.within`."""
-        ...
-
-    def vector(self, image_id: ImageId) -> Vector | None:
-        """The vector of an image in the answers, float32 `(dimension,)`, or None."""
-        ...
-
-    def ids(self) -> Iterator[ImageId]:
-        """Every image in the answers, in no particular order."""
-        ...
-
-    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
-        """Every image in the answers with its vector, in the order of the ids, `rows` (1 at least) at a time."""
-        ...
-
-    def __len__(self) -> int:
-        """How many images are in the answers."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the state."""
-        ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *error: object) -> None:
-        """Close it."""
-        ...
-
-
-class Index(Protocol):
-    """A set of `(image_id, vector)` that can be searched."""
+class VectorStore(Protocol):
+    """A set of `(image_id, vector)` that is this host's own: nobody else changes it, and what is in it that the
+    catalogue does not know may be deleted."""
 
     @property
     def dimension(self) -> int:
@@ -140,6 +83,60 @@ class Index(Protocol):
 
     def vector(self, image_id: ImageId, *, deleted: bool = False) -> Vector | None:
         """The stored vector, float32 `(dimension,)`, or None. `deleted` also looks at what is not yet purged."""
+        ...
+
+    def ids(self) -> Iterator[ImageId]:
+        """Every image in the answers, in no particular order."""
+        ...
+
+    def __len__(self) -> int:
+        """How many images are in the answers."""
+        ...
+
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` (1 at least) at a time.
+
+        They are those of the time of the call: what changes meanwhile is not seen, and closing the index does not end
+        it.
+        """
+        ...
+
+    def compact(self, pause: Callable[[], None] = ...) -> None:
+        """Do all pending maintenance now: flush, merge segments, purge what is past its grace period.
+
+        `pause` is called between the steps; what it raises ends the work, and what is done by then stays done.
+
+        Raises:
+            CorruptStore: something is damaged; nothing is merged or purged.
+        """
+        ...
+
+    def check(self, pause: Callable[[int], None] = ...) -> list[str]:
+        """Every broken invariant found by reading all of the data, one sentence each; changes nothing.
+
+        `pause` is told how many bytes were read since the last time; what it raises ends the check.
+        """
+        ...
+
+    def stats(self) -> IndexStats:
+        """Counts and sizes."""
+        ...
+
+    def close(self) -> None:
+        """Release files and locks; everything acknowledged is already durable."""
+        ...
+
+
+class Searcher(Protocol):
+    """What can be searched.
+
+    Nothing may assume that all that is in it is this host's: other hosts may have put images there as well, so that an
+    image this host's catalogue does not know is no mistake.
+    """
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector."""
         ...
 
     def search(
@@ -185,47 +182,44 @@ class Index(Protocol):
         """
         ...
 
+
+class View(Searcher, Protocol):
+    """One state of an index: its answers are the same however the index changes meanwhile, and after it is closed.
+
+    It keeps what it holds on the disk and in memory, but hinders nobody: compaction goes on beside it. Once damage is
+    found it is refused like the index. A closed view raises `ValueError`.
+    """
+
+    def vector(self, image_id: ImageId) -> Vector | None:
+        """The vector of an image in the answers, float32 `(dimension,)`, or None."""
+        ...
+
     def ids(self) -> Iterator[ImageId]:
         """Every image in the answers, in no particular order."""
+        ...
+
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` (1 at least) at a time."""
         ...
 
     def __len__(self) -> int:
         """How many images are in the answers."""
         ...
 
-    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
-        """Every image in the answers with its vector, in the order of the ids, `rows` (1 at least) at a time.
-
-        They are those of the time of the call: what changes meanwhile is not seen, and closing the index does not end
-        it.
-        """
+    def close(self) -> None:
+        """Let go of the state."""
         ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None:
+        """Close it."""
+        ...
+
+
+class Index(VectorStore, Searcher, Protocol):
+    """A store that can be searched."""
 
     def view(self) -> View:
         """The index as it is now. To be closed."""
-        ...
-
-    def compact(self, pause: Callable[[], None] = ...) -> None:
-        """Do all pending maintenance now: flush, merge segments, purge what is past its grace period.
-
-        `pause` is called between the steps; what it raises ends the work, and what is done by then stays done.
-
-        Raises:
-            CorruptStore: something is damaged; nothing is merged or purged.
-        """
-        ...
-
-    def check(self, pause: Callable[[int], None] = ...) -> list[str]:
-        """Every broken invariant found by reading all of the data, one sentence each; changes nothing.
-
-        `pause` is told how many bytes were read since the last time; what it raises ends the check.
-        """
-        ...
-
-    def stats(self) -> IndexStats:
-        """Counts and sizes."""
-        ...
-
-    def close(self) -> None:
-        """Release files and locks; everything acknowledged is already durable."""
         ...
