@@ -36,12 +36,12 @@ from benchmarks.load import Outcome, by_the_clock, in_one_stream, together
 from benchmarks.photographs import photographs
 from benchmarks.report import Row, arguments, publish
 from benchmarks.startup import IDLE_S, prepared, settle, until_answered
+from simd.app.statedir import Indexes
 from simd.featurize.decode.decode import DecodeLimits, decode
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
 from simd.featurize.models.model import resolve
 from simd.index.local import LocalIndex
-from simd.statedir import Indexes
 from simd.types import Vector
 from simd.vectors.metric import half, normalise
 

@@ -24,11 +24,11 @@ from simctl.errors import SimctlError
 from benchmarks.daemon import BIN, MODELS, rss_mib, usage
 from benchmarks.report import Row, arguments, publish
 from benchmarks.rescan import grow, look
+from simd.app.statedir import Indexes
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile
 from simd.featurize.models.model import Model, resolve
 from simd.index.local import LocalIndex
-from simd.statedir import Indexes
 from simd.storage.store import StoreOptions
 from simd.types import Embedding, FileKey, ImageFacts, ImageId, Stamp, Vector, image_id_of
 from simd.vectors.metric import normalise

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from simd.index.base import Index
+from simd.index.base import VectorStore
 from simd.types import ImageId, Pixels, Size, Vector
 
 
@@ -29,7 +29,7 @@ class Target:
     name: str
     size: Size
     featurizer: Embedder
-    index: Index
+    index: VectorStore
 
 
 class Targets:
