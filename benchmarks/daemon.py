@@ -41,13 +41,14 @@ def running(root: Path | None, *more: str, timeout_s: float = 1800.0) -> Iterato
 
 
 def _until_settled(client: Client, process: subprocess.Popen[bytes], timeout_s: float) -> None:
-    """Wait until nothing is pending; a daemon that ends before is an error at once."""
+    """Wait until nothing is pending, or there is nothing to watch; a daemon that ends before is an error at once."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise SystemExit(f"the daemon ended with status {process.returncode}")
         with suppress(DaemonUnreachable):
-            if client.wait(2.0).settled:
+            status = client.wait(2.0)
+            if status.settled or (status.idle and not status.roots):
                 return
     raise SystemExit(f"the daemon had not settled after {timeout_s:g} s")
 

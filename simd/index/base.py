@@ -1,5 +1,8 @@
 """The plug: what an index must do, whatever is behind it.
 
+A `VectorStore` keeps this host's vectors, a `Searcher` answers questions about vectors that may be others' as well, an
+`Index` is both. A `View` is one state of it, for who has several questions.
+
 The contract every implementation is tested against (`tests/contract`):
 
 * `put` and `delete` return only when what they did survives a crash, and the next `search` sees it.
@@ -8,8 +11,8 @@ The contract every implementation is tested against (`tests/contract`):
 * A vector is `(dimension,)` float32, finite and L2-normalised; anything else is refused and changes nothing.
 * A deleted image is out of the answers at once. Its vector can be had back with `vector(..., deleted=True)` until
   the grace period is over and compaction drops it.
-* Once damage is found in the data, `search`, `vector`, `embeddings` and `compact` are refused with `CorruptStore`.
-  Changes are taken, and what only tells which images there are and how many goes on.
+* Once damage is found in the data, `search`, `within`, `vector`, `chunks`, `view` and `compact` are refused
+  with `CorruptStore`. Changes are taken, and what only tells which images there are and how many goes on.
 * Every method may be called from any thread.
 """
 
@@ -17,10 +20,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from simd.errors import CorruptStore
 from simd.types import Answer, Embedding, ImageId, Vector
+from simd.vectors.metric import Half
+from simd.vectors.topk import Ids
+
+Chunk = tuple[Ids, Half]
+"""Ids uint8 `(n, 16)`, and the vectors of these images as they are stored, float16 `(n, dimension)`."""
+
+CHUNK_ROWS = 4096
+"""So many images at a time, where nobody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +46,9 @@ class IndexStats:
     details: dict[str, int] = field(default_factory=dict)
 
 
-class Index(Protocol):
-    """A set of `(image_id, vector)` that can be searched."""
+class VectorStore(Protocol):
+    """A set of `(image_id, vector)` that is this host's own: nobody else changes it, and what is in it that the
+    catalogue does not know may be deleted."""
 
     @property
     def dimension(self) -> int:
@@ -73,27 +85,6 @@ class Index(Protocol):
         """The stored vector, float32 `(dimension,)`, or None. `deleted` also looks at what is not yet purged."""
         ...
 
-    def search(
-        self,
-        queries: Vector,
-        k: int,
-        *,
-        among: Collection[ImageId] | None = None,
-        exact: bool = False,
-    ) -> list[Answer]:
-        """The `k` nearest of each query, nearest first.
-
-        Args:
-            queries: `(q, dimension)` float32, L2-normalised.
-            k: at most so many hits a query; 0 gives none; more than there are gives all.
-            among: consider only these images; ids that are not stored are ignored.
-            exact: prove that nothing nearer was missed, at whatever cost.
-
-        Raises:
-            InvalidRequest: wrong shape, not finite, not normalised, or negative k.
-        """
-        ...
-
     def ids(self) -> Iterator[ImageId]:
         """Every image in the answers, in no particular order."""
         ...
@@ -102,10 +93,11 @@ class Index(Protocol):
         """How many images are in the answers."""
         ...
 
-    def embeddings(self) -> Iterator[Embedding]:
-        """Every image in the answers with its vector, in the order of the ids, as they are at the time of the call.
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` (1 at least) at a time.
 
-        What changes meanwhile is not seen, and closing the index does not end it.
+        They are those of the time of the call: what changes meanwhile is not seen, and closing the index does not end
+        it.
         """
         ...
 
@@ -132,4 +124,102 @@ class Index(Protocol):
 
     def close(self) -> None:
         """Release files and locks; everything acknowledged is already durable."""
+        ...
+
+
+class Searcher(Protocol):
+    """What can be searched.
+
+    Nothing may assume that all that is in it is this host's: other hosts may have put images there as well, so that an
+    image this host's catalogue does not know is no mistake.
+    """
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector."""
+        ...
+
+    def search(
+        self,
+        queries: Vector,
+        k: int,
+        *,
+        among: Collection[ImageId] | None = None,
+        exact: bool = False,
+    ) -> list[Answer]:
+        """The `k` nearest of each query, nearest first.
+
+        Args:
+            queries: `(q, dimension)` float32, L2-normalised.
+            k: at most so many hits a query; 0 gives none; more than there are gives all.
+            among: consider only these images; ids that are not stored are ignored.
+            exact: prove that nothing nearer was missed, at whatever cost.
+
+        Raises:
+            InvalidRequest: wrong shape, not finite, not normalised, or negative k.
+        """
+        ...
+
+    def within(
+        self,
+        queries: Vector,
+        radius: float,
+        *,
+        limit: int,
+        among: Collection[ImageId] | None = None,
+    ) -> list[Answer]:
+        """Every image at most `radius` from each query, nearest first; nothing is missed.
+
+        Args:
+            queries: `(q, dimension)` float32, L2-normalised.
+            radius: 0 finds what is the same, 2 and more finds everything.
+            limit: at most so many hits a query, the nearest, which bounds the memory; an answer that it cuts is not
+                `exact`, every other one is.
+            among: consider only these images; ids that are not stored are ignored.
+
+        Raises:
+            InvalidRequest: wrong shape, not finite, not normalised, or a negative radius or limit.
+        """
+        ...
+
+
+class View(Searcher, Protocol):
+    """One state of an index: its answers are the same however the index changes meanwhile, and after it is closed.
+
+    It keeps what it holds on the disk and in memory, but hinders nobody: compaction goes on beside it. Once damage is
+    found it is refused like the index. A closed view raises `ValueError`.
+    """
+
+    def vector(self, image_id: ImageId) -> Vector | None:
+        """The vector of an image in the answers, float32 `(dimension,)`, or None."""
+        ...
+
+    def ids(self) -> Iterator[ImageId]:
+        """Every image in the answers, in no particular order."""
+        ...
+
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` (1 at least) at a time."""
+        ...
+
+    def __len__(self) -> int:
+        """How many images are in the answers."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the state."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None:
+        """Close it."""
+        ...
+
+
+class Index(VectorStore, Searcher, Protocol):
+    """A store that can be searched."""
+
+    def view(self) -> View:
+        """The index as it is now. To be closed."""
         ...

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Self
 
 import numpy as np
 
 from simd.errors import CorruptStore, InvalidRequest
-from simd.index.base import IndexStats
+from simd.index.base import CHUNK_ROWS, Chunk, IndexStats
 from simd.types import ID_BYTES, Answer, Embedding, Hit, ImageId, Vector
-from simd.vectors.metric import check_vectors, distances, half
+from simd.vectors.metric import check_radius, check_vectors, distances, half
 from simd.vectors.topk import pack_ids, top_k
 
 
@@ -69,20 +70,13 @@ class BruteIndex:
         self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
     ) -> list[Answer]:
         """The `k` nearest of each query."""
-        if k < 0:
-            raise InvalidRequest(f"k is {k}; it must not be negative", field="limit")
-        check_vectors(queries, self._dimension)
-        images = [i for i in self._live if among is None or i in among]
-        if not images:
-            return [Answer([], 0, True) for _ in queries]
-        rows, ids = np.stack([self._live[i] for i in images]), pack_ids(list(images))
-        answers = []
-        for query in half(queries):
-            all_distances = distances(query, rows)
-            best = top_k(all_distances, ids, k)
-            hits = [Hit(images[i], float(all_distances[i])) for i in best]
-            answers.append(Answer(hits, len(images), True))
-        return answers
+        return self.view().search(queries, k, among=among, exact=exact)
+
+    def within(
+        self, queries: Vector, radius: float, *, limit: int, among: Collection[ImageId] | None = None
+    ) -> list[Answer]:
+        """Every image at most `radius` from each query, nearest first."""
+        return self.view().within(queries, radius, limit=limit, among=among)
 
     def ids(self) -> Iterator[ImageId]:
         """Every image in the answers."""
@@ -91,9 +85,13 @@ class BruteIndex:
     def __len__(self) -> int:
         return len(self._live)
 
-    def embeddings(self) -> Iterator[Embedding]:
-        """Every image in the answers with its vector, in the order of the ids."""
-        return iter([Embedding(image_id, self._live[image_id]) for image_id in sorted(self._live)])
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` at a time."""
+        return self.view().chunks(rows)
+
+    def view(self) -> BruteView:
+        """The index as it is now."""
+        return BruteView(self._dimension, dict(self._live))
 
     def compact(self, pause: Callable[[], None] = lambda: None) -> None:
         """Nothing to do."""
@@ -108,3 +106,83 @@ class BruteIndex:
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+class BruteView:
+    """A `View` that is a copy.
+
+    Args:
+        dimension: length of every vector.
+        vectors: of every image in the answers.
+    """
+
+    def __init__(self, dimension: int, vectors: dict[ImageId, Vector]) -> None:
+        self.dimension = dimension
+        self._vectors: dict[ImageId, Vector] | None = vectors
+
+    def search(
+        self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
+    ) -> list[Answer]:
+        """The `k` nearest of each query."""
+        if k < 0:
+            raise InvalidRequest(f"k is {k}; it must not be negative", field="limit")
+        check_vectors(queries, self.dimension)
+        return [Answer(hits[:k], len(hits), True) for hits in self._compared(queries, among)]
+
+    def within(
+        self, queries: Vector, radius: float, *, limit: int, among: Collection[ImageId] | None = None
+    ) -> list[Answer]:
+        """Every image at most `radius` from each query, nearest first."""
+        check_radius(radius, limit)
+        check_vectors(queries, self.dimension)
+        answers = []
+        for hits in self._compared(queries, among):
+            near = [hit for hit in hits if hit.distance <= radius]
+            answers.append(Answer(near[:limit], len(hits), len(near) <= limit))
+        return answers
+
+    def vector(self, image_id: ImageId) -> Vector | None:
+        """The vector of an image in the answers, or None."""
+        return self._state.get(image_id)
+
+    def ids(self) -> Iterator[ImageId]:
+        """Every image in the answers."""
+        return iter(self._state)
+
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` at a time."""
+        vectors = self._state
+        images = sorted(vectors)
+        pages = (images[start : start + rows] for start in range(0, len(images), rows))
+        return ((pack_ids(page), np.stack([vectors[i] for i in page]).astype(np.float16)) for page in pages)
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def close(self) -> None:
+        """Let go of the copy."""
+        self._vectors = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @property
+    def _state(self) -> dict[ImageId, Vector]:
+        if self._vectors is None:
+            raise ValueError("the view is closed")
+        return self._vectors
+
+    def _compared(self, queries: Vector, among: Collection[ImageId] | None) -> list[list[Hit]]:
+        """For each query every image that counts, nearest first."""
+        images = [i for i in self._state if among is None or i in among]
+        if not images:
+            return [[] for _ in queries]
+        rows, ids = np.stack([self._state[i] for i in images]), pack_ids(images)
+        compared = []
+        for query in half(queries):
+            apart = distances(query, rows)
+            compared.append([Hit(images[at], float(apart[at])) for at in top_k(apart, ids, len(images))])
+        return compared

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from simd.durable import Disk
 from simd.errors import CorruptStore
-from simd.index.base import IndexStats
+from simd.index.base import CHUNK_ROWS, Chunk, IndexStats
 from simd.index.repair import finish_repair
-from simd.search.searcher import search, shortlist_size
+from simd.index.view import LocalView
 from simd.search.shortlist import Scan, Shortlist, load_kernel
 from simd.storage.snapshot import Snapshot
 from simd.storage.store import Store, StoreOptions, wall_clock
@@ -106,9 +106,13 @@ class LocalIndex:
         self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
     ) -> list[Answer]:
         """The `k` nearest of each query, nearest first."""
-        found = search(self._store.snapshot, queries, k, among=among, exact=exact, spread=self._spread)
-        self._trim(len(queries) * shortlist_size(k))
-        return found
+        return self.view().search(queries, k, among=among, exact=exact)
+
+    def within(
+        self, queries: Vector, radius: float, *, limit: int, among: Collection[ImageId] | None = None
+    ) -> list[Answer]:
+        """Every image at most `radius` from each query, nearest first; nothing is missed."""
+        return self.view().within(queries, radius, limit=limit, among=among)
 
     def ids(self) -> Iterator[ImageId]:
         """Every image in the answers, in no particular order."""
@@ -121,9 +125,13 @@ class LocalIndex:
         """Turn what is in memory into a segment now."""
         self._store.flush()
 
-    def embeddings(self) -> Iterator[Embedding]:
-        """Every image in the answers with its vector, in the order of the ids."""
-        return self._embeddings(self._store.snapshot)
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` at a time."""
+        return self.view().chunks(rows)
+
+    def view(self) -> LocalView:
+        """The index as it is now."""
+        return LocalView(self._store.snapshot, self._store.raise_damage, self._spread, self._trim)
 
     def compact(self, pause: Callable[[], None] = lambda: None) -> None:
         """Do all pending maintenance now."""
@@ -152,18 +160,13 @@ class LocalIndex:
             scanners.shutdown()
         self._store.close()
 
-    def _embeddings(self, snapshot: Snapshot) -> Iterator[Embedding]:
-        for image_ids, vectors in snapshot.in_order():
-            self._trim(len(image_ids))
-            yield from map(Embedding, image_ids, vectors)
-
-    def _trim(self, rows: int) -> None:
+    def _trim(self, snapshot: Snapshot, rows: int) -> None:
         """Count rows that were looked at, and bound the memory that this makes resident."""
         self._touched += rows
         if self._touched * _FAULT_BYTES > _RESIDENT_BYTES:
             self._touched = 0
-            if sum(part.vectors.nbytes for part in self._store.snapshot.parts) > _RESIDENT_BYTES:
-                self._store.let_go()
+            if sum(part.vectors.nbytes for part in snapshot.parts) > _RESIDENT_BYTES:
+                snapshot.let_go()
 
     def _spread(self, act: Callable[[Scan], list[Shortlist]], scans: Sequence[Scan]) -> Iterable[list[Shortlist]]:
         if sum(scan.rows for scan in scans) < self._worth_sharing:

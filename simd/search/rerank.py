@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simd.storage.snapshot import Part
-from simd.types import Vector
+from simd.types import Hit, ImageId, Vector
 from simd.vectors.metric import distances
 from simd.vectors.topk import Ids, top_k
 
@@ -21,10 +21,12 @@ def exact(query: Vector, part: Part, rows: npt.NDArray[np.intp]) -> tuple[Vector
 
 
 class Nearest:
-    """The `k` nearest of all rows that were offered: their distances and ids, in order."""
+    """The `k` nearest, at least 1, of all rows that were offered and are no further than `radius`."""
 
-    def __init__(self, k: int) -> None:
+    def __init__(self, k: int, radius: float = np.inf) -> None:
         self._k = k
+        # As a NumPy number, so that distances are compared with it in float64.
+        self._radius = np.float64(radius)
         self._distances: list[Vector] = [np.empty(0, dtype=np.float32)]
         self._ids: list[Ids] = [np.empty((0, 16), dtype=np.uint8)]
 
@@ -32,17 +34,23 @@ class Nearest:
         """Consider these rows of a part; none may have been offered before."""
         if rows.size:
             distances, ids = exact(query, part, rows)
-            self._distances.append(distances)
-            self._ids.append(ids)
+            near = distances <= self._radius
+            self._distances.append(distances[near])
+            self._ids.append(ids[near])
 
     def best(self) -> tuple[Vector, Ids]:
-        """Distances float32 `(n,)` and ids of the nearest, in order; `n` is `k` unless fewer were offered."""
+        """Distances float32 `(n,)` and ids of the nearest, in order; `n` is `k` unless fewer were offered and near."""
         distances, ids = np.concatenate(self._distances), np.concatenate(self._ids)
         order = top_k(distances, ids, self._k)
         self._distances, self._ids = [distances[order]], [ids[order]]
         return self._distances[0], self._ids[0]
 
+    def hits(self) -> list[Hit]:
+        """The nearest, in order."""
+        distances, ids = self.best()
+        return [Hit(ImageId(i.tobytes()), float(d)) for i, d in zip(ids, distances, strict=True)]
+
     def reach(self) -> float:
-        """No row further than this can get in; infinite while there is room."""
+        """No row further than this can get in: the radius, while there is room."""
         distances, _ = self.best()
-        return float(distances[-1]) if len(distances) == self._k else np.inf
+        return float(distances[-1]) if len(distances) == self._k else float(self._radius)

@@ -9,37 +9,23 @@ vectors come out in the order of their ids whatever part they are in.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from simd.errors import InvalidRequest
 from simd.search.rerank import Nearest
 from simd.search.shortlist import Projections, Scan, Shortlist
+from simd.search.targets import Target, are_on_disk, targets_of
 from simd.storage.arrays import will_need
-from simd.storage.snapshot import Bitmap, Keys, Part, Snapshot
-from simd.types import Answer, Hit, ImageId, Vector
+from simd.storage.snapshot import Snapshot
+from simd.types import Answer, ImageId, Vector
 from simd.vectors.metric import check_vectors, half
-from simd.vectors.topk import keys, pack_ids
 
 _MIN_SHORTLIST = 200
 _SHORTLIST_PER_HIT = 8
 
-_LIKELY_IN_MEMORY = 1 << 30
-"""So many bytes of vectors are mostly in the page cache; asking for rows beforehand would cost more than it gains."""
-
 Spread = Callable[[Callable[[Scan], list[Shortlist]], Sequence[Scan]], Iterable[list[Shortlist]]]
 """Calls a function for each scan and gives the results in order."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Target:
-    """A part, and which of its rows count."""
-
-    part: Part
-    allowed: Bitmap | None
-    count: int
 
 
 def search(
@@ -68,7 +54,7 @@ def search(
         raise InvalidRequest(f"k is {k}; it must not be negative", field="limit")
     check_vectors(queries, snapshot.parts[-1].vectors.shape[1])
     queries = half(queries)
-    targets = _targets(snapshot, among)
+    targets = targets_of(snapshot, among)
     searched = sum(target.count for target in targets)
     if k == 0 or not searched or not len(queries):
         return [Answer([], searched, True) for _ in range(len(queries))]
@@ -81,9 +67,7 @@ def search(
     for number, query in enumerate(queries):
         nearest = Nearest(k)
         proved = _search_one(query, number, targets, scans, [one[number] for one in lists], size, nearest, exact)
-        distances, ids = nearest.best()
-        hits = [Hit(ImageId(i.tobytes()), float(d)) for i, d in zip(ids, distances, strict=True)]
-        found.append(Answer(hits, searched, proved))
+        found.append(Answer(nearest.hits(), searched, proved))
     return found
 
 
@@ -95,7 +79,7 @@ def shortlist_size(k: int) -> int:
 def _search_one(
     query: Vector,
     number: int,
-    targets: list[_Target],
+    targets: list[Target],
     scans: list[Scan],
     shortlists: list[Shortlist],
     size: int,
@@ -105,7 +89,7 @@ def _search_one(
     """Fill `nearest`; returns whether it is proved."""
     cut = _cut([s.estimates for s in shortlists], size)
     chosen = [s.estimates <= cut for s in shortlists]
-    if sum(target.part.vectors.nbytes for target in targets) > _LIKELY_IN_MEMORY:
+    if are_on_disk(targets):
         for target, shortlist, mask in zip(targets, shortlists, chosen, strict=True):
             will_need(target.part.vectors, shortlist.rows[mask])
     for target, shortlist, mask in zip(targets, shortlists, chosen, strict=True):
@@ -130,28 +114,3 @@ def _cut(estimates: list[Vector], size: int) -> float:
     """The estimate of the `size`-th best over all parts."""
     together = np.concatenate(estimates)
     return float(np.partition(together, size - 1)[size - 1]) if together.size > size else np.inf
-
-
-def _targets(snapshot: Snapshot, among: Collection[ImageId] | None) -> list[_Target]:
-    wanted = None if among is None else _wanted(among)
-    targets = []
-    for part in snapshot.parts:
-        if not part.alive:
-            continue
-        target = _Target(part, part.live, part.alive) if wanted is None else _filtered(part, wanted)
-        if target.count:
-            targets.append(target)
-    return targets
-
-
-def _wanted(among: Collection[ImageId]) -> Keys:
-    ids = pack_ids([image_id for image_id in among if len(image_id) == 16])
-    return np.unique(keys(ids))
-
-
-def _filtered(part: Part, wanted: Keys) -> _Target:
-    rows = part.locate(wanted) if wanted.size else np.empty(0, dtype=np.intp)
-    rows = rows[part.is_live(rows)]
-    mask: npt.NDArray[np.bool_] = np.zeros(part.rows, dtype=np.bool_)
-    mask[rows] = True
-    return _Target(part, np.packbits(mask, bitorder="little"), int(rows.size))

@@ -8,14 +8,13 @@ and it is the newest. Parts are in age order, oldest first.
 from __future__ import annotations
 
 import dataclasses
-import heapq
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from simd.storage.arrays import let_go
 from simd.types import ID_BYTES, ImageId, Vector
 from simd.vectors.metric import Half, widen
 from simd.vectors.quantizer import Codes, Quantizer
@@ -132,6 +131,11 @@ class Snapshot:
     def __len__(self) -> int:
         return sum(part.alive for part in self.parts)
 
+    def let_go(self) -> None:
+        """Give back the memory that reading vectors made resident."""
+        for part in self.parts:
+            let_go(part.vectors)
+
     def alive(self, image_ids: Sequence[ImageId]) -> npt.NDArray[np.bool_]:
         """Which of the images are live."""
         wanted = keys(pack_ids(list(image_ids)))
@@ -159,27 +163,51 @@ class Snapshot:
             for start in range(0, len(together), ID_BYTES):
                 yield ImageId(together[start : start + ID_BYTES])
 
-    def in_order(self, at_once: int = 256) -> Iterator[tuple[list[ImageId], Vector]]:
-        """Every live image with its vector, float32 `(n, dimension)`, in the order of the ids, `at_once` at a time.
+    def chunks(self, rows: int) -> Iterator[tuple[Ids, Half]]:
+        """Every live image in the order of the ids, `rows` at a time: ids uint8 `(n, 16)`, vectors float16
+        `(n, dimension)`, both of the caller's own.
 
         Memory is flat but for the parts that are not in order, which are small.
         """
-        # The rows of each part come in the order they are stored in, so maps are read from front to back.
-        merged = heapq.merge(*(_ordered(number, part) for number, part in enumerate(self.parts)))
-        while chunk := list(itertools.islice(merged, at_once)):
-            vectors = np.empty((len(chunk), self.parts[-1].vectors.shape[1]), dtype=np.float32)
-            origins = np.array([number for _, number, _ in chunk])
-            rows = np.array([row for _, _, row in chunk], dtype=np.intp)
-            for number in np.unique(origins):
+        runs = [_Run(part) for part in self.parts]
+        while True:
+            heads = [run.head(rows) for run in runs]
+            ids = np.concatenate([run.part.ids[head] for run, head in zip(runs, heads, strict=True)])
+            # What comes next is in the heads: each has as many as are taken of all.
+            order = np.argsort(keys(ids), kind="stable")[:rows]
+            if not order.size:
+                return
+            origins = np.repeat(np.arange(len(runs)), [head.size for head in heads])[order]
+            vectors = np.empty((order.size, self.parts[-1].vectors.shape[1]), dtype=np.float16)
+            for number, (run, head) in enumerate(zip(runs, heads, strict=True)):
                 mine = origins == number
-                vectors[mine] = widen(self.parts[number].vectors[rows[mine]])
-            yield [image_id for image_id, _, _ in chunk], vectors
+                count = int(np.count_nonzero(mine))
+                vectors[mine] = run.part.vectors[head[:count]]
+                run.skip(count)
+            yield ids[order], vectors
 
 
-def _ordered(number: int, part: Part) -> Iterator[tuple[ImageId, int, int]]:
-    """(image, number, row) of the live rows of a part, in the order of the ids."""
-    rows = np.flatnonzero(part.mask())
-    if not part.in_order:
-        rows = rows[np.argsort(keys(part.ids[rows]), kind="stable")]
-    for row in rows:
-        yield ImageId(part.ids[row].tobytes()), number, int(row)
+class _Run:
+    """The live rows of a part in the order of their ids, taken from the front.
+
+    Parts that are in order are read as they are stored, so maps are read from front to back.
+    """
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self._order = None if part.in_order else np.argsort(keys(part.ids), kind="stable")
+        self._next = 0
+        self._head: Rows = np.empty(0, dtype=np.intp)
+
+    def head(self, count: int) -> Rows:
+        """The next `count` rows, or all that are left."""
+        while self._head.size < count and self._next < self.part.rows:
+            stored = np.arange(self._next, min(self._next + count, self.part.rows))
+            self._next += stored.size
+            rows = stored if self._order is None else self._order[stored]
+            self._head = np.concatenate([self._head, rows[self.part.is_live(rows)]])
+        return self._head[:count]
+
+    def skip(self, count: int) -> None:
+        """Go past rows of the head."""
+        self._head = self._head[count:]

@@ -144,8 +144,12 @@ class Store:
         Raises:
             CorruptStore: damage was found since the store was opened.
         """
-        self._maintenance.raise_damage()
+        self.raise_damage()
         return self._live.snapshot
+
+    def raise_damage(self) -> None:
+        """Raise what was found to be damaged since the store was opened."""
+        self._maintenance.raise_damage()
 
     @property
     def inventory(self) -> Snapshot:
@@ -238,11 +242,6 @@ class Store:
             # Out here, because a flush may be what is waited for.
             pause(read)
             return problems + check.check_segments(self.directory, manifest, pause, self._maintenance.condemn)
-
-    def let_go(self) -> None:
-        """Give back the memory that reading vectors made resident."""
-        for segment in self._live.segments:
-            segment.let_go()
 
     def disk_bytes(self) -> int:
         """Bytes of segments and of the current log file."""

@@ -82,6 +82,18 @@ def check_vectors(x: npt.NDArray[Any], dimension: int) -> None:
         )
 
 
+def check_radius(radius: float, limit: int) -> None:
+    """Refuse what is no radius or no limit.
+
+    Raises:
+        InvalidRequest: it is negative, or not a number.
+    """
+    if not radius >= 0:
+        raise InvalidRequest(f"the radius is {radius}; it must not be negative", field="radius")
+    if limit < 0:
+        raise InvalidRequest(f"the limit is {limit}; it must not be negative", field="limit")
+
+
 def distances(query: Vector, rows: Vector | Half) -> Vector:
     """Euclidean distances `(n,)` float32 between one query `(d,)` and rows `(n, d)`; 0 for equal vectors."""
     # Always a fresh array: the subtraction below must not reach the caller's.

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from simd.types import ID_BYTES, ImageId
+
 Ids = npt.NDArray[np.uint8]
 """Image ids, uint8 `(n, 16)`."""
 
@@ -25,6 +27,12 @@ def keys(ids: Ids) -> npt.NDArray[np.bytes_]:
 def pack_ids(image_ids: Sequence[bytes]) -> Ids:
     """Image ids as an array `(n, 16)`."""
     return np.frombuffer(b"".join(image_ids), dtype=np.uint8).reshape(-1, 16)
+
+
+def unpack_ids(ids: Ids) -> list[ImageId]:
+    """The image ids of an array."""
+    together = ids.tobytes()
+    return [ImageId(together[start : start + ID_BYTES]) for start in range(0, len(together), ID_BYTES)]
 
 
 def top_k(distances: npt.NDArray[np.float32], ids: Ids, k: int) -> npt.NDArray[np.intp]:

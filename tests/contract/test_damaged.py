@@ -35,8 +35,10 @@ def index(tmp_path: Path) -> Iterator[LocalIndex]:
 
 HANDING_OUT: dict[str, Callable[[LocalIndex], object]] = {
     "search": lambda index: index.search(unit(1)[None], 1),
+    "within": lambda index: index.within(unit(1)[None], 0.5, limit=1),
     "vector": lambda index: index.vector(image_id(1)),
-    "embeddings": lambda index: index.embeddings(),
+    "chunks": lambda index: index.chunks(),
+    "view": lambda index: index.view(),
     "compact": lambda index: index.compact(),
 }
 

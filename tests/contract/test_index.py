@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,42 +9,12 @@ import pytest
 
 from simd.errors import InvalidRequest
 from simd.index.base import Index
-from simd.index.brute import BruteIndex
 from simd.index.local import LocalIndex
 from simd.types import Embedding, ImageId, Vector
 from simd.vectors.metric import half, normalise
-from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, Clock, embedding, embeddings, image_id, unit
-
-
-class Subject:
-    """An index and how it is kept between changes: `settle` puts it into the shape under test."""
-
-    def __init__(self, index: Index, settle: Callable[[], None]) -> None:
-        self.index = index
-        self.settle = settle
-
-    def put(self, *numbers: int, version: int = 0) -> None:
-        # In small portions, so that shapes that flush have something to merge.
-        for start in range(0, len(numbers), 20):
-            self.index.put(embeddings(*numbers[start : start + 20], version=version))
-            self.settle()
-
-    def delete(self, *numbers: int) -> int:
-        count = self.index.delete([image_id(n) for n in numbers])
-        self.settle()
-        return count
-
-
-@pytest.fixture(params=["brute", "memtable", "flushed", "compacted"])
-def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Subject]:
-    if request.param == "brute":
-        yield Subject(BruteIndex(DIMENSION), lambda: None)
-        return
-    index = LocalIndex.open(tmp_path, DIMENSION, FINGERPRINT, options=OPTIONS, clock=Clock())
-    settle = {"memtable": lambda: None, "flushed": index.flush, "compacted": index.compact}[request.param]
-    yield Subject(index, settle)
-    assert index.check() == []
-    index.close()
+from simd.vectors.topk import unpack_ids
+from tests.contract.subjects import Subject
+from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, embedding, image_id, unit
 
 
 def search(index: Index, query: Vector, k: int, **how: object) -> list[ImageId]:
@@ -56,6 +25,7 @@ def search(index: Index, query: Vector, k: int, **how: object) -> list[ImageId]:
 def test_an_empty_index_answers_with_nothing(subject: Subject) -> None:
     (answer,) = subject.index.search(unit(1)[None], 5)
     assert (answer.hits, answer.searched, answer.exact) == ([], 0, True)
+    assert subject.index.within(unit(1)[None], 2.5, limit=5) == [answer]
     assert len(subject.index) == 0
     assert list(subject.index.ids()) == []
     assert subject.index.vector(image_id(1), deleted=True) is None
@@ -143,6 +113,65 @@ def test_a_batch_gives_what_single_queries_give(subject: Subject) -> None:
     assert subject.index.search(queries[:0], 7) == []
 
 
+@pytest.mark.parametrize("radius", [0.0, 0.9, 1.3, 2.0, 2.5, float("inf")])
+def test_within_a_radius_is_every_image_that_is_no_further(subject: Subject, radius: float) -> None:
+    subject.put(*range(150))
+    subject.put(*range(0, 150, 5), version=1)
+    subject.delete(*range(0, 150, 7))
+    queries = np.stack([unit(3), unit(1000), unit(5, 1)])
+    everything = subject.index.search(queries, 150, exact=True)
+    answers = subject.index.within(queries, radius, limit=150)
+    for all_, answer in zip(everything, answers, strict=True):
+        assert answer.hits == [hit for hit in all_.hits if hit.distance <= radius]
+        assert answer.exact and answer.searched == len(subject.index)
+    assert radius < 2 or len(answers[0].hits) == len(subject.index)
+    assert image_id(3) in [hit.image_id for hit in answers[0].hits]
+
+
+def test_the_radius_itself_is_within(subject: Subject) -> None:
+    subject.put(*range(60))
+    (all_,) = subject.index.search(unit(5)[None], 60, exact=True)
+    for place in (1, 20, 59):
+        (answer,) = subject.index.within(unit(5)[None], all_.hits[place].distance, limit=60)
+        assert answer.hits == all_.hits[: place + 1]
+        (less,) = subject.index.within(unit(5)[None], float(np.nextafter(all_.hits[place].distance, 0)), limit=60)
+        assert less.hits == all_.hits[:place]
+
+
+def test_a_limit_keeps_the_nearest_and_says_that_it_cuts(subject: Subject) -> None:
+    same = sorted(image_id(n) for n in range(300))
+    subject.put(*range(1000, 1040))
+    for start in range(0, 300, 50):
+        subject.index.put([Embedding(image_id(n), unit(7)) for n in range(start, start + 50)])
+        subject.settle()
+    for limit, radius, count in ((0, 0.0, 0), (1, 0.0, 1), (299, 2.5, 299), (300, 0.0, 300), (400, 2.5, 340)):
+        (answer,) = subject.index.within(unit(7)[None], radius, limit=limit)
+        assert len(answer.hits) == count
+        assert [hit.image_id for hit in answer.hits[:300]] == same[:count]
+        assert answer.exact == (limit >= 300)
+
+
+def test_within_a_radius_among_some_images(subject: Subject) -> None:
+    subject.put(*range(120))
+    subject.delete(3)
+    among = {image_id(n) for n in (*range(100, 120), 3, 999)}
+    (answer,) = subject.index.within(unit(5)[None], 2.5, limit=50, among=among)
+    assert {hit.image_id for hit in answer.hits} == {image_id(n) for n in range(100, 120)}
+    assert answer.exact and answer.searched == 20
+    (nothing,) = subject.index.within(unit(5)[None], 2.5, limit=50, among=[])
+    assert (nothing.hits, nothing.searched, nothing.exact) == ([], 0, True)
+
+
+@pytest.mark.parametrize(("radius", "limit"), [(-0.1, 1), (float("nan"), 1), (0.5, -1)])
+def test_what_is_no_radius_or_no_limit_is_refused(subject: Subject, radius: float, limit: int) -> None:
+    subject.put(1)
+    with pytest.raises(InvalidRequest):
+        subject.index.within(unit(1)[None], radius, limit=limit)
+    with pytest.raises(InvalidRequest):
+        subject.index.within(unit(1), 0.5, limit=1)
+    assert subject.index.within(unit(1)[None][:0], 0.5, limit=1) == []
+
+
 def test_putting_again_replaces(subject: Subject) -> None:
     subject.put(*range(50))
     subject.put(4, version=1)
@@ -223,20 +252,26 @@ def test_equal_content_gives_equal_answers_whatever_its_history(tmp_path: Path) 
     assert answers[0] == answers[1] == answers[2]
 
 
-def test_embeddings_are_all_that_is_in_the_answers_in_the_order_of_the_ids(subject: Subject) -> None:
+@pytest.mark.parametrize("rows", [1, 7, 58, 1000])
+def test_chunks_are_all_that_is_in_the_answers_in_the_order_of_the_ids(subject: Subject, rows: int) -> None:
+    assert list(subject.index.chunks()) == []
     subject.put(*range(60))
     subject.put(3, 4, version=1)
     subject.delete(7, 8)
-    found = list(subject.index.embeddings())
-    assert [one.image_id for one in found] == sorted(subject.index.ids())
-    for one in found:
-        stored = subject.index.vector(one.image_id)
-        assert stored is not None and np.array_equal(one.vector, stored)
+    chunks = list(subject.index.chunks(rows))
+    found = [one for ids, _ in chunks for one in unpack_ids(ids)]
+    assert found == sorted(subject.index.ids())
+    assert all(len(ids) == rows for ids, _ in chunks[:-1])
+    for ids, vectors in chunks:
+        assert vectors.dtype == np.float16 and vectors.shape == (len(ids), DIMENSION) and ids.dtype == np.uint8
+        for one, vector in zip(unpack_ids(ids), vectors, strict=True):
+            stored = subject.index.vector(one)
+            assert stored is not None and np.array_equal(vector, stored)
 
 
-def test_embeddings_are_those_of_the_time_of_the_call(subject: Subject) -> None:
+def test_chunks_are_those_of_the_time_of_the_call(subject: Subject) -> None:
     subject.put(1, 2)
-    embeddings_ = subject.index.embeddings()
+    chunks = subject.index.chunks(1)
     subject.delete(1)
     subject.put(3)
-    assert [one.image_id for one in embeddings_] == sorted([image_id(1), image_id(2)])
+    assert [unpack_ids(ids) for ids, _ in chunks] == [[one] for one in sorted([image_id(1), image_id(2)])]

@@ -25,7 +25,7 @@ from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
 from simd.featurize.decode.renditions import Array, Rendition, Stretched
 from simd.featurize.engines.base import DeviceChoice
 from simd.index.base import Index, IndexStats
-from simd.index.brute import BruteIndex
+from simd.index.brute import BruteIndex, BruteView
 from simd.index.local import LocalIndex
 from simd.jobs.jobs import Jobs
 from simd.serving.admin.metrics import Metrics
@@ -105,9 +105,9 @@ class BenchIndex(BruteIndex):
         self.scans.append(Scan(k, len(queries), exact))
         return super().search(queries, k, among=among, exact=exact)
 
-    def embeddings(self) -> Iterator[Embedding]:
+    def view(self) -> BruteView:
         self._refuse_if_damaged()
-        return super().embeddings()
+        return super().view()
 
     def stats(self) -> IndexStats:
         # The oracle has nothing on a disk, and what is told of one has to be seen.

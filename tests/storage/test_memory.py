@@ -28,6 +28,6 @@ def test_vectors_are_let_go_and_read_again(tmp_path: Path) -> None:
         for number in range(2000):
             store.vector(image_id(number))
         assert resident_kib(file) >= 64
-        store.let_go()
+        store.snapshot.let_go()
         assert resident_kib(file) == 0
         assert np.array_equal(store.vector(image_id(7)), unit(7))  # type: ignore[arg-type]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from simd.index.base import Chunk
 from simd.index.local import LocalIndex
+from simd.types import ImageId
+from simd.vectors.metric import Half
+from simd.vectors.topk import unpack_ids
 from tests.disks import CrashingDisk
 from tests.serving.waiting import until
 from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, Clock, embeddings, image_id
@@ -16,6 +21,11 @@ from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, Clock, embeddings, ima
 
 class Left(Exception):
     """Nobody waits."""
+
+
+def vectors_of(chunks: Iterable[Chunk]) -> dict[ImageId, Half]:
+    """Every image with its vector, in the order in which they came."""
+    return {one: vector for ids, vectors in chunks for one, vector in zip(unpack_ids(ids), vectors, strict=True)}
 
 
 @pytest.fixture
@@ -30,25 +40,24 @@ def index(tmp_path: Path) -> LocalIndex:
     return index
 
 
-def test_embeddings_come_in_the_order_of_the_ids_from_all_parts(index: LocalIndex) -> None:
-    found = list(index.embeddings())
-    expected = sorted(image_id(number) for number in range(650) if number not in (7, 301, 649))
-    assert [one.image_id for one in found] == expected
-    for one in found:
-        assert one.vector.dtype == np.float32
-        stored = index.vector(one.image_id)
-        assert stored is not None and np.array_equal(one.vector, stored)
+@pytest.mark.parametrize("rows", [1, 64, 300, 10_000])
+def test_chunks_come_in_the_order_of_the_ids_from_all_parts(index: LocalIndex, rows: int) -> None:
+    found = vectors_of(index.chunks(rows))
+    assert list(found) == sorted(image_id(number) for number in range(650) if number not in (7, 301, 649))
+    for one, vector in found.items():
+        stored = index.vector(one)
+        assert stored is not None and np.array_equal(vector, stored)
     index.close()
 
 
-def test_embeddings_are_those_of_the_time_of_the_call_whatever_happens_then(index: LocalIndex) -> None:
-    embeddings_ = index.embeddings()
-    before = {one.image_id: one.vector for one in index.embeddings()}
+def test_chunks_are_those_of_the_time_of_the_call_whatever_happens_then(index: LocalIndex) -> None:
+    chunks = index.chunks(100)
+    before = vectors_of(index.chunks())
     index.delete([image_id(number) for number in range(100, 200)])
     index.put(embeddings(*range(10, 20), version=2))
     index.compact()
     index.close()
-    found = {one.image_id: one.vector for one in embeddings_}
+    found = vectors_of(chunks)
     assert found.keys() == before.keys()
     assert all(np.array_equal(found[i], before[i]) for i in found)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import shutil
 import threading
 from pathlib import Path
@@ -265,11 +266,15 @@ def test_maintenance_goes_on_after_an_error_that_nobody_thought_of(tmp_path: Pat
     threads = Threads(lambda: Backoff(0.001, 0.001))
     disk = CrashingDisk(failpoint, action=bug)
     with opened(tmp_path, disk=disk, threads=threads, background=True, flush_rows=32) as store:
-        for number in range(400):
-            store.put(embeddings(number))
-        until(lambda: disk.passed[failpoint] > 1 and store.segment_count() in (1, 2, 3), "maintenance to go on")
+        numbers = itertools.count()
+
+        def goes_on() -> bool:
+            store.put(embeddings(next(numbers)))
+            return disk.passed[failpoint] > 1
+
+        until(goes_on, "maintenance to go on")
         assert threads.failures == {name: 1}
-        assert set(contents(store)) == {image_id(number) for number in range(400)}
+        assert set(contents(store)) == {image_id(number) for number in range(next(numbers))}
 
 
 @pytest.mark.parametrize("background", [False, True])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from simd.featurize.decode.renditions import Stretched, max_bytes
-from simd.index.base import Index
+from simd.index.base import VectorStore
 from simd.types import ImageId, Pixels, Size, Vector
 
 
@@ -30,7 +30,7 @@ class Target:
     name: str
     size: Size
     featurizer: Embedder
-    index: Index
+    index: VectorStore
 
     @property
     def input(self) -> Stretched:

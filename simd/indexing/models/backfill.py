@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import Counts
-from simd.index.base import Index
+from simd.index.base import VectorStore
 from simd.indexing.loop.targets import Targets
 from simd.indexing.roots.look import Look
 from simd.indexing.roots.roots import Roots
@@ -187,7 +187,7 @@ class Backfill:
         return None
 
 
-def reconcile(catalogue: Catalogue, *indexes: Index) -> int:
+def reconcile(catalogue: Catalogue, *indexes: VectorStore) -> int:
     """Take vectors without a file out of the answers, which a crash left there. Returns how many.
 
     No search shows them meanwhile, as it shows files; but they would count as images that need no vector.
@@ -199,7 +199,7 @@ def reconcile(catalogue: Catalogue, *indexes: Index) -> int:
     return sum(index.delete(list(_homeless(index, with_file))) for index in indexes)
 
 
-def _homeless(index: Index, with_file: npt.NDArray[np.bytes_]) -> Iterator[ImageId]:
+def _homeless(index: VectorStore, with_file: npt.NDArray[np.bytes_]) -> Iterator[ImageId]:
     """The images of an index that are not in a sorted array."""
     images = index.ids()
     while page := list(islice(images, _STRETCH)):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
 from simd.serving.search.served import Serving
 from simd.types import Embedding
+from simd.vectors.metric import widen
+from simd.vectors.topk import unpack_ids
 
 _PORTION_BYTES = 512 << 10
 
@@ -36,9 +37,8 @@ class Export:
     def __init__(self, serving: Serving, catalogue: Catalogue) -> None:
         with serving.use() as served:
             self.model = served.model
-            self.total = len(served.index)
-            self._embeddings = served.index.embeddings()
-            self._at_once = max(1, _PORTION_BYTES // (4 * served.index.dimension))
+            self._view = served.index.view()
+        self.total = len(self._view)
         self._catalogue = catalogue
 
     def portions(self, cancelled: Cancelled) -> Iterator[list[Exported]]:
@@ -47,8 +47,10 @@ class Export:
         Raises:
             Abandoned: nobody waits any more.
         """
-        while portion := list(islice(self._embeddings, self._at_once)):
-            cancelled.check()
-            files = self._catalogue.files_of([embedding.image_id for embedding in portion])
-            found = ((embedding, files.get(embedding.image_id, ())) for embedding in portion)
-            yield [Exported(embedding, tuple(paths)) for embedding, paths in found if paths]
+        with self._view as view:
+            for ids, vectors in view.chunks(max(1, _PORTION_BYTES // (4 * view.dimension))):
+                cancelled.check()
+                portion = list(map(Embedding, unpack_ids(ids), widen(vectors)))
+                files = self._catalogue.files_of([embedding.image_id for embedding in portion])
+                found = ((embedding, files.get(embedding.image_id, ())) for embedding in portion)
+                yield [Exported(embedding, tuple(paths)) for embedding, paths in found if paths]

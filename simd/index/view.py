@@ -1,0 +1,98 @@
+"""One state of the index on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Self
+
+from simd.index.base import CHUNK_ROWS, Chunk
+from simd.search.radius import within
+from simd.search.searcher import Spread, search, shortlist_size
+from simd.storage.snapshot import Snapshot
+from simd.types import Answer, ImageId, Vector
+
+
+class LocalView:
+    """A `View` that is a snapshot.
+
+    Args:
+        snapshot: what is stored.
+        require_sound: called before vectors are looked at; raises once the store is known to be damaged.
+        spread: as `search` takes it.
+        looked: told of how many vectors of the snapshot were read.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        require_sound: Callable[[], None],
+        spread: Spread,
+        looked: Callable[[Snapshot, int], None],
+    ) -> None:
+        self._snapshot: Snapshot | None = snapshot
+        self._require_sound = require_sound
+        self._spread = spread
+        self._looked = looked
+
+    @property
+    def dimension(self) -> int:
+        """Length of every vector."""
+        return int(self._state.parts[-1].vectors.shape[1])
+
+    def search(
+        self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
+    ) -> list[Answer]:
+        """The `k` nearest of each query, nearest first."""
+        snapshot = self._sound()
+        found = search(snapshot, queries, k, among=among, exact=exact, spread=self._spread)
+        self._looked(snapshot, len(queries) * shortlist_size(k))
+        return found
+
+    def within(
+        self, queries: Vector, radius: float, *, limit: int, among: Collection[ImageId] | None = None
+    ) -> list[Answer]:
+        """Every image at most `radius` from each query, nearest first; nothing is missed."""
+        snapshot = self._sound()
+        return within(
+            snapshot, queries, radius, limit=limit, among=among, looked=lambda rows: self._looked(snapshot, rows)
+        )
+
+    def vector(self, image_id: ImageId) -> Vector | None:
+        """The vector of an image in the answers, or None."""
+        return self._sound().vector(image_id)
+
+    def ids(self) -> Iterator[ImageId]:
+        """Every image in the answers, in no particular order."""
+        return self._state.ids()
+
+    def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
+        """Every image in the answers with its vector, in the order of the ids, `rows` at a time."""
+        return self._chunks(self._sound(), rows)
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def close(self) -> None:
+        """Let go of the snapshot."""
+        self._snapshot = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _chunks(self, snapshot: Snapshot, rows: int) -> Iterator[Chunk]:
+        for ids, vectors in snapshot.chunks(rows):
+            self._looked(snapshot, len(ids))
+            yield ids, vectors
+
+    @property
+    def _state(self) -> Snapshot:
+        if self._snapshot is None:
+            raise ValueError("the view is closed")
+        return self._snapshot
+
+    def _sound(self) -> Snapshot:
+        self._require_sound()
+        return self._state
