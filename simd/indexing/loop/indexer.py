@@ -292,7 +292,7 @@ class Indexer:
         if len(self._pipeline) == 0:
             self._backfill.decided()
             self.batches.rate.end()
-            if len(self._settler) == 0:
+            if len(self._settler) == 0 and (self._paused or len(self._backlog) == 0):
                 self.batches.recovered()
                 # What is asked for and is nowhere any more, because its root is offline, will not be decided.
                 self.outcomes.tell_rest(Outcome(None, None))
@@ -301,7 +301,9 @@ class Indexer:
                 return
             backfill_due = self._backfill.next_due()
         decoded_due = LINGER_S if self._pipeline.decoding else None
-        rested = self.batches.wait_s if self.batches.resting else None
+        # The rest may have ended since the backlog was asked, and what is in it must not wait for news.
+        held_back = self.batches.resting or (len(self._backlog) > 0 and not self._paused)
+        rested = self.batches.wait_s if held_back else None
         settled_due, purge_due = self._settler.next_due(), self._purge.next_due()
         self._wait(_soonest(decoded_due, rested, settled_due, backfill_due, self._pause.seconds_left, purge_due))
 
