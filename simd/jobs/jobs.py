@@ -8,6 +8,7 @@ answer, and never waits for whoever reads its progress.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -15,7 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from simd.errors import NotReady, Overloaded
+from simd.errors import NotReady, Overloaded, SimdError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -102,8 +105,11 @@ class Job(Generic[T]):
         """Do the work; for the thread of the job."""
         try:
             self._result = self._work(self._progress)
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is taken
+        except BaseException as error:
             self._failure = error
+            if not isinstance(error, (Cancelled, SimdError)):
+                # Whoever wanted the result may have left.
+                log.exception("the job %s failed unexpectedly", self.name)
         finally:
             self._ended.set()
 
@@ -140,8 +146,9 @@ class Jobs:
                 raise NotReady("the daemon is stopping")
             if name in self._running:
                 raise Overloaded(f"there is a job `{name}` under way already", remedy="wait until that has ended")
+            # First, so that `close` joins only what runs, and nothing is left of one that cannot be started.
+            thread.start()
             self._running[name] = (job, thread)  # type: ignore[assignment]
-        thread.start()
         return job
 
     def running(self) -> list[JobStatus]:

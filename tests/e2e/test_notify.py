@@ -55,5 +55,6 @@ def test_a_daemon_that_hangs_gives_no_sign_of_life_and_a_watchdogs_signal_writes
             manager.recv(4096)
     daemon.process.send_signal(signal.SIGABRT)
     daemon.process.send_signal(signal.SIGCONT)
-    assert daemon.process.wait(60) == -signal.SIGABRT
+    # Python reads the stacks of threads that run on meanwhile, and now and then that is what ends it.
+    assert daemon.process.wait(60) in (-signal.SIGABRT, -signal.SIGSEGV)
     assert "most recent call first" in daemon.log.read_text()

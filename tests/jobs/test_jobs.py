@@ -39,7 +39,9 @@ def test_it_tells_how_far_it_is_and_what_came_of_it(jobs: Jobs) -> None:
     assert (job.status.done, job.status.total) == (12, 12)
 
 
-def test_it_fails_with_what_its_work_raised(jobs: Jobs) -> None:
+def test_it_fails_with_what_its_work_raised_which_the_log_has_as_well(
+    jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
     def work(_: Progress) -> None:
         raise ValueError("no")
 
@@ -47,6 +49,7 @@ def test_it_fails_with_what_its_work_raised(jobs: Jobs) -> None:
     assert job.wait(10)
     with pytest.raises(ValueError, match="no"):
         job.result()
+    assert "the job fail failed unexpectedly" in caplog.text
 
 
 def endless(progress: Progress) -> None:
