@@ -23,7 +23,7 @@ from pathlib import Path
 from simd.catalogue import changes, feed, queries
 from simd.catalogue.feed import Changes, Position
 from simd.catalogue.queries import WITHIN, Scope, relative, scopes_in, scopes_under
-from simd.catalogue.rows import Counts, IndexedFile, Known, LedgerLine, ListedFile, RejectedFile, Shown
+from simd.catalogue.rows import Counts, IndexedFile, Known, LedgerLine, ListedFile, RejectedFile, SearchableImage
 from simd.catalogue.schema import SCHEMA
 from simd.errors import CorruptStore, Reason, StoreError
 from simd.sqlite.database import Database
@@ -265,10 +265,10 @@ class Catalogue:
         and raises nothing."""
         self._on_commit.append(call)
 
-    def shown(self, image_ids: Iterable[ImageId]) -> dict[ImageId, Shown]:
-        """What an answer shows of each image; an image without a file is left out."""
+    def searchable(self, image_ids: Iterable[ImageId]) -> dict[ImageId, SearchableImage]:
+        """Each image with its files and facts; an image without a file is left out."""
         with self._database.reading() as connection:
-            return queries.shown(connection, image_ids)
+            return queries.searchable(connection, image_ids)
 
     def files_of(self, image_ids: Iterable[ImageId]) -> dict[ImageId, list[bytes]]:
         """The absolute paths of each image, sorted; an image without a file is left out."""

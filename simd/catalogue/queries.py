@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile, Shown
+from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile, SearchableImage
 from simd.errors import Reason
 from simd.sqlite.integers import unsigned
 from simd.types import ID_BYTES, FileKey, Identity, ImageFacts, ImageId, KnownFile, Rejection, Root, Stamp
@@ -156,8 +156,8 @@ def moved(connection: sqlite3.Connection, root_id: int, paths: Iterable[bytes]) 
     return sum(n for image_id, n in gone.items() if connection.execute(everywhere, (image_id,)).fetchone()[0] > n)
 
 
-def shown(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, Shown]:
-    """What an answer shows of each image; an image without a file is left out."""
+def searchable(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, SearchableImage]:
+    """Each image with its files and facts; an image without a file is left out."""
     paths: dict[ImageId, list[bytes]] = defaultdict(list)
     facts: dict[ImageId, ImageFacts | None] = {}
     root = _ROOT_OF.format("files")
@@ -166,12 +166,12 @@ def shown(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[
         image_id = ImageId(found)
         paths[image_id].append(os.path.join(top, path))
         facts[image_id] = None if of_image[0] is None else ImageFacts(*of_image)
-    return {image_id: Shown(sorted(paths[image_id]), facts[image_id]) for image_id in paths}
+    return {image_id: SearchableImage(sorted(paths[image_id]), facts[image_id]) for image_id in paths}
 
 
 def files_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, list[bytes]]:
     """The absolute paths of each image, sorted; an image without a file is left out."""
-    return {image_id: one.paths for image_id, one in shown(connection, image_ids).items()}
+    return {image_id: one.paths for image_id, one in searchable(connection, image_ids).items()}
 
 
 def facts_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, ImageFacts]:

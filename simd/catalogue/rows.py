@@ -37,9 +37,8 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What an answer shows of an image: the absolute paths of its files, sorted, and what decoding told of it, if that
-    is known."""
+class SearchableImage:
+    """An image that has a file: its files' absolute paths, sorted, and its facts; None where these are not known."""
 
     paths: list[bytes]
     facts: ImageFacts | None

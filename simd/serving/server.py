@@ -20,7 +20,8 @@ from grpc_reflection.v1alpha import reflection
 from simd.errors import ConfigError
 from simd.serving.admin.index_service import IndexService
 from simd.serving.admin.overview import Overview
-from simd.serving.admin.status_watch import StatusFeed, StatusWatch
+from simd.serving.admin.status_feed import StatusFeed
+from simd.serving.admin.status_watch import StatusWatch
 from simd.serving.readiness import Readiness, Services
 from simd.serving.search.search_service import SearchService
 from simd.serving.transport import address as addresses

@@ -20,7 +20,7 @@ from simd.catalogue import queries
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.feed import Change
 from simd.catalogue.queries import Scope, locate
-from simd.catalogue.rows import IndexedFile, Known, RejectedFile, Shown
+from simd.catalogue.rows import IndexedFile, Known, RejectedFile, SearchableImage
 from simd.errors import CorruptStore, Reason, StoreError, StoreVersion
 from simd.types import FileKey, Identity, ImageFacts, ImageId, KnownFile, Rejection, Root, Stamp, image_id_of
 
@@ -169,7 +169,9 @@ class TestRoots:
         files = catalogue.files_of(asked)
         assert files == {image(name): [os.path.join(root.path, name.encode())] for name in names}
         assert catalogue.facts_of(asked) == dict.fromkeys(files, FACTS)
-        assert catalogue.shown(asked) == {image_id: Shown(paths, FACTS) for image_id, paths in files.items()}
+        assert catalogue.searchable(asked) == {
+            image_id: SearchableImage(paths, FACTS) for image_id, paths in files.items()
+        }
 
 
 class TestRecord:
@@ -599,12 +601,12 @@ _EVERYWHERE = [Scope(FileKey(0, b""), FileKey(1 << 60, b""))]
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda connection: queries.shown(connection, [image("x")]),
+        lambda connection: queries.searchable(connection, [image("x")]),
         lambda connection: queries.files_of(connection, [image("x")]),
         lambda connection: queries.files(connection, _EVERYWHERE, 10),
         lambda connection: queries.ledger(connection, _EVERYWHERE, 10),
     ],
-    ids=["shown", "files_of", "files", "ledger"],
+    ids=["searchable", "files_of", "files", "ledger"],
 )
 def test_a_root_may_give_way_to_another_while_its_files_are_asked_for(
     catalogue: Catalogue, root: Root, tmp_path: Path, ask: Callable[[Any], object]

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.feed import Position
-from simd.catalogue.rows import IndexedFile, RejectedFile, Shown
+from simd.catalogue.rows import IndexedFile, RejectedFile, SearchableImage
 from simd.errors import Reason
 from simd.types import FileKey, ImageFacts, ImageId, Rejection, Stamp, image_id_of
 
@@ -117,7 +117,9 @@ class CatalogueMachine(RuleBasedStateMachine):
                 expected.setdefault(image, []).append(b"/p/" + path)
         assert self.catalogue.files_of(IMAGES) == expected
         facts = self.catalogue.facts_of(expected)
-        assert self.catalogue.shown(IMAGES) == {i: Shown(paths, facts[i]) for i, paths in expected.items()}
+        assert self.catalogue.searchable(IMAGES) == {
+            i: SearchableImage(paths, facts[i]) for i, paths in expected.items()
+        }
         for under in UNDER:
             inside = {image for path, image in self.model.items() if is_under(path, under)} - {None}
             assert self.catalogue.images_under(b"/p/" + under) == inside

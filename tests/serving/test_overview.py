@@ -1,8 +1,10 @@
-"""What `Status` tells while something is damaged or fails: all the rest, and what is wrong."""
+"""The status while something is damaged or fails: all the rest, and what is wrong."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +34,22 @@ def test_of_a_daemon_that_is_sound_no_problem_is_told(overview: Overview) -> Non
     assert status.ready and not status.detail and not status.problems
 
 
+def test_a_daemon_that_is_not_ready_says_what_it_is_doing(bench: Bench, overview: Overview) -> None:
+    bench.readiness.close("stopping")
+    status = overview.read()
+    assert not status.ready and status.detail == "stopping"
+    assert (status.progress, status.index, status.damage) == (None, None, None)
+
+
+def test_two_readings_are_equal_unless_something_changed(bench: Bench) -> None:
+    clock = itertools.count()
+    overview = Overview(bench.readiness, lambda: float(next(clock)))
+    first, second = overview.read(), overview.read()
+    assert first == second and first.uptime_s < second.uptime_s
+    bench.ingest.pending = [8]
+    assert overview.read() != second
+
+
 @pytest.mark.parametrize("what", ["index", "catalogue"])
 def test_damage_is_told_with_its_remedy_beside_everything_else(bench: Bench, overview: Overview, what: str) -> None:
     sound = overview.read()
@@ -43,10 +61,10 @@ def test_damage_is_told_with_its_remedy_beside_everything_else(bench: Bench, ove
         problem.startswith(f"the {what} is damaged") and "`simd check --repair`" in problem and problem == status.detail
     )
     assert "/state" not in problem
-    for message in (sound, status):
-        for field in ("ready", "detail", "problems", "uptime_s", "uptime"):
-            message.ClearField(field)
-    assert status == sound and (status.images, status.files, status.failed, status.pending) == (1, 1, 1, 7)
+    told = replace(status, ready=True, detail="", problems=(), damage={})
+    assert told == sound and status.failed == 1
+    assert status.index and status.counts and status.progress
+    assert (status.index.vectors, status.counts.files, status.progress.pending) == (1, 1, 7)
 
 
 def test_index_and_catalogue_may_both_be_damaged(bench: Bench, overview: Overview) -> None:
@@ -59,7 +77,7 @@ def test_numbers_that_are_from_before_are_told_and_said_to_be(bench: Bench, over
     overview.read()
     bench.catalogue.readable = False
     status = overview.read()
-    assert status.ready and status.files == 1
+    assert status.ready and status.counts and status.counts.files == 1
     [problem] = status.problems
     assert "catalogue cannot be read now" in problem
 
@@ -69,11 +87,11 @@ def test_why_indexing_waits_and_which_threads_failed_is_told(bench: Bench, overv
     bench.ingest.starved = "indexing nearly stands still"
     bench.thread_failures = {"scans": 2}
     status = overview.read()
-    assert status.ready and dict(status.thread_failures) == {"scans": 2}
-    assert list(status.problems) == [
+    assert status.ready and status.thread_failures == {"scans": 2}
+    assert status.problems == (
         "indexing waits and is tried again: there is no room on the daemon's disk",
         "indexing nearly stands still",
-    ]
+    )
 
 
 class BrokenIndex(BenchIndex):
@@ -93,7 +111,9 @@ def test_what_fails_is_left_out_and_said_and_logged_once(
     bench.serving.replace(bench.served(index=broken))
     for _ in range(3):
         status = overview.read()
-        assert status.ready and status.files == 1 and status.pending == 7 and status.model.name == "tiny"
+        assert status.ready and status.index is None
+        assert status.counts and status.progress and status.model
+        assert (status.counts.files, status.progress.pending, status.model.name) == (1, 7, "tiny")
         [problem] = status.problems
         assert "index" in problem and "secret" not in problem
     assert caplog.text.count("RuntimeError: the secret of the index") == 1

@@ -10,14 +10,11 @@ from collections.abc import Iterable, Sequence
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from simd.catalogue.rows import LedgerLine, ListedFile, Shown
+from simd.catalogue.rows import LedgerLine, ListedFile
 from simd.errors import InvalidRequest
-from simd.featurize.engines.base import DeviceChoice
-from simd.index.base import IndexStats
-from simd.jobs.jobs import JobStatus
 from simd.serving.admin.export import Exported
+from simd.serving.admin.facts import ImageDetails
 from simd.serving.admin.verification import Checked
-from simd.serving.search.served import ModelInfo
 from simd.serving.transport.status import clean
 from simd.types import (
     ID_BYTES,
@@ -25,11 +22,8 @@ from simd.types import (
     Explanation,
     ImageFacts,
     ImageId,
-    PauseState,
     RemoveReport,
-    RootStatus,
     ScanReport,
-    SwitchStatus,
 )
 from simd.v1 import index_service_pb2, search_service_pb2
 
@@ -38,9 +32,6 @@ MAX_PAUSE_S = 366 * 86400.0
 
 MAX_INTERVAL_S = 86400.0
 """Between two messages of a stream."""
-
-_MAX_DURATION_S = 315_576_000_000.0
-"""So protobuf has it."""
 
 MAX_PATH_BYTES = 4095
 """The kernel takes no longer one."""
@@ -226,73 +217,21 @@ def file_to(file: ListedFile, facts: ImageFacts | None) -> index_service_pb2.Fil
     )
 
 
-def image_to(image_id: ImageId, shown: Shown, size: int) -> index_service_pb2.ImageInfo:
-    """One image that is searchable; its files have `size` bytes."""
-    texts, exact = paths_to(shown.paths[:MAX_PATHS])
-    facts = shown.facts
+def image_to(found: ImageDetails) -> index_service_pb2.ImageInfo:
+    """One image that is searchable."""
+    paths, facts = found.image.paths, found.image.facts
+    texts, exact = paths_to(paths[:MAX_PATHS])
     return index_service_pb2.ImageInfo(
-        image_id=image_id.hex(),
+        image_id=found.image_id.hex(),
         path=texts[0],
-        path_bytes=exact_of(shown.paths[0], texts[0]),
+        path_bytes=exact_of(paths[0], texts[0]),
         paths=texts,
         paths_bytes=exact,
-        path_count=len(shown.paths),
-        size=size,
+        path_count=len(paths),
+        size=found.size,
         width=facts.width if facts else 0,
         height=facts.height if facts else 0,
         format=facts.format if facts else "",
-    )
-
-
-def root_to(status: RootStatus) -> index_service_pb2.RootStatus:
-    """A watched directory."""
-    text = text_of(status.root.path)
-    return index_service_pb2.RootStatus(
-        path=text,
-        path_bytes=exact_of(status.root.path, text),
-        online=status.online,
-        watching=status.watching,
-        files=status.files,
-        last_scan_time=None if status.last_scan is None else _time_to(round(status.last_scan * 1e9)),
-        detail=clean(status.detail),
-    )
-
-
-def model_to(model: ModelInfo) -> index_service_pb2.ModelStatus:
-    """The model in use."""
-    return index_service_pb2.ModelStatus(
-        name=model.name, dimension=model.dimension, fingerprint=model.fingerprint, licence=model.licence
-    )
-
-
-def switch_to(switch: SwitchStatus) -> index_service_pb2.ModelSwitch:
-    """A model switch under way."""
-    return index_service_pb2.ModelSwitch(
-        from_model=switch.serving,
-        to_model=switch.successor,
-        done=switch.done,
-        total=switch.total,
-        unreachable=switch.unreachable,
-        detail=clean(switch.detail),
-    )
-
-
-def device_to(device: DeviceChoice) -> index_service_pb2.DeviceStatus:
-    """The device in use."""
-    return index_service_pb2.DeviceStatus(device=device.device, engine=device.engine, reason=clean(device.reason))
-
-
-def index_to(stats: IndexStats) -> index_service_pb2.IndexStatus:
-    """The index in use."""
-    return index_service_pb2.IndexStatus(
-        kind=stats.kind, vectors=stats.vectors, dead=stats.dead, disk_bytes=stats.disk_bytes, details=stats.details
-    )
-
-
-def job_to(job: JobStatus) -> index_service_pb2.JobStatus:
-    """A job under way."""
-    return index_service_pb2.JobStatus(
-        name=job.name, done=job.done, total=job.total, unit=job.unit, start_time=_time_to(round(job.started * 1e9))
     )
 
 
@@ -350,21 +289,9 @@ def interval_of(duration: Duration) -> float:
     return seconds
 
 
-def duration_to(seconds: float) -> Duration:
-    """So many seconds, to the microsecond, or the longest that there is."""
-    duration = Duration()
-    duration.FromMicroseconds(round(min(seconds, _MAX_DURATION_S) * 1e6))
-    return duration
-
-
 def _seconds_of(duration: Duration) -> float:
     """Also of one whose fields are beyond what protobuf calls a duration."""
     return duration.seconds + duration.nanos / 1e9
-
-
-def until_to(pause: PauseState) -> Timestamp | None:
-    """When a pause ends by itself; None if it does not."""
-    return None if pause.until is None else _time_to(round(pause.until * 1e9))
 
 
 def _time_to(ns: int) -> Timestamp:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import grpc
 
 from simd.errors import InvalidRequest
-from simd.serving.admin import convert, facts
+from simd.serving.admin import convert, convert_status, facts
 from simd.serving.admin.export import Export
 from simd.serving.admin.overview import Overview
 from simd.serving.admin.paging import Page
@@ -71,7 +71,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         self, request: index_service_pb2.StatusRequest, context: grpc.ServicerContext
     ) -> index_service_pb2.StatusResponse:
         """How the daemon is."""
-        return self._overview.read()
+        return convert_status.status_to(self._overview.read())
 
     def Pause(
         self, request: index_service_pb2.PauseRequest, context: grpc.ServicerContext
@@ -79,7 +79,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         """Stop indexing."""
         ingest = self._readiness.services().ingest
         for_s = convert.pause_of(request.duration) if request.HasField("duration") else None
-        return index_service_pb2.PauseResponse(until_time=convert.until_to(ingest.pause(for_s)))
+        return index_service_pb2.PauseResponse(until_time=convert_status.until_to(ingest.pause(for_s)))
 
     def Resume(
         self, request: index_service_pb2.ResumeRequest, context: grpc.ServicerContext
@@ -125,9 +125,9 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         services = self._readiness.services()
         path = convert.path_of(request.path, request.path_bytes)
         found = facts.file_at(services.catalogue, path)
-        if isinstance(found, index_service_pb2.FileError):
-            return index_service_pb2.GetFileResponse(error=found)
-        return index_service_pb2.GetFileResponse(file=found)
+        if isinstance(found, facts.FileDetails):
+            return index_service_pb2.GetFileResponse(file=convert.file_to(found.file, found.facts))
+        return index_service_pb2.GetFileResponse(error=convert.line_to(found))
 
     def GetImage(
         self, request: index_service_pb2.GetImageRequest, context: grpc.ServicerContext
@@ -135,7 +135,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         """What is known of one image."""
         catalogue = self._readiness.services().catalogue
         image_id = convert.image_id_of(request.image_id)
-        return index_service_pb2.GetImageResponse(image=facts.image_of(catalogue, image_id))
+        return index_service_pb2.GetImageResponse(image=convert.image_to(facts.image_of(catalogue, image_id)))
 
     def Compact(
         self, request: index_service_pb2.CompactRequest, context: grpc.ServicerContext
@@ -145,7 +145,9 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
             before = served.index.stats()
             served.index.compact(cancelled_of(context).check)
             after = served.index.stats()
-        return index_service_pb2.CompactResponse(before=convert.index_to(before), after=convert.index_to(after))
+        return index_service_pb2.CompactResponse(
+            before=convert_status.index_to(before), after=convert_status.index_to(after)
+        )
 
     def Verify(
         self, request: index_service_pb2.VerifyRequest, context: grpc.ServicerContext
@@ -161,7 +163,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         """Every image with its embedding."""
         services = self._readiness.services()
         export = Export(services.serving, services.catalogue)
-        yield index_service_pb2.ExportResponse(model=convert.model_to(export.model), total=export.total)
+        yield index_service_pb2.ExportResponse(model=convert_status.model_to(export.model), total=export.total)
         for portion in export.portions(cancelled_of(context)):
             yield index_service_pb2.ExportResponse(images=[convert.exported_to(image) for image in portion])
 

@@ -1,7 +1,7 @@
-"""Metrics for Prometheus: calls and searches as they happen, everything else as it is when somebody asks.
+"""Metrics for Prometheus: calls and searches are counted as they happen, everything else is read by each scrape.
 
-One registry, owned by `Metrics`; nothing is global. A scrape reads what `status` reads: it takes no lock that indexing
-holds for long, and what cannot be read now is left out. Labels have few values: methods that
+One registry, owned by `Metrics`; nothing is global. A scrape reads the status (`overview.py`): it takes no lock that
+indexing holds for long, and what cannot be read now is left out. Labels have few values: methods that
 exist, status codes, reasons, roots. Seconds, bytes and counts are the units. `prometheus_client` is imported here only,
 and this module only when metrics are asked for.
 """
@@ -10,20 +10,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from simd import __version__
+from simd.catalogue.rows import Counts
 from simd.errors import NotNow, SimdError
+from simd.featurize.engines.base import DeviceChoice
+from simd.index.base import IndexStats
 from simd.serving.admin.convert import text_of
+from simd.serving.admin.overview import DaemonStatus, Overview
 from simd.serving.readiness import Readiness, Services
+from simd.serving.search.served import ModelInfo
 from simd.serving.transport.address import TcpAddress
 from simd.serving.transport.meter import Took
-from simd.serving.transport.status import clean
+from simd.types import Progress, RootStatus, SwitchStatus
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +39,7 @@ Gauge = tuple[str, str, float]
 
 
 class Metrics:
-    """Counts, and tells.
+    """Counts calls and searches, and has Prometheus read the rest.
 
     Args:
         readiness: where the services are.
@@ -55,7 +59,7 @@ class Metrics:
             buckets=_SEARCH_S,
             registry=self.registry,
         )
-        self.registry.register(_Reading(readiness, clock))
+        self.registry.register(_StatusCollector(readiness, clock))
         ProcessCollector(registry=self.registry)
 
     def answered(self, method: str, code: str, seconds: float) -> None:
@@ -99,31 +103,32 @@ class MetricsServer:
         self._thread.join()
 
 
-class _Reading(Collector):
-    """Reads the daemon whenever it is asked."""
+class _StatusCollector(Collector):
+    """Reads the status whenever it is asked."""
 
     def __init__(self, readiness: Readiness, clock: Callable[[], float]) -> None:
         self._readiness = readiness
-        self._clock = clock
-        self._started = clock()
+        self._overview = Overview(readiness, clock)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing, so that registering reads nothing."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Everything there is to tell now."""
-        services, _ = self._readiness.current
-        yield InfoMetricFamily("simd_build", "The version that runs.", {"version": __version__})
+        """All that can be read now."""
+        status = self._overview.read()
+        yield InfoMetricFamily("simd_build", "The version that runs.", {"version": status.version})
         yield from _gauges(
-            ("ready", "Whether searches are answered.", float(self._readiness.is_searchable())),
-            ("uptime_seconds", "Since the start.", self._clock() - self._started),
+            ("ready", "Whether searches are answered.", float(status.ready)),
+            ("uptime_seconds", "Since the start.", status.uptime_s),
         )
+        yield from _status(status)
+        services, _ = self._readiness.current
         if services is None:
             return
-        for read in (_progress, _files, _roots, _model, _switch, _decoders, _threads, _damage):
+        for read in (_queues, _decoders):
             try:
-                yield from list(read(services))
+                yield read(services)
             except SimdError as error:
                 log.warning("metrics are incomplete: %s", error)
             except Exception:
@@ -142,8 +147,37 @@ def _by(name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -
     return family
 
 
-def _progress(services: Services) -> Iterator[Metric]:
-    progress = services.ingest.progress()
+def _counters(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"simd_{name}", text, labels=[label])
+    for of, value in values.items():
+        family.add_metric([of], value)
+    return family
+
+
+def _status(status: DaemonStatus) -> Iterator[Metric]:
+    """The parts of it that are known."""
+    if status.progress is not None:
+        yield from _progress(status.progress)
+    if status.counts is not None:
+        yield from _files(status.counts)
+    if status.roots is not None:
+        yield from _roots(status.roots)
+    if status.model is not None:
+        yield from _model(status.model)
+    if status.device is not None:
+        yield from _device(status.device)
+    if status.index is not None:
+        yield from _index(status.index)
+    if status.switch is not None:
+        yield from _switch(status.switch)
+    if status.thread_failures is not None:
+        text = "How often a thread of the daemon failed and went on."
+        yield _counters("thread_failures", text, "thread", status.thread_failures)
+    if status.damage is not None:
+        yield from _damage(status.damage)
+
+
+def _progress(progress: Progress) -> Iterator[Metric]:
     yield from _gauges(
         ("pending", "Files not yet decided, and scans not yet ended.", progress.pending),
         ("paused", "Whether indexing is paused.", progress.pause.paused),
@@ -151,20 +185,18 @@ def _progress(services: Services) -> Iterator[Metric]:
         ("images_per_second", "How fast files are decided now.", progress.images_per_s),
         ("eta_seconds", "Until nothing is pending; 0 if that is unknown.", progress.eta_s),
     )
-    yield _by("queue", "Files that wait, by what for.", "kind", services.ingest.queues().items())
     yield CounterMetricFamily("simd_files_decided", "Files indexed, refused, or found to be gone.", progress.decided)
 
 
-def _files(services: Services) -> Iterator[Metric]:
-    counts = services.catalogue.last_counts()
+def _files(counts: Counts) -> Iterator[Metric]:
     yield from _gauges(
         ("images", "Images that have a file.", counts.images), ("files", "Files whose image is indexed.", counts.files)
     )
     yield _by("rejected_files", "Files not indexed, by reason.", "reason", counts.failed_by_reason.items())
 
 
-def _roots(services: Services) -> Iterator[Metric]:
-    roots = [(clean(text_of(status.root.path)), status) for status in services.ingest.roots()]
+def _roots(statuses: Iterable[RootStatus]) -> Iterator[Metric]:
+    roots = [(text_of(status.root.path), status) for status in statuses]
     yield _by("root_online", "Whether a root can be read.", "root", ((path, s.online) for path, s in roots))
     yield _by("root_files", "Indexed files of a root.", "root", ((path, s.files) for path, s in roots))
     yield _by(
@@ -177,14 +209,17 @@ def _roots(services: Services) -> Iterator[Metric]:
     )  # fmt: skip
 
 
-def _model(services: Services) -> Iterator[Metric]:
-    with services.serving.use() as served:
-        stats = served.index.stats()
-    model, device = served.model, served.device
+def _model(model: ModelInfo) -> Iterator[Metric]:
     yield InfoMetricFamily("simd_model", "What answers.", {"name": model.name, "fingerprint": model.fingerprint[:16]})
+
+
+def _device(device: DeviceChoice) -> Iterator[Metric]:
     yield InfoMetricFamily(
         "simd_device", "What indexing computes on.", {"device": device.device, "engine": device.engine}
     )
+
+
+def _index(stats: IndexStats) -> Iterator[Metric]:
     rows = stats.vectors + stats.dead
     yield from _gauges(
         ("index_vectors", "Vectors in the answers.", stats.vectors),
@@ -195,36 +230,25 @@ def _model(services: Services) -> Iterator[Metric]:
     yield _by("index_detail", "More of the index.", "of", stats.details.items())
 
 
-def _switch(services: Services) -> Iterator[Metric]:
-    if (switch := services.switch()) is not None:
-        yield from _gauges(
-            ("model_switch_done", "Images in the new model's index.", switch.done),
-            ("model_switch_total", "Images that it will hold.", switch.total),
-            ("model_switch_unreachable", "Images that cannot be read now.", switch.unreachable),
-        )
+def _switch(switch: SwitchStatus) -> Iterator[Metric]:
+    yield from _gauges(
+        ("model_switch_done", "Images in the new model's index.", switch.done),
+        ("model_switch_total", "Images that it will hold.", switch.total),
+        ("model_switch_unreachable", "Images that cannot be read now.", switch.unreachable),
+    )
 
 
-def _damage(services: Services) -> Iterator[Metric]:
-    damage = services.damage()
+def _damage(damage: Mapping[str, str]) -> Iterator[Metric]:
     yield _by(
         "damaged", "Whether what searches need is known to be damaged.", "what",
         ((what, what in damage) for what in ("index", "catalogue")),
     )  # fmt: skip
 
 
-def _decoders(services: Services) -> Iterator[Metric]:
-    family = CounterMetricFamily(
-        "simd_decode_workers_lost", "Decode workers that crashed or were killed for a limit.", labels=["pool"]
-    )
-    for pool, lost in services.workers_lost().items():
-        family.add_metric([pool], lost)
-    yield family
+def _queues(services: Services) -> Metric:
+    return _by("queue", "Files that wait, by what for.", "kind", services.ingest.queues().items())
 
 
-def _threads(services: Services) -> Iterator[Metric]:
-    family = CounterMetricFamily(
-        "simd_thread_failures", "How often a thread of the daemon failed and went on.", labels=["thread"]
-    )
-    for name, failures in services.thread_failures().items():
-        family.add_metric([name], failures)
-    yield family
+def _decoders(services: Services) -> Metric:
+    text = "Decode workers that crashed or were killed for a limit."
+    return _counters("decode_workers_lost", text, "pool", services.workers_lost())

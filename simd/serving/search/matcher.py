@@ -112,12 +112,12 @@ class Matcher:
     def _with_files(self, nears: Sequence[Sequence[Hit]], prefix: bytes) -> list[list[Match]]:
         """The matches of several queries, with one look into the catalogue."""
         ids = [hit.image_id for near in nears for hit in near]
-        shown = self._catalogue.shown(ids)
+        images = self._catalogue.searchable(ids)
         return [
             [
-                Match(hit, _ordered(shown[hit.image_id].paths, prefix), shown[hit.image_id].facts)
+                Match(hit, _ordered(images[hit.image_id].paths, prefix), images[hit.image_id].facts)
                 for hit in near
-                if hit.image_id in shown
+                if hit.image_id in images
             ]
             for near in nears
         ]
