@@ -33,6 +33,7 @@ Anything that is not a `SimdError` is a bug: it is logged with a traceback and i
 from __future__ import annotations
 
 import errno
+import re
 from enum import StrEnum
 from typing import ClassVar
 
@@ -262,6 +263,11 @@ class StoreFull(StoreError):
     status = "RESOURCE_EXHAUSTED"
     retry_after_s = 30.0
     told = "there is no room on the daemon's disk"
+
+
+def reason_of(error: type[SimdError]) -> str:
+    """A class's name as programs match on it: `NotReady` -> NOT_READY."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", error.__name__).upper()
 
 
 def for_callers(error: Exception) -> str:

@@ -168,7 +168,7 @@ RPCS = [
 def test_an_rpc_is_written_where_the_architecture_says(rpc: str) -> None:
     """docs/architecture.md lists six places; the other two do not name the RPC: its conversion and its command."""
     found = [module for module in MODULES if rpc in called(module) and module.parts[0] in ("simd", "client")]
-    rooms = ["simd/serving/transport/guard.py", r"simd/serving/\w+/\w+_service.py", "client/simctl/"]
+    rooms = ["simd/serving/transport/rules.py", r"simd/serving/\w+/\w+_service.py", "client/simctl/"]
     # gRPC's own status has that name as well.
     assert len(found) == len(rooms) or rpc == "Status", found
     for room in rooms:

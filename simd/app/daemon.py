@@ -59,7 +59,7 @@ from simd.serving.search.rootfiles import RootFiles
 from simd.serving.server import Server
 from simd.serving.transport.address import parse_local
 from simd.serving.transport.auth import TokenFiles
-from simd.serving.transport.door import Door
+from simd.serving.transport.calllog import CallLog
 from simd.serving.transport.meter import Meter, NoMeter
 from simd.serving.transport.tls import Tls, TlsFiles
 from simd.serving.transport.validity import Reminder
@@ -94,7 +94,7 @@ class Daemon:
         self._threads = Threads()
         self._jobs = Jobs()
         self._summary = Summary()
-        self._door = Door()
+        self._call_log = CallLog()
         self._starvation = Starvation(settings.indexing_priority)
         self._certificates = TlsFiles.of(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
 
@@ -127,8 +127,8 @@ class Daemon:
         memory.give_large_back()
         reminder = Reminder(self._certificates.certificates if self._certificates else [])
         reminder.tell()
-        tellers = (self._summary.tell, self._door.tell, reminder.tell)
-        stack.callback(Repeated("log", tellers, self._threads).close)
+        flushes = (self._summary.tell, self._call_log.flush, reminder.tell)
+        stack.callback(Repeated("log", flushes, self._threads).close)
         looks = (self._starvation.look,)
         stack.callback(Repeated("starvation", looks, self._threads, starvation.PERIOD_S).close)
         prepare(settings.state_dir)
@@ -218,12 +218,12 @@ class Daemon:
             settings.listen,
             self._readiness,
             max_request_bytes=settings.max_request_bytes,
-            max_concurrent=settings.max_concurrent_requests,
-            tls=Tls(self._certificates, self._door.connected) if self._certificates else None,
-            admission=TokenFiles(settings.token_file, settings.read_token_file),
+            max_searches=settings.max_concurrent_requests,
+            tls=Tls(self._certificates, self._call_log.connected) if self._certificates else None,
+            authorizer=TokenFiles(settings.token_file, settings.read_token_file),
             meter=meter,
             threads=self._threads,
-            door=self._door,
+            call_log=self._call_log,
         )
 
     def _pool(self, stack: ExitStack, count: int, wall_s: float, priority: Priority = Priority.NORMAL) -> DecodePool:

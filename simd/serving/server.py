@@ -1,7 +1,7 @@
 """The gRPC server: carries the services on every address, drains.
 
 It is synchronous, on bounded pools: searches are native calls that release the interpreter, and would block an event
-loop. Every call passes the guard (`guard.py`): it is refused when its token does not allow it, or its lane is full.
+loop. Every call passes the gate (`gate.py`): it is refused when its token does not allow it, or its lane is full.
 
 What other machines can reach needs TLS and callers who say who they are; without both the server does not start.
 
@@ -25,16 +25,16 @@ from simd.serving.admin.status_watch import StatusWatch
 from simd.serving.readiness import Readiness, Services
 from simd.serving.search.search_service import SearchService
 from simd.serving.transport import address as addresses
-from simd.serving.transport.answering import Records
-from simd.serving.transport.auth import Admission, Tokens
-from simd.serving.transport.door import Door
+from simd.serving.transport.auth import Authorizer, Tokens
+from simd.serving.transport.calllog import CallLog
+from simd.serving.transport.fairsemaphore import FairSemaphore
+from simd.serving.transport.gate import REQUEST_BYTES, Gate
 from simd.serving.transport.guard import Guard
+from simd.serving.transport.handlers import Monitoring
 from simd.serving.transport.health import Health
 from simd.serving.transport.lanes import lanes
-from simd.serving.transport.listener import Listener
+from simd.serving.transport.listener import CallThreads, Listener
 from simd.serving.transport.meter import Meter, NoMeter
-from simd.serving.transport.reception import WAITING_BYTES, Pool, Reception
-from simd.serving.transport.shares import Shares
 from simd.serving.transport.tls import Tls
 from simd.supervision import Threads
 from simd.v1 import index_service_pb2, index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
@@ -56,16 +56,16 @@ class Server:
         listen: addresses, separated by commas: `unix:PATH` or `HOST:PORT`.
         readiness: what answers, once it is ready.
         max_request_bytes: greater requests are refused.
-        max_concurrent: so many searches at once, waiting ones included.
-        turns: so many searches are worked on at once.
+        max_searches: searches at once, waiting ones included.
+        max_running_searches: those of them that run at once.
         tls: for every TCP address; None is plaintext.
-        admission: decides who may call what; None is everybody everything.
+        authorizer: decides who may call what; None lets every caller do everything.
         meter: counts calls.
         threads: runs the server's own threads.
-        door: tells the log who gets nothing.
+        call_log: logs calls that are refused or fail.
 
     Raises:
-        ConfigError: an address cannot be, or other machines could reach it and nobody would ask who they are.
+        ConfigError: an address cannot be, or other machines could reach it and nothing would ask who they are.
     """
 
     def __init__(
@@ -74,23 +74,23 @@ class Server:
         readiness: Readiness,
         *,
         max_request_bytes: int,
-        max_concurrent: int = 64,
-        turns: int = 16,
+        max_searches: int = 64,
+        max_running_searches: int = 16,
         tls: Tls | None = None,
-        admission: Admission | None = None,
+        authorizer: Authorizer | None = None,
         meter: Meter | None = None,
         threads: Threads | None = None,
-        door: Door | None = None,
+        call_log: CallLog | None = None,
     ) -> None:
-        self._door = door or Door()
-        self._admission = admission or Tokens()
-        listening = addresses.parse_all(listen, unmet=_unmet(tls, self._admission))
+        self._call_log = call_log or CallLog()
+        self._authorizer = authorizer or Tokens()
+        listening = addresses.parse_all(listen, unmet=_unmet(tls, self._authorizer))
         self._readiness = readiness
         self._threads = threads or Threads()
-        self._lanes = lanes(searches=max_concurrent, search_turns=turns)
-        self._waiting = Shares(WAITING_BYTES)
-        self._refusals = Pool(1, thread_name_prefix="rpc-refused")
-        self._records = Records(meter or NoMeter(), self._door)
+        self._lanes = lanes(max_searches=max_searches, max_running_searches=max_running_searches)
+        self._held = FairSemaphore(REQUEST_BYTES)
+        self._refusals = CallThreads(1, thread_name_prefix="rpc-refused")
+        self._monitoring = Monitoring(meter or NoMeter(), self._call_log)
         searchable = readiness.is_searchable
         self._health = Health({"": searchable, _SEARCH: searchable, _INDEX: readiness.is_open})
         self._overview = Overview(readiness)
@@ -101,8 +101,8 @@ class Server:
             Listener(
                 address,
                 tls=tls,
-                make_reception=self._reception,
-                guard=self._guard,
+                make_gate=self._make_gate,
+                make_guard=self._make_guard,
                 register=self._register,
                 max_request_bytes=max_request_bytes,
             )
@@ -121,7 +121,7 @@ class Server:
             self.stop(0)
             raise
         log.info("listening on %s", bound)
-        if not self._admission and any(listener.is_plaintext for listener in self._listeners):
+        if not self._authorizer and any(listener.is_plaintext for listener in self._listeners):
             log.warning("every user of this machine may search and change the index over TCP; token_file changes that")
         self._looker = self._threads.start("rpc-sockets", self._look_after_sockets, self._stopping)
         return bound
@@ -153,17 +153,16 @@ class Server:
         if self._looker is not None:
             self._looker.join()
 
-    def _reception(self) -> Reception:
-        calls = 2 * sum(lane.limit for lane in self._lanes.values())
-        return Reception(calls, self._waiting, self._threads)
+    def _make_gate(self) -> Gate:
+        return Gate(self._authorizer, self._lanes, self._held, self._threads)
 
-    def _guard(self, reception: Reception) -> Guard:
-        return Guard(self._admission, self._lanes, reception, self._refusals, self._records)
+    def _make_guard(self, gate: Gate, pool: CallThreads) -> Guard:
+        return Guard(gate, pool, self._refusals, self._monitoring)
 
     def _register(self, server: grpc.Server) -> None:
         """Add the services to the server of an address."""
         search_service_pb2_grpc.add_SearchServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            SearchService(self._readiness, self._waiting, self._door), server
+            SearchService(self._readiness, self._held, self._call_log), server
         )
         index_service_pb2_grpc.add_IndexServiceServicer_to_server(  # type: ignore[no-untyped-call]
             IndexService(self._readiness, self._overview, self._watch), server
@@ -189,8 +188,8 @@ def _mended(listener: Listener) -> ConfigError | None:
     return None
 
 
-def _unmet(tls: Tls | None, admission: Admission) -> str:
+def _unmet(tls: Tls | None, authorizer: Authorizer) -> str:
     """What is missing before other machines may reach the server."""
     if tls is None:
         return "nothing would be encrypted"
-    return "" if admission or tls.asks_for_certificates else "nothing would ask them who they are"
+    return "" if authorizer or tls.asks_for_certificates else "nothing would ask them who they are"

@@ -36,7 +36,7 @@ from simd.serving.search.rootfiles import RootFiles
 from simd.serving.search.served import ModelInfo, Served, Serving
 from simd.serving.server import Server
 from simd.serving.transport.auth import Tokens
-from simd.serving.transport.door import Door
+from simd.serving.transport.calllog import CallLog
 from simd.serving.transport.tls import Tls
 from simd.sqlite.database import Database
 from simd.types import (
@@ -319,7 +319,7 @@ class Bench:
         decoder: another decoder.
         featurizer: another featurizer.
         listen: other addresses; once the server is started, those in force.
-        max_searches: so many searches at once.
+        max_searches: searches at once.
     """
 
     def __init__(
@@ -334,7 +334,7 @@ class Bench:
         max_searches: int = 64,
         tls: Tls | None = None,
         tokens: Tokens | None = None,
-        door: Door | None = None,
+        call_log: CallLog | None = None,
     ) -> None:
         self.directory = directory
         self.root = directory / "root"
@@ -354,17 +354,17 @@ class Bench:
         self._queries: list[Queries] = []
         self.readiness = Readiness()
         self.metrics = Metrics(self.readiness)
-        self.door = door or Door()
+        self.call_log = call_log or CallLog()
         self.server = Server(
             self.listen,
             self.readiness,
             max_request_bytes=max_request_bytes,
-            max_concurrent=max_searches,
-            turns=8,
+            max_searches=max_searches,
+            max_running_searches=8,
             tls=tls,
-            admission=tokens,
+            authorizer=tokens,
             meter=self.metrics,
-            door=self.door,
+            call_log=self.call_log,
         )
 
     @property

@@ -14,8 +14,8 @@ from simd.serving.transport.auth import Role, TokenFiles, Tokens
 ADMIN, READER, OTHER = "a" * 32, "r" * 64, "o" * 32
 
 
-def sent(token: str, scheme: str = "Bearer") -> list[tuple[str, str | bytes]]:
-    return [("user-agent", "test"), ("authorization", f"{scheme} {token}")]
+def sent(token: str, scheme: str = "Bearer") -> dict[str, str]:
+    return {"user-agent": "test", "authorization": f"{scheme} {token}"}
 
 
 def secret(path: Path, text: str, mode: int = 0o600) -> Path:
@@ -27,62 +27,61 @@ def secret(path: Path, text: str, mode: int = 0o600) -> Path:
 def test_without_tokens_everybody_may_do_everything() -> None:
     tokens = Tokens()
     assert not tokens
-    tokens.admit(Role.ADMIN, [])
+    tokens.authorize(Role.ADMIN, {})
 
 
 @pytest.mark.parametrize(("token", "role"), [(ADMIN, Role.ADMIN), (ADMIN, Role.READ), (READER, Role.READ)])
 def test_a_token_may_do_what_its_role_may_and_less(token: str, role: Role) -> None:
-    Tokens([ADMIN], [READER]).admit(role, sent(token))
+    Tokens([ADMIN], [READER]).authorize(role, sent(token))
 
 
 def test_a_readers_token_may_not_change_anything() -> None:
     with pytest.raises(PermissionDenied, match="the role read, this call needs admin"):
-        Tokens([ADMIN], [READER]).admit(Role.ADMIN, sent(READER))
+        Tokens([ADMIN], [READER]).authorize(Role.ADMIN, sent(READER))
 
 
 def test_with_readers_tokens_only_nobody_may_change_anything() -> None:
     with pytest.raises(PermissionDenied):
-        Tokens(read=[READER]).admit(Role.ADMIN, sent(READER))
+        Tokens(read=[READER]).authorize(Role.ADMIN, sent(READER))
 
 
 def test_what_anyone_may_do_needs_no_token() -> None:
-    Tokens([ADMIN]).admit(Role.ANYONE, [])
+    Tokens([ADMIN]).authorize(Role.ANYONE, {})
 
 
 @pytest.mark.parametrize(
     "metadata",
     [
-        [],
+        {},
         sent(OTHER),
         sent(ADMIN[:-1]),
         sent(ADMIN + "a"),
         sent(""),
         sent(ADMIN, "Basic"),
-        [("authorization", ADMIN)],
-        [("authorization", b"Bearer " + ADMIN.encode())],
-        [("authorization-bin", b"Bearer " + ADMIN.encode())],
-        [*sent(ADMIN), *sent(ADMIN)],
-        [("authorization", "Bearer " + "\udcff" * 32)],
+        {"authorization": ADMIN},
+        {"authorization-bin": f"Bearer {ADMIN}"},
+        sent(f"{ADMIN}, Bearer {ADMIN}"),
+        sent("\udcff" * 32),
     ],
 )
-def test_no_token_and_one_that_is_not_known_are_refused_alike(metadata: list[tuple[str, str | bytes]]) -> None:
+def test_no_token_and_one_that_is_not_known_are_refused_alike(metadata: dict[str, str]) -> None:
     with pytest.raises(Unauthenticated) as caught:
-        Tokens([ADMIN], [READER]).admit(Role.READ, metadata)
+        Tokens([ADMIN], [READER]).authorize(Role.READ, metadata)
     assert ADMIN not in str(caught.value) and OTHER not in str(caught.value)
 
 
 def test_the_scheme_is_written_in_any_case() -> None:
-    Tokens([ADMIN]).admit(Role.ADMIN, sent(ADMIN, "bearer"))
+    Tokens([ADMIN]).authorize(Role.ADMIN, sent(ADMIN, "bearer"))
 
 
 def test_a_file_holds_a_token_a_line_so_that_a_new_one_can_come_before_the_old_one_goes(tmp_path: Path) -> None:
     file = secret(tmp_path / "tokens", f"# of May\n{ADMIN}\n\n  {OTHER}  \n")
     tokens = Tokens.from_files(file, secret(tmp_path / "readers", READER))
     for token in (ADMIN, OTHER):
-        tokens.admit(Role.ADMIN, sent(token))
-    tokens.admit(Role.READ, sent(READER))
+        tokens.authorize(Role.ADMIN, sent(token))
+    tokens.authorize(Role.READ, sent(READER))
     with pytest.raises(Unauthenticated):
-        tokens.admit(Role.READ, sent("# of May"))
+        tokens.authorize(Role.READ, sent("# of May"))
 
 
 @pytest.mark.parametrize(
@@ -138,14 +137,14 @@ def test_a_file_too_big_to_hold_tokens_is_refused(tmp_path: Path) -> None:
 def test_tokens_are_replaced_and_withdrawn_while_the_daemon_runs(tmp_path: Path) -> None:
     file = secret(tmp_path / "token", f"{ADMIN}\n")
     tokens = TokenFiles(file, None)
-    tokens.admit(Role.ADMIN, sent(ADMIN))
+    tokens.authorize(Role.ADMIN, sent(ADMIN))
     secret(file, f"{ADMIN}\n{OTHER}\n")
-    tokens.admit(Role.ADMIN, sent(ADMIN))
-    tokens.admit(Role.ADMIN, sent(OTHER))
+    tokens.authorize(Role.ADMIN, sent(ADMIN))
+    tokens.authorize(Role.ADMIN, sent(OTHER))
     secret(tmp_path / "fresh", OTHER).replace(file)
-    tokens.admit(Role.ADMIN, sent(OTHER))
+    tokens.authorize(Role.ADMIN, sent(OTHER))
     with pytest.raises(Unauthenticated):
-        tokens.admit(Role.ADMIN, sent(ADMIN))
+        tokens.authorize(Role.ADMIN, sent(ADMIN))
 
 
 @pytest.mark.parametrize(
@@ -158,9 +157,9 @@ def test_a_file_that_cannot_be_used_any_more_opens_nothing_and_closes_nothing(
     tokens = TokenFiles(file, None)
     spoil(file)
     for _ in range(3):
-        tokens.admit(Role.ADMIN, sent(ADMIN))
-        for refused in ([], sent(OTHER)):
+        tokens.authorize(Role.ADMIN, sent(ADMIN))
+        for refused in ({}, sent(OTHER)):
             with pytest.raises(Unauthenticated):
-                tokens.admit(Role.ADMIN, refused)
+                tokens.authorize(Role.ADMIN, refused)
     assert bool(tokens)
     assert len(caplog.records) == 1 and ADMIN not in caplog.text

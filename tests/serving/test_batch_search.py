@@ -19,7 +19,7 @@ from simd.serving.search.finishers import AT_ONCE
 from simd.serving.search.matcher import Found
 from simd.serving.search.queries import Query
 from simd.serving.search.subjects import ImageBytes, StoredImage
-from simd.serving.transport.shares import Shares
+from simd.serving.transport.fairsemaphore import FairSemaphore
 from simd.types import Answer, ImageId, Pixels, Vector, image_id_of
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import DIMENSION, Bench, TextDecoder, TinyFeaturizer, prepared, serving
@@ -140,7 +140,7 @@ def test_searches_of_different_kinds_get_what_they_asked_for() -> None:
             Query(ImageBytes(GREEN), limit=1, min_similarity=0.99),
             Query(ImageBytes(GREEN), limit=2, exact=True),
         ]
-        answers = Batch(queries, Shares(1 << 30)).answers(Asked(tag, query) for tag, query in enumerate(kinds))
+        answers = Batch(queries, FairSemaphore(1 << 30)).answers(Asked(tag, query) for tag, query in enumerate(kinds))
         together = {answer.tag: answer.outcome for answer in answers}
         for tag, query in enumerate(kinds):
             one, other_ = together[tag], queries.search(query)
@@ -167,7 +167,7 @@ def test_searches_are_finished_by_as_many_threads_as_there_are_cores() -> None:
         bench.put("red.jpg", RED)
         # More than one thread takes at once.
         asked = [Asked(number, Query(ImageBytes(b"picture %d 1 1" % number))) for number in range(1, AT_ONCE + 2)]
-        answers = list(Batch(bench.queries(cores=2), Shares(1 << 30)).answers(iter(asked)))
+        answers = list(Batch(bench.queries(cores=2), FairSemaphore(1 << 30)).answers(iter(asked)))
         assert sorted(answer.tag for answer in answers) == [one.tag for one in asked]
         assert all(isinstance(answer.outcome, Found) for answer in answers)
 
@@ -185,7 +185,7 @@ def test_when_the_index_is_gone_each_search_is_told() -> None:
     with prepared(index=lambda _: GoneIndex(DIMENSION)) as bench:
         red = bench.put("red.jpg", RED)
         asked = (Asked(n, Query(StoredImage(red))) for n in range(100))
-        answers = list(Batch(bench.queries(), Shares(1 << 30)).answers(asked))
+        answers = list(Batch(bench.queries(), FairSemaphore(1 << 30)).answers(asked))
         assert [isinstance(answer.outcome, IndexUnavailable) for answer in answers] == [True] * 100
     until(lambda: not [t for t in threading.enumerate() if t.name.startswith("batch-")], "the stream's thread to end")
 
@@ -201,7 +201,7 @@ def test_a_caller_that_takes_no_answers_is_not_read_from_without_end() -> None:
                 read += 1
                 yield Asked(read, Query(StoredImage(red)))
 
-        batch = Batch(bench.queries(), Shares(1 << 30))
+        batch = Batch(bench.queries(), FairSemaphore(1 << 30))
         answers = batch.answers(requests())
         next(answers)
         until(lambda: read == IN_FLIGHT, "the stream to be full")
@@ -215,7 +215,7 @@ def test_a_caller_that_takes_no_answers_is_not_read_from_without_end() -> None:
 def test_bytes_that_wait_are_bounded_over_all_streams() -> None:
     decoder = TextDecoder(threading.Event())
     with prepared(decoder=decoder) as bench:
-        waiting = Shares(100)
+        waiting = FairSemaphore(100)
         read: list[int] = []
 
         def requests(stream: int) -> Iterator[Asked]:
@@ -241,7 +241,7 @@ def test_bytes_that_wait_are_bounded_over_all_streams() -> None:
 
 
 def test_a_stream_that_is_left_gives_back_the_bytes_that_waited() -> None:
-    decoder, waiting = TextDecoder(threading.Event()), Shares(100)
+    decoder, waiting = TextDecoder(threading.Event()), FairSemaphore(100)
     with prepared(decoder=decoder) as bench, ThreadPoolExecutor(1) as pool:
         batch = Batch(bench.queries(), waiting)
         asked = [Asked(1, Query(ImageBytes(b"picture 1 2 3".ljust(60))))]

@@ -17,8 +17,9 @@ from grpc_status import rpc_status
 
 from simd.errors import Abandoned
 from simd.serving.transport.auth import Role, Tokens
-from simd.serving.transport.guard import RULES, rule_of
+from simd.serving.transport.guard import headers_of
 from simd.serving.transport.lanes import LaneName
+from simd.serving.transport.rules import RULES, rule_of
 from simd.types import ScanReport
 from simd.v1 import index_service_pb2, search_service_pb2
 from tests.serving.doubles import Bench, MemoryIngest, TextDecoder, serving
@@ -110,6 +111,19 @@ def test_a_readers_token_opens_what_readers_may_and_an_administrators_everything
     assert call(guarded, method, token=ADMIN) not in refused
     expected = rule_of(method).role is Role.ADMIN
     assert (call(guarded, method, token=READER) is grpc.StatusCode.PERMISSION_DENIED) == expected
+
+
+def test_headers_of_one_name_are_joined_and_binary_ones_left_out() -> None:
+    sent: list[tuple[str, str | bytes]] = [("a", "1"), ("x", "2"), ("b-bin", b"3"), ("x", "4")]
+    assert headers_of(sent) == {"a": "1", "x": "2, 4"}
+    assert headers_of(None) == {}
+
+
+def test_two_tokens_in_one_call_are_refused(guarded: Bench) -> None:
+    with grpc.insecure_channel(guarded.listen) as channel:
+        metadata = [("authorization", f"Bearer {ADMIN}"), ("authorization", f"Bearer {READER}")]
+        status = raw(channel, "/simd.v1.IndexService/Status")
+        assert failure(lambda: status(b"", metadata=metadata)).code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_a_refusal_says_why_for_programs_and_does_nothing(guarded: Bench) -> None:

@@ -14,10 +14,10 @@ from tests.serving.waiting import until
 
 
 def test_a_lane_is_full_with_as_many_as_it_holds_working_or_waiting() -> None:
-    lane, hold, begun = Lane("test", turns=1, limit=2), threading.Event(), threading.Semaphore(0)
+    lane, hold, begun = Lane("test", max_running=1, max_calls=2), threading.Event(), threading.Semaphore(0)
 
     def call() -> None:
-        with lane.place("me", NEVER):
+        with lane.turn("me", NEVER):
             begun.release()
             hold.wait(10)
 
@@ -26,7 +26,7 @@ def test_a_lane_is_full_with_as_many_as_it_holds_working_or_waiting() -> None:
         assert begun.acquire(timeout=10)
         until(lambda: lane.full, "the second call to wait")
         assert not begun.acquire(blocking=False), "one at once"
-        with pytest.raises(Overloaded, match="already has 2 calls of the kind `test`"), lane.place("me", NEVER):
+        with pytest.raises(Overloaded, match="already has 2 calls of the kind `test`"), lane.turn("me", NEVER):
             pass
         hold.set()
         for one in calls:
@@ -35,29 +35,29 @@ def test_a_lane_is_full_with_as_many_as_it_holds_working_or_waiting() -> None:
 
 
 def test_an_error_makes_room() -> None:
-    lane = Lane("test", turns=1, limit=1)
+    lane = Lane("test", max_running=1, max_calls=1)
     for _ in range(3):
-        with pytest.raises(LookupError), lane.place("me", NEVER):
+        with pytest.raises(LookupError), lane.turn("me", NEVER):
             assert lane.full
             raise LookupError
     assert not lane.full
 
 
 def test_who_leaves_before_it_is_their_turn_makes_room() -> None:
-    lane, left = Lane("test", turns=1, limit=2), Cancelled()
+    lane, left = Lane("test", max_running=1, max_calls=2), Cancelled()
     left.set()
-    with lane.place("me", NEVER):
-        with pytest.raises(Abandoned), lane.place("you", left):
+    with lane.turn("me", NEVER):
+        with pytest.raises(Abandoned), lane.turn("you", left):
             pass
         assert not lane.full
     assert not lane.full
 
 
 def test_one_caller_leaves_places_and_turns_to_others() -> None:
-    lane, hold, begun = Lane("test", turns=8, limit=16), threading.Event(), threading.Semaphore(0)
+    lane, hold, begun = Lane("test", max_running=8, max_calls=16), threading.Event(), threading.Semaphore(0)
 
     def call(who: str) -> None:
-        with lane.place(who, NEVER):
+        with lane.turn(who, NEVER):
             begun.release()
             hold.wait(10)
 
@@ -74,18 +74,18 @@ def test_one_caller_leaves_places_and_turns_to_others() -> None:
 
 
 def test_every_kind_of_call_has_a_lane_and_streams_never_wait() -> None:
-    made = lanes(searches=7, search_turns=2)
+    made = lanes(max_searches=7, max_running_searches=2)
     assert set(made) == set(LaneName)
-    assert made[LaneName.SEARCH].limit == 7
+    assert made[LaneName.SEARCH].max_calls == 7
     streams = made[LaneName.STREAM]
-    meeting = threading.Barrier(streams.limit + 1)
+    meeting = threading.Barrier(streams.max_calls + 1)
 
     def call(number: int) -> None:
-        with streams.place(str(number % 4), NEVER):
+        with streams.turn(str(number % 4), NEVER):
             meeting.wait(10)
 
-    with ThreadPoolExecutor(streams.limit) as callers:
-        calls = [callers.submit(call, number) for number in range(streams.limit)]
+    with ThreadPoolExecutor(streams.max_calls) as callers:
+        calls = [callers.submit(call, number) for number in range(streams.max_calls)]
         meeting.wait(10)
         for one in calls:
             one.result(10)

@@ -18,7 +18,7 @@ from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from simd.serving.search.batch import Asked, Batch
 from simd.serving.search.queries import Queries, Query
 from simd.serving.search.subjects import ImageBytes
-from simd.serving.transport.shares import Shares
+from simd.serving.transport.fairsemaphore import FairSemaphore
 from tests.featurize.drawings import encoded, quadrants
 from tests.leftovers import nothing_kept
 from tests.serving.doubles import prepared
@@ -69,13 +69,13 @@ def _compared_in_vain(queries: Queries) -> None:
 
 def _streamed(queries: Queries) -> None:
     asked = [Asked(1, Query(_picture(GOOD))), Asked(2, Query(_picture(BAD)))]
-    assert len(list(Batch(queries, Shares(1 << 30)).answers(iter(asked)))) == 2
+    assert len(list(Batch(queries, FairSemaphore(1 << 30)).answers(iter(asked)))) == 2
 
 
 def _left(queries: Queries) -> None:
     """A caller who leaves when the first answer is there, while others are ready or under way."""
     asked = (Asked(tag, Query(_picture(GOOD))) for tag in range(8))
-    answers = Batch(queries, Shares(1 << 30)).answers(asked)
+    answers = Batch(queries, FairSemaphore(1 << 30)).answers(asked)
     next(answers)
     cast(Generator[Any, None, None], answers).close()
 
@@ -88,7 +88,7 @@ def _broken_off(queries: Queries) -> None:
         raise ConnectionResetError("it broke")
 
     with pytest.raises(ConnectionResetError):
-        list(Batch(queries, Shares(1 << 30)).answers(asked()))
+        list(Batch(queries, FairSemaphore(1 << 30)).answers(asked()))
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,7 @@ def test_a_cancelled_call_ends_the_work() -> None:
 def test_calls_beyond_the_limit_are_refused() -> None:
     hold = threading.Event()
     with prepared(decoder=TextDecoder(hold)) as bench:
-        server = Server(bench.listen, Readiness(), max_request_bytes=1000, max_concurrent=1, turns=1)
+        server = Server(bench.listen, Readiness(), max_request_bytes=1000, max_searches=1, max_running_searches=1)
         server.start()
         server.open(bench.services)
         with grpc.insecure_channel(bench.listen) as channel:

@@ -20,8 +20,9 @@ from simd.errors import (
     Reason,
     SimdError,
     StoreFull,
+    reason_of,
 )
-from simd.serving.transport.status import code_of, reason_of, status_of
+from simd.serving.transport.status import code_of, status_of
 
 
 def every_error(base: type[SimdError] = SimdError) -> Iterator[type[SimdError]]:

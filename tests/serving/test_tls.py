@@ -197,7 +197,7 @@ def test_half_of_what_tls_needs_is_refused_with_what_is_missing(given: set[str])
 
 def test_without_tls_or_without_anybody_to_ask_other_machines_are_kept_out(server: Identity) -> None:
     with pytest.raises(ConfigError, match="nothing would be encrypted"):
-        Server("0.0.0.0:0", Readiness(), max_request_bytes=1000, admission=Tokens([TOKEN]))
+        Server("0.0.0.0:0", Readiness(), max_request_bytes=1000, authorizer=Tokens([TOKEN]))
     with pytest.raises(ConfigError, match="nothing would ask them who they are"):
         Server("0.0.0.0:0", Readiness(), max_request_bytes=1000, tls=files(server))
 

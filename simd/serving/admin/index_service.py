@@ -14,7 +14,7 @@ from simd.serving.admin.paging import Page
 from simd.serving.admin.status_watch import StatusWatch
 from simd.serving.admin.verification import verify
 from simd.serving.readiness import Readiness
-from simd.serving.transport.callers import cancelled_of
+from simd.serving.transport.handlers import cancelled_of
 from simd.v1 import index_service_pb2, index_service_pb2_grpc
 
 

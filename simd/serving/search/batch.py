@@ -21,7 +21,7 @@ from simd.errors import NotReady, SimdError
 from simd.serving.search.matcher import Found
 from simd.serving.search.queries import Queries, Query
 from simd.serving.search.subjects import ImageBytes
-from simd.serving.transport.shares import Shares
+from simd.serving.transport.fairsemaphore import FairSemaphore
 
 IN_FLIGHT = 16
 """So many searches of one stream at once: enough to keep decoders and backbone busy, few enough to let others in."""
@@ -48,15 +48,15 @@ class Batch:
 
     Args:
         queries: answers them.
-        waiting: bytes of pictures, of all calls together.
-        who: whose stream it is.
-        in_flight: so many at once.
+        held: bytes of pictures, of all calls together.
+        caller: whose stream it is.
+        in_flight: searches that it holds at once.
     """
 
-    def __init__(self, queries: Queries, waiting: Shares, who: str = "", in_flight: int = IN_FLIGHT) -> None:
+    def __init__(self, queries: Queries, held: FairSemaphore, caller: str = "", in_flight: int = IN_FLIGHT) -> None:
         self._queries = queries
-        self._waiting = waiting
-        self._who = who
+        self._held_bytes = held
+        self._caller = caller
         self._cancelled = Cancelled()
         self._room = threading.Semaphore(in_flight)
         self._changed = threading.Condition()
@@ -118,7 +118,7 @@ class Batch:
         if asked is None:
             return False
         size = _size(asked.query)
-        if size and not self._waiting.take(self._who, size, self._cancelled):
+        if size and not self._held_bytes.acquire(self._caller, size, self._cancelled):
             return False
         outcome = self._outcome(asked.query)
         with self._changed:
@@ -139,7 +139,7 @@ class Batch:
     def _answer(self, tag: int, size: int, outcome: Future[Found]) -> None:
         """A search is done, or cancelled."""
         if size:
-            self._waiting.give_back(self._who, size)
+            self._held_bytes.release(self._caller, size)
         with self._changed:
             self._held.discard(outcome)
             if not self._cancelled.is_set():

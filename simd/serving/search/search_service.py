@@ -10,10 +10,10 @@ from simd.errors import InvalidRequest
 from simd.serving.readiness import Readiness
 from simd.serving.search import convert_search as convert
 from simd.serving.search.batch import Answered, Asked, Batch
-from simd.serving.transport.answering import telling
-from simd.serving.transport.callers import caller_of, cancelled_of
-from simd.serving.transport.door import Door
-from simd.serving.transport.shares import Shares
+from simd.serving.transport.callers import caller_of
+from simd.serving.transport.calllog import CallLog
+from simd.serving.transport.fairsemaphore import FairSemaphore
+from simd.serving.transport.handlers import cancelled_of, logged_status
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 
 
@@ -22,14 +22,14 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
 
     Args:
         readiness: what is ready.
-        waiting: bytes of pictures, of all calls together.
-        door: tells the log who gets nothing.
+        held: bytes of pictures, of all calls together.
+        call_log: logs searches that fail.
     """
 
-    def __init__(self, readiness: Readiness, waiting: Shares, door: Door) -> None:
+    def __init__(self, readiness: Readiness, held: FairSemaphore, call_log: CallLog) -> None:
         self._readiness = readiness
-        self._waiting = waiting
-        self._door = door
+        self._held = held
+        self._call_log = call_log
 
     def Search(
         self, request: search_service_pb2.SearchRequest, context: grpc.ServicerContext
@@ -42,17 +42,17 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
         self, request_iterator: Iterator[search_service_pb2.BatchSearchRequest], context: grpc.ServicerContext
     ) -> Iterator[search_service_pb2.BatchSearchResponse]:
         """The answers to many queries, in the order in which they are ready."""
-        batch = Batch(self._readiness.services().queries, self._waiting, caller_of(context.peer()))
+        batch = Batch(self._readiness.services().queries, self._held, caller_of(context.peer()))
         if not context.add_callback(batch.close):
             return
         for answered in batch.answers(map(_asked, request_iterator)):
-            yield self._told(answered, context.peer())
+            yield self._answer_to(answered, context.peer())
 
-    def _told(self, answered: Answered, peer: str) -> search_service_pb2.BatchSearchResponse:
+    def _answer_to(self, answered: Answered, peer: str) -> search_service_pb2.BatchSearchResponse:
         outcome = answered.outcome
         if not isinstance(outcome, BaseException):
             return search_service_pb2.BatchSearchResponse(tag=answered.tag, found=convert.found_to(outcome))
-        failure = convert.failure_to(telling(outcome, "BatchSearch", self._door, peer))
+        failure = convert.failure_to(logged_status(outcome, "BatchSearch", peer, self._call_log))
         return search_service_pb2.BatchSearchResponse(tag=answered.tag, failure=failure)
 
     def Compare(

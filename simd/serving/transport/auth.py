@@ -1,6 +1,6 @@
 """Who may call what: bearer tokens and the two roles they give.
 
-A token travels as metadata, `authorization: Bearer TOKEN`. Without tokens in the configuration everybody who can reach
+A token travels in a header, `authorization: Bearer TOKEN`. Without tokens in the configuration everybody who can reach
 the server has the role admin: a unix socket's mode, or a certificate that TLS asked for, has decided who that is. Once
 there are tokens they are asked for on every address, the unix socket included.
 
@@ -17,7 +17,7 @@ import hashlib
 import hmac
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
@@ -28,7 +28,8 @@ from simd.types import Stamp
 
 log = logging.getLogger(__name__)
 
-Metadata = Sequence[tuple[str, str | bytes]]
+Metadata = Mapping[str, str]
+"""The headers of a call, their names in lower case; the values of one name are joined by commas."""
 
 MIN_TOKEN_BYTES = 32
 MAX_TOKEN_BYTES = 4096
@@ -45,19 +46,19 @@ class Role(IntEnum):
     ADMIN = 2
 
 
-class Admission(Protocol):
+class Authorizer(Protocol):
     """Decides who may call what."""
 
     def __bool__(self) -> bool:
         """Whether tokens are asked for at all."""
         ...
 
-    def admit(self, needed: Role, metadata: Metadata) -> str | None:
+    def authorize(self, needed: Role, metadata: Metadata) -> str | None:
         """Whose call it is, if that caller may make it.
 
         Args:
             needed: the role that the call needs.
-            metadata: what came with the call.
+            metadata: the headers of the call.
 
         Returns:
             Another name for every token, "" where none is asked for; None is a stranger, who may do what anyone may.
@@ -103,8 +104,8 @@ class Tokens:
         """Whether tokens are asked for at all."""
         return bool(self._known)
 
-    def admit(self, needed: Role, metadata: Metadata) -> str | None:
-        """As `Admission.admit`."""
+    def authorize(self, needed: Role, metadata: Metadata) -> str | None:
+        """As `Authorizer.authorize`."""
         if not self._known:
             return ""
         try:
@@ -152,14 +153,14 @@ class TokenFiles:
         """Whether tokens are asked for at all."""
         return bool(self._tokens)
 
-    def admit(self, needed: Role, metadata: Metadata) -> str | None:
-        """As `Admission.admit`."""
+    def authorize(self, needed: Role, metadata: Metadata) -> str | None:
+        """As `Authorizer.authorize`."""
         stamps = self._look()
         with self._lock:
             if stamps != self._stamps:
                 self._stamps = stamps
                 self._read_again()
-        return self._tokens.admit(needed, metadata)
+        return self._tokens.authorize(needed, metadata)
 
     def _look(self) -> tuple[Stamp | None, ...]:
         return tuple(Stamp.at(file) for file in self._files if file is not None)
@@ -197,12 +198,12 @@ def read_tokens(path: Path, setting: str) -> list[str]:
 
 
 def _token_in(metadata: Metadata) -> str:
-    values = [value for key, value in metadata if key == _HEADER]
-    if len(values) != 1 or not isinstance(values[0], str) or not values[0].lower().startswith(_SCHEME):
+    value = metadata.get(_HEADER, "")
+    if not value.lower().startswith(_SCHEME):
         raise Unauthenticated(
             "this daemon asks for a token", remedy="send it as `authorization: Bearer TOKEN`; simctl has --token-file"
         )
-    return values[0][len(_SCHEME) :].strip()
+    return value[len(_SCHEME) :].strip()
 
 
 def _digest(token: str) -> bytes:

@@ -1,24 +1,19 @@
-"""Who calls, as far as places are shared out by it, and whether they still wait."""
+"""Who calls, by the address of the connection's other end: for sharing out room, and for the log.
+
+A peer is `ipv4:HOST:PORT`, `ipv6:[HOST]:PORT` or `unix:`; whatever is in it may be percent-encoded.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import urllib.parse
 
-import grpc
-
-from simd.cancelled import Cancelled
-
 _NETWORK_BITS = 64
-"""Of an IPv6 address: whoever has one has all that begin like it."""
+"""Of an IPv6 address: who has one has all that begin like it."""
 
 
 def caller_of(peer: str) -> str:
-    """Where a call comes from: one name for a host, whatever the port, and one for whoever may use the unix socket.
-
-    Args:
-        peer: as gRPC tells it: `ipv4:HOST:PORT`, `ipv6:[HOST]:PORT`, `unix:`.
-    """
+    """One name for each host, whatever the port, and one for all who may use the unix socket."""
     kind, _, rest = urllib.parse.unquote(peer).partition(":")
     host = rest.rpartition(":")[0].strip("[]").partition("%")[0]
     try:
@@ -32,9 +27,7 @@ def caller_of(peer: str) -> str:
     return str(ipaddress.ip_network((address, _NETWORK_BITS), strict=False))
 
 
-def cancelled_of(context: grpc.ServicerContext) -> Cancelled:
-    """Whether nobody waits for the answer to a call any more."""
-    cancelled = Cancelled()
-    if not context.add_callback(cancelled.set):
-        cancelled.set()
-    return cancelled
+def host_of(peer: str) -> str:
+    """The host for a person, without the port, which is another one for each connection."""
+    kind, _, rest = urllib.parse.unquote(peer).partition(":")
+    return rest.rpartition(":")[0] if kind in ("ipv4", "ipv6") else "the unix socket"

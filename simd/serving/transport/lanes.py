@@ -1,7 +1,7 @@
-"""Calls go in lanes, each with a limit of its own: a flood in one leaves the others free.
+"""Calls go in lanes, each with limits of its own: a flood in one leaves the others free.
 
-So `status` and health checks are answered while searches are refused. A call has its place once its request is there,
-and whoever comes to a lane that is full is told so at once, and when to try again; no queue grows without end.
+So `status` and health checks are answered while searches are refused. A call enters its lane once its request is there;
+in a lane that is full it is refused at once, with the time after which to try again. No queue grows without end.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from simd.cancelled import Cancelled
 from simd.errors import Abandoned, Overloaded
-from simd.serving.transport.shares import Shares
+from simd.serving.transport.fairsemaphore import FairSemaphore
 
 _PICTURE_WITHIN_S = 60.0
 """What a slow network takes for the largest request."""
@@ -30,67 +30,68 @@ class LaneName(StrEnum):
 
 
 class Lane:
-    """Room for calls of a kind.
+    """Room for calls of a kind. Every method may be called from any thread.
 
     Args:
         name: what they are, for messages.
-        turns: so many are worked on at once.
-        limit: so many it holds, those that wait for their turn included.
+        max_running: calls that run at once.
+        max_calls: calls that it holds, those that wait for their turn included.
         within_s: how long their first request may take to come.
     """
 
-    def __init__(self, name: str, *, turns: int, limit: int, within_s: float = 10.0) -> None:
+    def __init__(self, name: str, *, max_running: int, max_calls: int, within_s: float = 10.0) -> None:
         self.name = name
-        self.limit = limit
+        self.max_calls = max_calls
         self.within_s = within_s
-        self._places = Shares(limit)
-        self._turns = Shares(min(turns, limit))
+        self._calls = FairSemaphore(max_calls)
+        self._running = FairSemaphore(min(max_running, max_calls))
 
     @property
     def full(self) -> bool:
         """Whether another call would be one too many."""
-        return self._places.used >= self.limit
+        return self._calls.used >= self.max_calls
 
-    def refusal(self) -> Overloaded:
-        """What a call is told that is one too many."""
+    def overloaded(self) -> Overloaded:
+        """The error of a call that is one too many."""
         setting = ", or raise its setting max_concurrent_requests" if self.name == LaneName.SEARCH else ""
         return Overloaded(
-            f"the daemon already has {self._places.used} calls of the kind `{self.name}`", remedy=f"try again{setting}"
+            f"the daemon already has {self._calls.used} calls of the kind `{self.name}`", remedy=f"try again{setting}"
         )
 
     @contextmanager
-    def place(self, who: str, cancelled: Cancelled) -> Iterator[None]:
-        """Meanwhile a call has a place, and it is its turn.
+    def turn(self, caller: str, cancelled: Cancelled) -> Iterator[None]:
+        """Wait until a call may run; meanwhile it does.
 
         Raises:
-            Overloaded: there is no place for another call of this caller's.
-            Abandoned: nobody waits any more before it is its turn.
+            Overloaded: there is no room for another call of this caller's.
+            Abandoned: `cancelled` is set before it is the call's turn.
         """
-        if not self._places.try_take(who):
-            raise self.refusal()
+        if not self._calls.try_acquire(caller):
+            raise self.overloaded()
         try:
-            if not self._turns.take(who, 1, cancelled):
+            if not self._running.acquire(caller, 1, cancelled):
                 raise Abandoned("nobody waits for the answer any more")
             try:
                 yield
             finally:
-                self._turns.give_back(who)
+                self._running.release(caller)
         finally:
-            self._places.give_back(who)
+            self._calls.release(caller)
 
 
-def lanes(*, searches: int, search_turns: int) -> Mapping[LaneName, Lane]:
+def lanes(*, max_searches: int, max_running_searches: int) -> Mapping[LaneName, Lane]:
     """The lanes of a server.
 
     Args:
-        searches: how many searches may be held.
-        search_turns: how many of them are worked on at once.
+        max_searches: searches that are held.
+        max_running_searches: those of them that run at once.
     """
+    search = Lane(LaneName.SEARCH, max_running=max_running_searches, max_calls=max_searches, within_s=_PICTURE_WITHIN_S)
     return {
-        LaneName.SEARCH: Lane(LaneName.SEARCH, turns=search_turns, limit=searches, within_s=_PICTURE_WITHIN_S),
-        LaneName.LOOK: Lane(LaneName.LOOK, turns=4, limit=64),
-        LaneName.CHANGE: Lane(LaneName.CHANGE, turns=8, limit=32),
+        LaneName.SEARCH: search,
+        LaneName.LOOK: Lane(LaneName.LOOK, max_running=4, max_calls=64),
+        LaneName.CHANGE: Lane(LaneName.CHANGE, max_running=8, max_calls=32),
         # A stream that waits for its turn might wait for ever, so none does.
-        LaneName.STREAM: Lane(LaneName.STREAM, turns=32, limit=32, within_s=_PICTURE_WITHIN_S),
-        LaneName.HEALTH: Lane(LaneName.HEALTH, turns=2, limit=32),
+        LaneName.STREAM: Lane(LaneName.STREAM, max_running=32, max_calls=32, within_s=_PICTURE_WITHIN_S),
+        LaneName.HEALTH: Lane(LaneName.HEALTH, max_running=2, max_calls=32),
     }

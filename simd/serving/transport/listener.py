@@ -1,6 +1,6 @@
-"""One address, with a gRPC server of its own: whoever takes all the connections of one leaves the others free.
+"""One address, with a gRPC server of its own: a caller who takes all the connections of one leaves the others free.
 
-A unix socket whose file somebody took away, such as a program that cleans up, is made again.
+A unix socket whose file was removed, as by a program that cleans up, is made again.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import grpc
 
 from simd.errors import NotNow
 from simd.serving.transport import address as addresses
 from simd.serving.transport.address import Address, TcpAddress, UnixAddress
-from simd.serving.transport.reception import Reception
+from simd.serving.transport.gate import Gate
 from simd.serving.transport.tls import Tls
 
 log = logging.getLogger(__name__)
@@ -28,7 +30,25 @@ _STREAMS = 1000
 _MEND_WITHIN_S = 1.0
 _NO_METHOD = "/simd.v1/NoMethod"
 
-Interceptor = Callable[[Reception], grpc.ServerInterceptor]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class CallThreads(ThreadPoolExecutor):
+    """Threads for calls. A call that comes after `shutdown` is cancelled: an error would end the thread in which gRPC
+    takes calls, and the server would never be done with stopping."""
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """As `ThreadPoolExecutor.submit`."""
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except RuntimeError:
+            late: Future[R] = Future()
+            late.cancel()
+            return late
+
+
+Interceptor = Callable[[Gate, CallThreads], grpc.ServerInterceptor]
 
 
 class Listener:
@@ -37,8 +57,8 @@ class Listener:
     Args:
         address: where.
         tls: for a TCP address; None is plaintext.
-        make_reception: makes room for its calls.
-        guard: stands before every call.
+        make_gate: makes the gate of its calls.
+        make_guard: makes what passes every call through the gate.
         register: adds the services to a server.
         max_request_bytes: greater requests are refused.
     """
@@ -48,15 +68,15 @@ class Listener:
         address: Address,
         *,
         tls: Tls | None,
-        make_reception: Callable[[], Reception],
-        guard: Interceptor,
+        make_gate: Callable[[], Gate],
+        make_guard: Interceptor,
         register: Callable[[grpc.Server], None],
         max_request_bytes: int,
     ) -> None:
         self.address = address
         self._tls = tls if isinstance(address, TcpAddress) else None
-        self._make_reception = make_reception
-        self._guard = guard
+        self._make_gate = make_gate
+        self._make_guard = make_guard
         self._register = register
         self._max_request_bytes = max_request_bytes
         self._lock = threading.Lock()
@@ -64,7 +84,8 @@ class Listener:
         self._server: grpc.Server | None = None
         self._ended: threading.Event | None = None
         self._stopped = False
-        self._reception: Reception | None = None
+        self._gate: Gate | None = None
+        self._pool: CallThreads | None = None
         self._socket: tuple[int, int] | None = None
         self._probed = ""
 
@@ -83,18 +104,19 @@ class Listener:
             return self._start()
 
     def _start(self) -> str:
-        reception = self._make_reception()
+        gate = self._make_gate()
+        pool = CallThreads(gate.max_calls, thread_name_prefix="rpc")
         server = grpc.server(
-            reception.pool,
-            interceptors=[self._guard(reception)],
+            pool,
+            interceptors=[self._make_guard(gate, pool)],
             options=[
                 ("grpc.max_receive_message_length", self._max_request_bytes),
                 ("grpc.max_concurrent_streams", _STREAMS),
-                # Each is a file descriptor, whoever has it.
+                # Each is a file descriptor.
                 ("grpc.max_allowed_incoming_connections", _CONNECTIONS),
                 ("grpc.server_handshake_timeout_ms", 10_000),
                 ("grpc.max_connection_idle_ms", 300_000),
-                # Of a request that nobody reads yet so much comes, and no more as networks are fast.
+                # How much of a request comes before it is read; not more because the network is fast.
                 ("grpc.http2.lookahead_bytes", 1 << 20),
                 ("grpc.http2.bdp_probe", 0),
                 # A peer whose machine is gone must not hold a stream's thread for ever.
@@ -105,7 +127,7 @@ class Listener:
             ],
         )
         self._register(server)
-        self._reception = reception
+        self._gate, self._pool = gate, pool
         try:
             bound = self._bind(server, self.address)
             self._probed = self._bind_private(server) if self._tls else addresses.parse(bound, unmet="").target
@@ -165,9 +187,11 @@ class Listener:
     def _close(self) -> None:
         if self._ended is not None:
             self._ended.wait()
-        if self._reception is not None:
-            self._reception.close()
-        self._server = self._reception = self._ended = None
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._gate is not None:
+            self._gate.close()
+        self._server = self._gate = self._pool = self._ended = None
         self._bound.close()
 
     def _bind(self, server: grpc.Server, address: Address) -> str:

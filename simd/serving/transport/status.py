@@ -1,14 +1,13 @@
 """From an error to what the caller gets: one status code, one message, and details for programs.
 
-A `SimdError`'s class says its gRPC status, when to try again, and what a caller is told where the message is for the
-log; subclasses inherit all three. Details are google.rpc messages: `ErrorInfo` (domain "simd", the class's name in
+A `SimdError`'s class has its gRPC status, when to try again, and a text for callers where the message is for the log;
+subclasses inherit all three. Details are google.rpc messages: `ErrorInfo` (domain "simd", the class's name in
 UPPER_SNAKE_CASE as reason), `BadRequest` with the field at fault, `RetryInfo` when trying again helps. Anything else
 that is raised is a bug: the caller gets INTERNAL and a number to look for in the log, not the text.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import grpc
@@ -17,7 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from simd.errors import ImageRejected, InvalidRequest, SimdError
+from simd.errors import ImageRejected, InvalidRequest, SimdError, reason_of
 
 DOMAIN = "simd"
 
@@ -31,13 +30,8 @@ def code_of(error: type[SimdError]) -> grpc.StatusCode:
     return code
 
 
-def reason_of(error: type[SimdError]) -> str:
-    """A class's name as programs match on it: `NotReady` -> NOT_READY."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", error.__name__).upper()
-
-
 def status_of(error: SimdError, number: str = "") -> status_pb2.Status:
-    """Everything the caller is told about an error.
+    """All that the caller gets of an error.
 
     Args:
         error: what was raised.
@@ -66,7 +60,7 @@ def status_of(error: SimdError, number: str = "") -> status_pb2.Status:
 
 
 def incident_of(number: str) -> status_pb2.Status:
-    """What the caller is told about a bug: the number under which the log has it."""
+    """All that the caller gets of a bug: the number under which the log has it."""
     info = error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"incident": number})
     return _status(grpc.StatusCode.INTERNAL, f"the daemon failed unexpectedly; {_look_up(number)}", [info])
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from simd.errors import Abandoned, Overloaded
 from simd.serving.transport.auth import Tokens
-from simd.serving.transport.lanes import Lane
-from simd.serving.transport.reception import Reception, Request
-from simd.serving.transport.shares import Shares
-from simd.supervision import Threads
 from simd.v1 import index_service_pb2, search_service_pb2
 from tests.serving.doubles import Bench, TextDecoder, serving
 from tests.serving.waiting import until
@@ -141,107 +135,3 @@ def test_searches_of_one_caller_leave_turns_to_another(tmp_path: Path) -> None:
                 owner(address, SEARCH, request)
             hold.set()
             assert {call.code() for call in calls} == {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
-
-
-class FakeContext:
-    """A call whose request comes through a queue, or never."""
-
-    def __init__(self) -> None:
-        self.inbox: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
-        self.cancelled = threading.Event()
-        self._callbacks: list[Callable[[], None]] = []
-
-    def add_callback(self, call: Callable[[], None]) -> bool:
-        self._callbacks.append(call)
-        return True
-
-    def requests(self) -> Iterator[Request]:
-        while (request := self.inbox.get(timeout=10)) is not None:
-            yield request
-
-    def cancel(self) -> None:
-        self.cancelled.set()
-        for call in self._callbacks:
-            call()
-        self.inbox.put(None)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def first(reception: Reception, context: Any, who: str, within_s: float = 60.0) -> Request | None:
-    lane = Lane("test", turns=8, limit=16, within_s=within_s)
-    with reception.request(context.requests(), context, who, lane, held=True) as request:
-        return request
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def reception(clock: Clock) -> Iterator[Reception]:
-    reception = Reception(16, Shares(100), Threads(), clock)
-    yield reception
-    reception.close()
-
-
-def test_a_request_that_does_not_come_in_time_ends_its_call_and_no_other(reception: Reception, clock: Clock) -> None:
-    late, patient = FakeContext(), FakeContext()
-    calls = [reception.pool.submit(first, reception, one, "me", s) for one, s in ((late, 10.0), (patient, 60.0))]
-    clock.now = 9.0
-    assert not late.cancelled.wait(1.2)
-    clock.now = 11.0
-    assert late.cancelled.wait(10) and calls[0].result(10) is None
-    patient.inbox.put(Request(b"here"))
-    assert calls[1].result(10) == Request(b"here") and not patient.cancelled.is_set()
-
-
-def test_a_caller_sends_a_few_requests_at_once_and_the_next_is_told_when_they_take_long(
-    reception: Reception, clock: Clock
-) -> None:
-    contexts = [FakeContext() for _ in range(5)]
-    calls = [reception.pool.submit(first, reception, one, "me") for one in contexts]
-    other = FakeContext()
-    other.inbox.put(Request(b"mine"))
-    assert first(reception, other, "you") == Request(b"mine")
-    until(lambda: all(call.running() for call in calls), "all to wait")
-    clock.now = 6.0
-    until(lambda: any(call.done() for call in calls), "the fifth to be refused")
-    [refused] = [call for call in calls if call.done()]
-    assert isinstance(refused.exception(10), Overloaded)
-    for context in contexts:
-        context.inbox.put(None)
-
-
-def test_bytes_of_requests_are_bounded_over_all_callers(reception: Reception) -> None:
-    lane, large = Lane("test", turns=8, limit=16), FakeContext()
-    large.inbox.put(Request(bytes(80)))
-    other, gone = FakeContext(), FakeContext()
-    for one in (other, gone):
-        one.inbox.put(Request(bytes(30)))
-    with reception.request(large.requests(), large, "one", lane, held=True):  # type: ignore[arg-type]
-        waits = reception.pool.submit(first, reception, other, "other")
-        leaves = reception.pool.submit(first, reception, gone, "gone")
-        until(lambda: waits.running() and leaves.running(), "both to wait")
-        gone.cancel()
-        assert isinstance(leaves.exception(10), Abandoned) and not waits.done()
-    assert waits.result(10) == Request(bytes(30))
-
-
-def test_a_caller_has_half_of_all_calls_at_most(reception: Reception) -> None:
-    with ExitStack() as stack:
-        for _ in range(8):
-            stack.enter_context(reception.call("flood"))
-        with pytest.raises(Overloaded):
-            stack.enter_context(reception.call("flood"))
-        for _ in range(8):
-            stack.enter_context(reception.call("other"))
-        assert reception.full
-    assert not reception.full

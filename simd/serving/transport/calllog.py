@@ -1,11 +1,11 @@
-"""What the log says of callers who get nothing: refused ones, those whose requests cannot be answered, and connections.
+"""The log of calls that were refused or failed, and of connections without calls.
 
-Whoever can reach the daemon can make it say something, so each kind, which is a reason and a caller's host, has a line
-at once and then one a minute.
+Anyone who can reach the daemon can cause log lines, so each kind, which is a reason and a caller's host, has a line at
+once and then one a minute.
 
-gRPC tells nobody of a TLS handshake that fails, nor with whom. What can be seen is that a connection began, as the
+gRPC reports no TLS handshake that fails, nor with whom. What can be seen is that a connection began, as the
 certificate is asked for, and that no call came from a caller who was not there before. So handshakes that failed are
-counted together with connections that were only opened, as by a port scan, and are told after a minute or two.
+counted together with connections that were only opened, as by a port scan, and are logged after a minute or two.
 """
 
 from __future__ import annotations
@@ -15,24 +15,23 @@ import logging
 import secrets
 import threading
 from collections import OrderedDict
-from urllib.parse import unquote
 
-from simd.errors import SimdError
+from simd.errors import SimdError, reason_of
 from simd.seldom import Seldom
-from simd.serving.transport.status import reason_of
+from simd.serving.transport.callers import host_of
 
 log = logging.getLogger(__name__)
 
 _CALLERS = 10_000
-"""Connections that are remembered; one that calls again after so many others is taken for a new one."""
+"""Connections that are remembered; one that calls again after as many others counts as a new one."""
 
 
-class Door:
-    """Every method may be called from any thread."""
+class CallLog:
+    """Counts and logs. Every method may be called from any thread."""
 
     def __init__(self) -> None:
         self._seldom = Seldom(log)
-        # Without it a number would tell whoever can guess the words whether they are right.
+        # Without it a number would confirm a guess of the words.
         self._key = secrets.token_bytes(16)
         self._lock = threading.Lock()
         self._callers: OrderedDict[str, None] = OrderedDict()
@@ -43,13 +42,13 @@ class Door:
         reason, host = reason_of(type(error)), host_of(peer)
         self._seldom.tell(logging.WARNING, (reason, host), f"{method} from {host} was refused: {reason}: {error}")
 
-    def failed(self, error: SimdError, method: str, peer: str) -> None:
-        """A request could not be answered, by its caller's fault."""
+    def client_error(self, error: SimdError, method: str, peer: str) -> None:
+        """A call failed by its caller's fault."""
         reason, host = reason_of(type(error)), host_of(peer)
         self._seldom.tell(logging.INFO, (reason, host, method), f"{method} from {host}: {reason}: {error}")
 
-    def broke(self, error: SimdError, method: str, peer: str) -> str:
-        """A call failed by the daemon's fault. Returns the number under which the log has it.
+    def server_error(self, error: SimdError, method: str, peer: str) -> str:
+        """A call failed by the daemon's fault. Returns the incident's number, under which the log has it.
 
         What fails in the same words has the same number, so that one line is enough for many calls.
         """
@@ -77,8 +76,8 @@ class Door:
             if len(self._callers) > _CALLERS:
                 self._callers.popitem(last=False)
 
-    def tell(self) -> None:
-        """Tell what was counted since the last time."""
+    def flush(self) -> None:
+        """Log what was counted since the last time."""
         self._seldom.flush()
         with self._lock:
             # Those that began since the last time may still call.
@@ -91,9 +90,3 @@ class Door:
                 "side does not trust, or nobody asked anything; gRPC does not tell which, nor who it was",
                 silent,
             )
-
-
-def host_of(peer: str) -> str:
-    """The host of a caller, without the port, which is another one for each connection."""
-    kind, _, rest = unquote(peer).partition(":")
-    return rest.rpartition(":")[0] if kind in ("ipv4", "ipv6") else "the unix socket"
