@@ -67,14 +67,14 @@ class Featurizer(Protocol):
     """Computes embeddings."""
 
     def embed(self, pixels: Sequence[Pixels], /, *, alone: bool) -> Vector:
-        """`n` pictures `(height, width, 3)` uint8 -> `(n, dimension)` float32, L2-normalised; sooner if it is told that
-        nobody else asks."""
+        """`n` pictures `(height, width, 3)` uint8 -> `(n, dimension)` float32, L2-normalised; sooner if they are
+        `alone`, the only ones asked for."""
         ...
 
 
 class Ingest(Protocol):
     """The door to indexing. `add`, `remove` and `scan` return when what they promise is done, or raise Abandoned once
-    `alive` says that nobody waits any more."""
+    `alive` says that the caller has left."""
 
     def add(self, paths: Sequence[bytes], /, *, alive: Callable[[], bool]) -> AddReport:
         """Index files now."""
@@ -105,7 +105,7 @@ class Ingest(Protocol):
         ...
 
     def pause(self, for_s: float | None, /) -> PauseState:
-        """Stop indexing, until it is resumed or for so many seconds."""
+        """Stop indexing, until it is resumed or for `for_s` seconds."""
         ...
 
     def resume(self) -> bool:
