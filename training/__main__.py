@@ -22,11 +22,10 @@ from training.network import Network, imagenet
 from training.pictures import fetch, listed
 from training.trunk import Stage
 
-STAGES = (Stage(frozen=12, steps=500),)
+STAGES = (Stage(frozen=12, steps=350),)
 """What is learned after the layer, one after the other."""
 
 _HELD_BACK = 400
-_ROUNDS = 4
 _RELATIVES = 12
 
 
@@ -34,7 +33,7 @@ def main() -> None:
     """Take the steps that are left."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--threads", type=int, default=2, help="what the result depends on in its last digits")
+    parser.add_argument("--threads", type=int, default=1, help="what the result depends on in its last digits")
     options = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(options.threads)
@@ -63,19 +62,20 @@ def _pictures(directory: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _with_layer(files: list[Path], directory: Path) -> Network:
-    network = imagenet(read_weights(lite0_file())).to(memory_format=torch.channels_last)
+    network = imagenet(read_weights(lite0_file()))
+    network.to(memory_format=torch.channels_last)
     kept = directory / "layer.pt"
     if kept.exists():
         network.layer.load_state_dict(torch.load(kept, weights_only=True))
     else:
-        layer.learn(network.layer, layer.features(network, files, _ROUNDS, directory / "features.pt"))
+        layer.learn(network.layer, layer.features(network, files, directory / "features.pt"))
         torch.save(network.layer.state_dict(), kept)
     return network
 
 
 def _alike(network: Network, files: list[Path], directory: Path) -> torch.Tensor:
     """`(n, 12)`: which pictures look most like each, to the network whose trunk is not learned yet."""
-    samples = layer.features(network, files, _ROUNDS, directory / "features.pt")[:, 0].float()
+    samples = layer.features(network, files, directory / "features.pt")[:, 0].float()
     with torch.no_grad():
         descriptors = F.normalize(network.layer(samples), dim=1)
     return torch.cat([(part @ descriptors.T).topk(_RELATIVES + 1).indices[:, 1:] for part in descriptors.split(1024)])

@@ -11,33 +11,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.loader import Views, batches
+from training.front import Front
+from training.loader import Views, batches, numbered
 from training.losses import contrastive
 from training.network import DIMENSION, Network
 
 _STEPS, _PICTURES, _RATE, _WARM_UP = 400, 512, 8e-3, 20
 _SHRINKAGE = 0.02
-_BATCH = 64
+_COPIES, _BATCH = 2, 48
 
 
-def features(network: Network, files: Sequence[Path], rounds: int, cache: Path) -> Tensor:
-    """float16 `(n, rounds + 1, 1744)`: of every picture as it is and of `rounds` doctored copies. Kept in `cache`."""
+def features(network: Network, files: Sequence[Path], cache: Path) -> Tensor:
+    """float16 `(n, 1 + copies, 1744)`: of every picture as it is and of doctored copies. Kept in `cache`."""
     if cache.exists():
         kept: Tensor = torch.load(cache, weights_only=True)
         return kept
-    views = Views(files, always_clean=True)
+    blocks = len(network.blocks)
+    views = Views(files, copies=_COPIES, always_clean=True)
     found = []
-    for seed in range(rounds):
-        items = [[(i, seed) for i in range(at, min(at + _BATCH, len(files)))] for at in range(0, len(files), _BATCH)]
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            halves = [network.features(batch).half().chunk(2) for batch in batches(views, items)]
-        if not seed:
-            found.append(torch.cat([first for first, _ in halves]))
-        found.append(torch.cat([second for _, second in halves]))
-        print("features, round", seed + 1, "of", rounds, flush=True)
-    made = torch.stack(found, 1)
-    torch.save(made, cache)
-    return made
+    for x, levels in Front(network, blocks).ahead(batches(views, numbered(len(files), _BATCH))):
+        with torch.no_grad():
+            made = network.features(x, levels, blocks).half()
+        found.append(made.unflatten(0, (1 + _COPIES, -1)).transpose(0, 1))
+        if len(found) % 20 == 0:
+            print(f"features: {len(found) * _BATCH} of {len(files)} pictures", flush=True)
+    torch.save(torch.cat(found), cache)
+    return torch.cat(found)
 
 
 def whiten(layer: nn.Linear, samples: Tensor) -> None:
@@ -66,7 +65,7 @@ def learn(layer: nn.Linear, samples: Tensor) -> None:
         pair = [F.normalize(layer(samples[rows, order[:, k]].float()), dim=1) for k in (0, 1)]
         loss = contrastive(torch.cat(pair))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         if step % 100 == 99:
             print("layer, step", step + 1, "loss", round(loss.item(), 3), flush=True)

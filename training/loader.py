@@ -21,26 +21,28 @@ _SAME_RMS, _SAME_CORRELATION = 12.0, 0.95
 
 
 class Views(Dataset[Tensor]):
-    """Views of pictures. An item is `(picture, seed)`: uint8 `(2, 3, 224, 224)`, one view to be found and one to find it
-    by. The former is the picture as it is, every other time.
+    """Views of pictures. An item is `(picture, seed)`: uint8 `(1 + copies, 3, 224, 224)`, the view that is to be found
+    and the doctored ones by which it is.
 
     Args:
         files: the pictures.
-        edited: whether the view that finds is doctored twice as often; False gives the clean picture and one copy.
+        copies: how many doctored ones.
+        always_clean: whether the first is always the picture as it is, and not doctored every other time.
     """
 
-    def __init__(self, files: Sequence[Path], *, always_clean: bool = False) -> None:
+    def __init__(self, files: Sequence[Path], *, copies: int = 1, always_clean: bool = False) -> None:
         self._files = files
+        self._copies = copies
         self._always_clean = always_clean
 
-    def __getitem__(self, item: tuple[int, int]) -> Tensor:  # type: ignore[override]
+    def __getitem__(self, item: tuple[int, int]) -> Tensor:
         index, seed = item
         chance = random.Random(seed * 1_000_003 + index)
         picture, other = self._read(index), self._read(chance.randrange(len(self._files)))
         as_is = self._always_clean or chance.random() < 0.5
-        first = clean(picture) if as_is else doctored(picture, chance, other)
-        pair = np.stack([np.asarray(first), np.asarray(doctored(picture, chance, other))])
-        return torch.from_numpy(pair.transpose(0, 3, 1, 2).copy())
+        views = [clean(picture) if as_is else doctored(picture, chance, other)]
+        views += [doctored(picture, chance, other) for _ in range(self._copies)]
+        return torch.from_numpy(np.stack([np.asarray(view) for view in views]).transpose(0, 3, 1, 2).copy())
 
     def __len__(self) -> int:
         return len(self._files)
@@ -50,19 +52,27 @@ class Views(Dataset[Tensor]):
 
 
 def batches(views: Views, items: Sequence[Sequence[tuple[int, int]]], workers: int = 2) -> Iterator[Tensor]:
-    """uint8 `(2 * n, 3, 224, 224)` for each batch of `n` items: first all that are to be found, then what finds them."""
+    """uint8 `((1 + copies) * n, 3, 224, 224)` for each batch of `n` items: first all that are to be found, then their
+    copies."""
     loader = DataLoader(
         views, batch_sampler=list(items), num_workers=workers, prefetch_factor=2, worker_init_fn=_one_thread
     )
-    for pairs in loader:
-        yield pairs.transpose(0, 1).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    for views_of_each in loader:
+        yield views_of_each.transpose(0, 1).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def numbered(count: int, size: int, seed: int = 0) -> list[list[tuple[int, int]]]:
+    """Each of `count` pictures once, in order, as batches of `size`."""
+    return [[(index, seed) for index in range(at, min(at + size, count))] for at in range(0, count, size)]
 
 
 def distinct(files: Sequence[Path]) -> list[Path]:
     """The pictures without those that are the same as an earlier one: as they are or mirrored, 32 x 32 pixels differ by
     12 of 255 at most (root of the mean square) and correlate by 0.95 or more. To call those different would teach the
     network to tell copies apart."""
-    thumbs = np.stack([np.asarray(Image.open(file).convert("RGB").resize((_SMALL, _SMALL)), np.float32) for file in files])
+    thumbs = np.stack(
+        [np.asarray(Image.open(file).convert("RGB").resize((_SMALL, _SMALL)), np.float32) for file in files]
+    )
     flat, mirrored = thumbs.reshape(len(files), -1), thumbs[:, :, ::-1].reshape(len(files), -1)
     kept = np.ones(len(files), np.bool_)
     for other in (flat, mirrored):

@@ -11,8 +11,8 @@ _KOLEO_WEIGHT = 1.0
 
 
 def contrastive(descriptors: Tensor) -> Tensor:
-    """InfoNCE (arXiv 1807.03748) with every other picture of the batch as a negative, and KoLeo (arXiv 1806.03198), which
-    spreads descriptors evenly, so that one distance means the same everywhere (as in SSCD, arXiv 2202.10261).
+    """InfoNCE (arXiv 1807.03748) with every other picture of the batch as a negative, and KoLeo (arXiv 1806.03198),
+    which spreads descriptors evenly, so that one distance means the same everywhere (as in SSCD, arXiv 2202.10261).
 
     Args:
         descriptors: `(2 * n, d)`; rows `i` and `n + i` are of one picture.

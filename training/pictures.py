@@ -123,7 +123,11 @@ def _sources(content: Path) -> Iterator[Source]:
             with zipfile.ZipFile(file) as archive:
                 for info in archive.infolist():
                     name = info.filename
-                    if name.lower().endswith(_SUFFIXES) and info.file_size > _LEAST_BYTES and not _SURFACES.search(name):
+                    if (
+                        name.lower().endswith(_SUFFIXES)
+                        and info.file_size > _LEAST_BYTES
+                        and not _SURFACES.search(name)
+                    ):
                         yield Source(file, name)
         elif suffix == ".rcc":
             yield from (Source(file, number) for number in range(len(_carved(file))))

@@ -1,7 +1,7 @@
 """The trunk and the layer together, on fresh views: the last blocks, or more of them.
 
-Half of a batch is pictures at random, half is families: pictures with those that the network as it was took for the most
-alike. A checkpoint holds all that is needed to go on as if nothing had been.
+Half of a batch is pictures at random, half is families: pictures with those that the network as it was took for the
+most alike. A checkpoint holds all that is needed to go on as if nothing had been.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from training.loader import Views, batches
+from training.front import Front
+from training.loader import Views, batches, numbered
 from training.losses import contrastive, found_again
 from training.network import Network
 
@@ -71,20 +73,21 @@ def learn(
         optimiser.load_state_dict(kept["optimiser"])
         begin = kept["step"]
     items = list(_items(len(files), alike.numpy(), stage))[begin:]
+    front = Front(network, stage.frozen)
     began = time.monotonic()
-    for step, batch in enumerate(batches(Views(files), items), begin):
+    for step, (x, levels) in enumerate(front.ahead(batches(Views(files), items)), begin):
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * _schedule(step, stage.steps)
         with torch.autocast("cpu", torch.bfloat16):
-            features = network.features(batch, stage.frozen)
-        loss = contrastive(torch.nn.functional.normalize(network.layer(features), dim=1))
+            features = network.features(x, levels, stage.frozen)
+        loss = contrastive(F.normalize(network.layer(features), dim=1))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         done = step + 1
         if done % 5 == 0:
-            speed = (done - begin) * len(batch) / (time.monotonic() - began)
+            speed = (done - begin) * len(x) / (time.monotonic() - began)
             print(f"trunk, step {done} of {stage.steps}, loss {loss.item():.3f}, {speed:.0f} views/s", flush=True)
         if done % _SAVE_EVERY == 0 or done == stage.steps:
             state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "step": done}
@@ -97,7 +100,7 @@ def learn(
 
 def watch(network: Network, files: Sequence[Path]) -> tuple[float, float]:
     """How well pictures that are not learned from are found again; see `found_again`."""
-    items = [[(i, _HELD_BACK_SEED) for i in range(at, min(at + 50, len(files)))] for at in range(0, len(files), 50)]
+    items = numbered(len(files), 50, _HELD_BACK_SEED)
     with torch.no_grad():
         halves = [network(batch).chunk(2) for batch in batches(Views(files, always_clean=True), items)]
     return found_again(torch.cat([a for a, _ in halves]), torch.cat([b for _, b in halves]))
@@ -107,7 +110,9 @@ def _schedule(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / _WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
-def _items(count: int, alike: np.ndarray[tuple[int, int], np.dtype[np.int64]], stage: Stage) -> Iterator[list[tuple[int, int]]]:
+def _items(
+    count: int, alike: np.ndarray[tuple[int, int], np.dtype[np.int64]], stage: Stage
+) -> Iterator[list[tuple[int, int]]]:
     """The batches of a stage: each picture comes about equally often, and with its family every other time."""
     chance = np.random.default_rng(stage.frozen)
     waiting: list[int] = []

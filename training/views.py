@@ -42,8 +42,8 @@ def doctored(picture: Image.Image, chance: random.Random, other: Image.Image) ->
 
 def _crop(image: Image.Image, chance: random.Random) -> Image.Image:
     share, aspect = chance.uniform(0.35, 0.97), chance.uniform(0.85, 1.18)
-    width = max(8, int(min(image.width, image.width * share * aspect)))
-    height = max(8, int(min(image.height, image.height * share / aspect)))
+    width = max(1, int(min(image.width, image.width * share * aspect)))
+    height = max(1, int(min(image.height, image.height * share / aspect)))
     left, top = chance.randint(0, image.width - width), chance.randint(0, image.height - height)
     return image.crop((left, top, left + width, top + height))
 
