@@ -1,5 +1,5 @@
-# The daemon in a container: the model inside, no network at run time, any --user, read-only root
-# filesystem. Target `cpu` (OpenVINO) or `gpu` (TensorFlow with CUDA; the host gives the driver).
+# The daemon in a container: the model inside, no network at run time, any --user, read-only root filesystem.
+# Target `cpu` (OpenVINO) or `gpu` (TensorFlow with CUDA; the host gives the driver).
 #   docker build --target cpu --tag simd:cpu .
 #   docker run --read-only --network none --user "$(id -u)" \
 #       -v PICTURES:/pictures:ro -v STATE:/state -v RUN:/run/simd simd:cpu

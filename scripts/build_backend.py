@@ -35,7 +35,6 @@ __all__ = [
 _DATA = "simd/featurize/models/data"
 _MAKE = """
 import sys
-import tomllib
 from pathlib import Path
 from simd.config import DEFAULT_MODEL
 from simd.featurize.models.model import resolve

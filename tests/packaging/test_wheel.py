@@ -15,6 +15,8 @@ import pytest
 
 from simd.config import DEFAULT_MODEL
 
+pytestmark = pytest.mark.timeout(180)
+
 REPOSITORY = Path(__file__).parents[2]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SIMD_"))}
 """What is installed is found in its own environment alone."""
@@ -115,7 +117,6 @@ def test_the_daemon_without_its_extra_says_which_to_install(thin: Path, tmp_path
 
 
 @pytest.mark.model
-@pytest.mark.timeout(120)
 def test_the_daemon_of_the_light_installation_indexes_and_answers_without_tensorflow(
     light: Path, tmp_path: Path, photos: Path
 ) -> None:
