@@ -1,5 +1,5 @@
-# The daemon in a container: weights and converted model inside, no network at run time, any --user, read-only root
-# filesystem. Target `cpu` (OpenVINO) or `gpu` (TensorFlow with CUDA; the host gives the driver).
+# The daemon in a container: the model inside, no network at run time, any --user, read-only root filesystem.
+# Target `cpu` (OpenVINO) or `gpu` (TensorFlow with CUDA; the host gives the driver).
 #   docker build --target cpu --tag simd:cpu .
 #   docker run --read-only --network none --user "$(id -u)" \
 #       -v PICTURES:/pictures:ro -v STATE:/state -v RUN:/run/simd simd:cpu
@@ -11,27 +11,28 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 WORKDIR /src
 
+# The wheel has the default model, which TensorFlow makes of its weights here.
 FROM build AS wheel
-COPY requirements/build.lock requirements/
-RUN python3 -m venv /opt/build && /opt/build/bin/pip install --require-hashes -r requirements/build.lock
+COPY requirements/build.lock requirements/daemon.lock requirements/
+RUN python3 -m venv /opt/build \
+ && /opt/build/bin/pip install --require-hashes -r requirements/build.lock -r requirements/daemon.lock
 COPY pyproject.toml README.md LICENSE ./
+COPY scripts/build_backend.py scripts/
 COPY simd simd
 COPY client client
 COPY man man
 COPY systemd systemd
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 
-FROM build AS model
-COPY requirements/daemon.lock requirements/
-RUN python3 -m venv /opt/simd && /opt/simd/bin/pip install --require-hashes -r requirements/daemon.lock
-COPY --from=wheel /wheels /wheels
-RUN /opt/simd/bin/pip install --no-deps --no-index /wheels/*.whl \
- && /opt/simd/bin/simd doctor --models-dir /models \
+# The default of states that were made before there was `simd-copy-1`: it answers until that has taken over.
+FROM wheel AS models
+RUN /opt/build/bin/pip install --no-deps --no-index /wheels/*.whl \
+ && /opt/build/bin/simd doctor --models-dir /models --model efficientnet-lite0 \
  && chmod -R a+rX /models
 
 FROM build AS cpu-environment
-COPY requirements/runtime.lock requirements/
-RUN python3 -m venv /opt/simd && /opt/simd/bin/pip install --require-hashes -r requirements/runtime.lock
+COPY requirements/cpu.lock requirements/
+RUN python3 -m venv /opt/simd && /opt/simd/bin/pip install --require-hashes -r requirements/cpu.lock
 COPY --from=wheel /wheels /wheels
 RUN /opt/simd/bin/pip install --no-deps --no-index /wheels/*.whl
 
@@ -54,7 +55,7 @@ ENV HOME=/state \
     SIMD_ROOTS=/pictures \
     SIMD_STATE_DIR=/state \
     TMPDIR=/state
-COPY --from=model /models /opt/simd/models
+COPY --from=models /models /opt/simd/models
 USER 65532:65532
 VOLUME ["/state", "/run/simd"]
 STOPSIGNAL SIGTERM

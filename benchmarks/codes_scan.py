@@ -24,7 +24,7 @@ from simd.types import Vector
 from simd.vectors.metric import normalise
 from simd.vectors.quantizer import Quantizer
 
-DIMENSION, DIMS, PART_ROWS, SHORTLIST = 1280, 128, 1_000_000, 200
+DIMENSION, DIMS, PART_ROWS, SHORTLIST = 512, 128, 1_000_000, 200
 
 
 def quantizer() -> Quantizer:

@@ -18,9 +18,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.pictures import files
+from simd.config import DEFAULT_MODEL
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
-from simd.featurize.models.model import resolve
+from simd.featurize.models.model import Model, resolve
 from simd.types import Pixels, Vector
 from simd.vectors.metric import half, normalise
 
@@ -30,17 +31,17 @@ _LARGEST_PIXELS = 4_000_000
 
 
 def real(count: int) -> Vector:
-    """`count` embeddings float32 `(count, 1280)` of different crops, in random order; extracted once."""
-    path = CACHE / "features" / f"crops-{count}.npy"
+    """`count` embeddings float32 `(count, dimension)` of different crops, in random order; extracted once."""
+    model = resolve(DEFAULT_MODEL, CACHE / "models")
+    path = CACHE / "features" / f"{model.directory.name}-{count}.npy"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, extract(count).astype(np.float16))
+        np.save(path, extract(model, count).astype(np.float16))
     return np.asarray(np.load(path), dtype=np.float32)
 
 
-def extract(count: int) -> Vector:
+def extract(model: Model, count: int) -> Vector:
     """Run the backbone over `count` random crops of the picture packages."""
-    model = resolve("efficientnet-lite0", CACHE / "models")
     featurizer = Featurizer(OpenVinoEngine(model, threads=2, throughput=True), model)
     out = np.empty((count, model.spec.dimension), np.float32)
     done = 0

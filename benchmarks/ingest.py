@@ -30,6 +30,7 @@ from benchmarks.daemon import MODELS, running, usage
 from benchmarks.photographs import photographs
 from benchmarks.pictures import files
 from benchmarks.report import Row, arguments, publish
+from simd.config import DEFAULT_MODEL
 from simd.featurize.decode.decode import DecodeLimits, decode
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.models.model import Model, resolve
@@ -145,7 +146,7 @@ def others(copies: Sequence[Path], model: Model, work: Path) -> list[Row]:
 def measure(options: Namespace, work: Path) -> None:
     """Everything, one after the other."""
     cores = len(os.sched_getaffinity(0))
-    model = resolve("efficientnet-lite0", MODELS)
+    model = resolve(DEFAULT_MODEL, MODELS)
     folder = work / "pictures"
     copies = collection(folder, options.pictures)
     sample = copies[:: max(1, len(copies) // options.sample)]

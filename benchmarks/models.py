@@ -1,7 +1,7 @@
-"""What a picture costs in the backbone: four networks, batches of 1 to 32, every engine that this machine has.
+"""What a picture costs in the backbone: five networks, batches of 1 to 32, every engine that this machine has.
 
 Decoding is not in it. The networks are EfficientNet B0, MobileNet V2 and V3 large with random weights, which cost what
-trained ones do, and the embedded EfficientNet-Lite0. The engines are those of the daemon, all cores each: TensorFlow in
+trained ones do, and the two embedded ones. The engines are those of the daemon, all cores each: TensorFlow in
 its child process (its channel included), OpenVINO as queries use it for a batch of one and as indexing does for larger
 ones, and TensorFlow on the GPU if there is one. They take turns within a run, because the machine's speed drifts.
 """
@@ -25,7 +25,8 @@ from simd.featurize.engines.base import Batch, Engine
 from simd.featurize.engines.child import ChildEngine
 from simd.featurize.engines.choose import choose
 from simd.featurize.engines.openvino import OpenVinoEngine
-from simd.featurize.models.model import LITE0, Model, resolve
+from simd.featurize.models.model import Model, resolve
+from simd.featurize.models.registry import EMBEDDED
 
 _SIDE = 224
 _NAMES = {"EfficientNetB0": "efficientnet_b0", "MobileNetV2": "mobilenet_v2", "MobileNetV3Large": "mobilenet_v3_large"}
@@ -55,7 +56,7 @@ def main() -> None:
 
 def _models() -> list[tuple[str, Model]]:
     """Each network under its name in the table, exported if that was never done, and converted as any other is."""
-    found = [("efficientnet_lite0", resolve(LITE0.name, MODELS))]
+    found = [(name.replace("-", "_"), resolve(name, MODELS)) for name in EMBEDDED]
     for architecture in ARCHITECTURES:
         directory = MODELS.parent / "backbones" / f"{architecture}-{_SIDE}"
         if not (directory / "model.json").exists():

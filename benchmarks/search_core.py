@@ -30,13 +30,14 @@ from benchmarks.daemon import rss_mib
 from benchmarks.features import mixed, real
 from benchmarks.peers import PEERS, Rows
 from benchmarks.report import Row, arguments, publish
+from simd.featurize.models.registry import COPY1
 from simd.index.local import LocalIndex
 from simd.storage.store import StoreOptions
 from simd.types import Embedding, ImageId, Vector, image_id_of
 
 Wide = npt.NDArray[np.float64]
 
-DIMENSION = 1280
+DIMENSION = COPY1.dimension
 QUERIES = 200
 FINGERPRINT = bytes(32)
 _GRAPHS, _SCANS = 200_000, 2_000_000

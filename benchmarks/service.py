@@ -37,6 +37,7 @@ from benchmarks.photographs import photographs
 from benchmarks.report import Row, arguments, publish
 from benchmarks.startup import IDLE_S, prepared, settle, until_answered
 from simd.app.statedir import Indexes
+from simd.config import DEFAULT_MODEL
 from simd.featurize.decode.decode import DecodeLimits, decode
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
@@ -70,7 +71,7 @@ class Parts:
     """
 
     def __init__(self, state: Path, work: Path, cores: int) -> None:
-        self.model = resolve("efficientnet-lite0", MODELS)
+        self.model = resolve(DEFAULT_MODEL, MODELS)
         source = Indexes(state).directory(self.model.fingerprint.hex())
         shutil.copytree(source, work)
         # The daemon's start would wait for the disk to have it.

@@ -27,6 +27,7 @@ from benchmarks.rescan import grow, look
 from simd.app.statedir import Indexes
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile
+from simd.config import DEFAULT_MODEL
 from simd.featurize.models.model import Model, resolve
 from simd.index.local import LocalIndex
 from simd.storage.store import StoreOptions
@@ -104,7 +105,7 @@ def prepared(
         root.mkdir(parents=True)
         state.mkdir()
         grow(root, rows)
-        model = resolve("efficientnet-lite0", MODELS)
+        model = resolve(DEFAULT_MODEL, MODELS)
         fill_index(state, model, rows, vectors(rows, model.spec.dimension))
         fill_catalogue(state, root)
         made.touch()

@@ -19,7 +19,7 @@ from simd.storage.store import Store, StoreOptions
 from simd.types import Embedding, Vector, image_id_of
 from simd.vectors.metric import half, normalise
 
-DIMENSION = 1280
+DIMENSION = 512
 FINGERPRINT = bytes(32)
 
 

@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "simd":
             raise
-        print(f"simd: {error.name} is not installed; `pip install 'simd-images[daemon]'` brings it", file=sys.stderr)
+        print(f"simd: {error.name} is not installed; `pip install 'simd-images[cpu]'` brings it", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

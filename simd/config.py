@@ -44,6 +44,9 @@ def _credentials(environ: Mapping[str, str]) -> dict[str, object]:
     return {key: file for key, file in files.items() if file.is_file()}
 
 
+DEFAULT_MODEL = "simd-copy-1"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be set. Names are the TOML keys; `SIMD_` + upper case is the environment variable."""
@@ -52,7 +55,7 @@ class Settings:
     listen: str
     roots: tuple[Path, ...] = ()
     models_dir: Path | None = None
-    model: str = "efficientnet-lite0"
+    model: str = DEFAULT_MODEL
     device: str = "auto"
     max_threads: int = 0
     indexing_priority: str = "idle"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from simd.config import DEFAULT_MODEL
 from simd.featurize.models.model import Model, resolve
 
 # What gRPC does around a fork fails now and then beside threads of its own; a child of the tests runs another program.
@@ -30,7 +31,13 @@ def models_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def model(models_dir: Path) -> Model:
-    """The real backbone, converted on first use; tests that take it carry the mark `model`."""
+    """The default backbone, converted on first use; tests that take it carry the mark `model`."""
+    return resolve(DEFAULT_MODEL, models_dir)
+
+
+@pytest.fixture(scope="session")
+def imagenet(models_dir: Path) -> Model:
+    """The one with ImageNet's weights and their classifier, likewise."""
     return resolve("efficientnet-lite0", models_dir)
 
 

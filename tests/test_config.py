@@ -28,7 +28,7 @@ def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> N
         flags={"max_threads": "3", "model": None},
     )
     assert (settings.device, settings.batch_size, settings.max_threads) == ("cpu", 4, 3)
-    assert settings.model == "efficientnet-lite0"
+    assert settings.model == "simd-copy-1"
     assert settings.source["device"] == str(file)
     assert settings.source["batch_size"] == "environment"
     assert settings.source["max_threads"] == "flag"

@@ -113,7 +113,7 @@ def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
         cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "resnet-9000" in done.stderr and "efficientnet-lite0" in done.stderr
+    assert "resnet-9000" in done.stderr and "simd-copy-1" in done.stderr
 
 
 def test_usage_errors_end_with_2() -> None:

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 from simctl import Client
 
+from simd.config import DEFAULT_MODEL
 from simd.featurize.models.description import SIDECAR, describe
 from simd.featurize.models.spec import Model
 from tests.e2e.daemon import MODELS, PHOTOS, Daemon, run_simd
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.model, pytest.mark.timeout(300)]
 
 COUNT = 240
 BATCH = 16
-OLD, NEW = "efficientnet-lite0", "lite0-darker"
+OLD, NEW = DEFAULT_MODEL, "darker"
 
 
 @pytest.fixture

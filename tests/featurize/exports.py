@@ -2,7 +2,7 @@
 
 `python -m tests.featurize.exports forms DIRECTORY` writes one small network in every form, so that all of them must
 say the same of the same picture. `... ARCHITECTURE SIDE DIRECTORY` writes one of `benchmarks.backbones` in both of
-TF Hub's forms.
+TF Hub's forms. `... trained ARCHITECTURE SIDE WEIGHTS DIRECTORY` writes one with weights from a file, in today's form.
 """
 
 from __future__ import annotations
@@ -52,6 +52,20 @@ def architecture(name: str, side: int, directory: Path) -> None:
     network = build(name, side)
     reusable(tf, network, side, directory / "reusable")
     hub1(tf, network, directory / "hub1")
+
+
+def trained(name: str, side: int, weights: Path, directory: Path) -> None:
+    """Write a network of keras.applications with the weights of an `.npz`, by layer and weight; others are left out."""
+    import numpy as np
+    import tensorflow as tf
+
+    network = build(name, side)
+    with np.load(weights) as given:
+        for weight in network.weights:
+            layer, kind = weight.path.split("/")
+            depthwise = f"{layer}/depthwise_{kind}"
+            weight.assign(given[depthwise if depthwise in given else f"{layer}/{kind}"])
+    reusable(tf, network, side, directory)
 
 
 def _small(tf: Any) -> Any:
@@ -136,5 +150,7 @@ def _hunger(tf: Any, images: Any) -> Any:
 if __name__ == "__main__":
     if sys.argv[1] == "forms":
         forms(Path(sys.argv[2]))
+    elif sys.argv[1] == "trained":
+        trained(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]), Path(sys.argv[5]))
     else:
         architecture(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simd.config import DEFAULT_MODEL
 from simd.errors import ModelError
 from simd.featurize.engines.cpu import require
-from simd.featurize.models.model import LITE0, Model, ModelSpec, describe, fingerprint, load, resolve
-from simd.featurize.models.registry import HUB, KNOWN, SSCD
+from simd.featurize.models.model import COPY1, LITE0, Model, ModelSpec, describe, fingerprint, load, resolve
+from simd.featurize.models.registry import EMBEDDED, HUB, KNOWN, SSCD
 from simd.featurize.models.spec import spec_from
 from simd.featurize.workers.process import status_text
 
@@ -46,7 +47,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="efficientnet-lite0"):
+    with pytest.raises(ModelError, match="simd-copy-1, efficientnet-lite0"):
         resolve("efficientnet-b9", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -131,8 +132,26 @@ def test_the_fingerprint_follows_all_that_decides_the_vectors() -> None:
     assert fingerprint(dataclasses.replace(SPEC, name="renamed", licence="MIT"), files) == variants[0]
 
 
-def test_the_embedded_model_is_known_by_its_source_not_by_how_it_was_converted() -> None:
-    assert fingerprint(LITE0, {"a": "1"}) == fingerprint(LITE0, {"b": "2"})
+def test_an_embedded_model_is_known_by_its_weights_not_by_how_it_was_converted() -> None:
+    for spec in EMBEDDED.values():
+        assert fingerprint(spec, {"a": "1"}) == fingerprint(spec, {"b": "2"})
+
+
+def test_the_default_is_a_model_that_simd_builds_itself() -> None:
+    assert DEFAULT_MODEL in EMBEDDED
+
+
+def test_an_embedded_model_that_simd_was_installed_with_is_not_made_and_not_replaced(tmp_path: Path) -> None:
+    cache, packaged = tmp_path / "cache", tmp_path / "packaged"
+    made = packaged / COPY1.name
+    made.mkdir(parents=True)
+    (made / "saved_model.pb").write_bytes(b"graph")
+    describe(COPY1, made)
+    model = resolve(COPY1.name, cache, packaged=packaged)
+    assert (model.directory, model.fingerprint) == (made, fingerprint(COPY1, {})) and not cache.exists()
+    (made / "saved_model.pb").write_bytes(b"grave")
+    with pytest.raises(ModelError, match=r"damaged.*reinstall simd"):
+        resolve(COPY1.name, cache, packaged=packaged)
 
 
 def test_the_embedded_models_fingerprint_stays_because_indexes_depend_on_it() -> None:
@@ -140,7 +159,7 @@ def test_the_embedded_models_fingerprint_stays_because_indexes_depend_on_it() ->
 
 
 def test_the_known_models_can_be_told_apart_and_are_possible() -> None:
-    assert len(KNOWN) == 1 + len(HUB) + len(SSCD)
+    assert len(KNOWN) == len(EMBEDDED) + len(HUB) + len(SSCD)
     handles = [handle for model in HUB for handle in (model.spec.name, model.spec.source, *model.others)]
     assert len(set(handles)) == len(handles)
     for spec in KNOWN.values():
@@ -204,7 +223,7 @@ def test_the_room_imports_neither_tensorflow_nor_openvino() -> None:
 @pytest.mark.model
 def test_the_cached_model_is_used_as_it_is(model: Model, models_dir: Path) -> None:
     before = (model.directory / "saved_model.pb").stat()
-    again = resolve("efficientnet-lite0", models_dir)
+    again = resolve(DEFAULT_MODEL, models_dir)
     assert again == model
     assert (again.directory / "saved_model.pb").stat() == before
 
@@ -221,7 +240,7 @@ def test_a_damaged_cache_is_said_and_converted_again(
     abandoned.mkdir()
     os.utime(abandoned, (time.time() - 86400,) * 2)
     with caplog.at_level(logging.WARNING):
-        repaired = resolve("efficientnet-lite0", tmp_path)
+        repaired = resolve(DEFAULT_MODEL, tmp_path)
     assert "damaged" in caplog.text and str(wrecked) in caplog.text
     assert repaired.fingerprint == model.fingerprint
     assert [entry.name for entry in tmp_path.iterdir()] == [model.directory.name]
@@ -238,8 +257,8 @@ resolve(sys.argv[1], Path(sys.argv[2]))
 @pytest.mark.model
 def test_two_conversions_at_once_leave_one_whole_model(model: Model, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
-    command = [sys.executable, "-c", RESOLVE, "efficientnet-lite0", str(tmp_path)]
+    command = [sys.executable, "-c", RESOLVE, DEFAULT_MODEL, str(tmp_path)]
     both = [subprocess.Popen(command, env=environment) for _ in range(2)]
     assert [process.wait(50) for process in both] == [0, 0]
-    assert resolve("efficientnet-lite0", tmp_path).fingerprint == model.fingerprint
+    assert resolve(DEFAULT_MODEL, tmp_path).fingerprint == model.fingerprint
     assert [entry.name for entry in tmp_path.iterdir()] == [model.directory.name]

@@ -17,10 +17,11 @@ from simd.featurize.engines.base import Batch
 from simd.featurize.engines.onnx import OnnxEngine
 from simd.featurize.engines.openvino import OpenVinoEngine
 from simd.featurize.featurizer import Featurizer
+from simd.featurize.models import lite0 as lite0_model
 from simd.featurize.models.golden import golden, pictures
 from simd.featurize.models.model import Model, resolve
 from simd.featurize.models.weights import lite0_file, read_weights
-from tests.featurize import onnx_lite0
+from tests.featurize import onnx_network
 
 SIDE = 16
 
@@ -227,7 +228,8 @@ def test_a_closed_engine_says_so(file: Path, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def lite0(tmp_path_factory: pytest.TempPathFactory) -> Model:
     file = tmp_path_factory.mktemp("lite0") / "lite0.onnx"
-    onnx_lite0.write(read_weights(lite0_file()), file)
+    weights = read_weights(lite0_file())
+    onnx_network.write(lambda tf: lite0_model.build(tf, weights), lite0_model.DIMENSION, file)
     say(file, value_range=[0, 255])
     return resolve(str(file), file.parent)
 
@@ -257,10 +259,10 @@ def test_the_embedded_network_as_onnx_gives_its_golden_vectors(lite0: Model) -> 
 
 
 @pytest.mark.model
-def test_onnxruntime_and_openvino_agree_on_real_photographs(model: Model, lite0: Model, photographs: Batch) -> None:
-    theirs = OpenVinoEngine(model, threads=2, throughput=True)
+def test_onnxruntime_and_openvino_agree_on_real_photographs(imagenet: Model, lite0: Model, photographs: Batch) -> None:
+    theirs = OpenVinoEngine(imagenet, threads=2, throughput=True)
     ours = OnnxEngine(lite0, threads=2, throughput=True)
-    left, right = Featurizer(theirs, model).embed(photographs), Featurizer(ours, lite0).embed(photographs)
+    left, right = Featurizer(theirs, imagenet).embed(photographs), Featurizer(ours, lite0).embed(photographs)
     theirs.close()
     ours.close()
     assert (left * right).sum(1).min() >= 0.9999

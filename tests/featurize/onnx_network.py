@@ -1,4 +1,4 @@
-"""The embedded network as an ONNX file: `simd.featurize.models.lite0` is given this in TensorFlow's place.
+"""An embedded model as an ONNX file: what builds it in TensorFlow is given this in TensorFlow's place.
 
 Every operation that the network uses adds a node to a graph. Images are NCHW here, as ONNX's convolutions want them.
 """
@@ -15,21 +15,24 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from simd.featurize.models import lite0
-from simd.featurize.models.weights import Weights
+from simd.featurize.models.network import SIZE
 
 
-def write(weights: Weights, file: Path) -> None:
-    """Write the network from pictures to its embedding."""
+def write(build: Callable[[Any], Any], dimension: int, file: Path) -> None:
+    """Write a model from pictures to its embedding.
+
+    Args:
+        build: makes its module, given TensorFlow.
+        dimension: of the embedding.
+        file: to be written.
+    """
     recorder = Recorder()
-    module = lite0.build(recorder, weights)
-    size = lite0.SIZE
-    output = module.embed(Value(recorder, "images"))["feature_vector"]
+    output = build(recorder).embed(Value(recorder, "images"))["feature_vector"]
     graph = helper.make_graph(
         [*recorder.nodes, helper.make_node("Identity", [output.name], ["feature_vector"])],
-        "lite0",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, size, size])],
-        [helper.make_tensor_value_info("feature_vector", TensorProto.FLOAT, ["n", lite0.DIMENSION])],
+        "network",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, SIZE, SIZE])],
+        [helper.make_tensor_value_info("feature_vector", TensorProto.FLOAT, ["n", dimension])],
         recorder.constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -50,6 +53,12 @@ class Value:
     def __sub__(self, other: Any) -> Value:
         return self.recorder.node("Sub", self, other)
 
+    def __mul__(self, other: Any) -> Value:
+        return self.recorder.node("Mul", self, other)
+
+    def __matmul__(self, other: Any) -> Value:
+        return self.recorder.node("MatMul", self, other)
+
     def __truediv__(self, other: Any) -> Value:
         return self.recorder.node("Div", self, other)
 
@@ -67,6 +76,10 @@ class Recorder:
     def node(self, operation: str, *inputs: Any, **attributes: Any) -> Value:
         """Add a node; numbers and arrays among its inputs become constants."""
         names = [each.name if isinstance(each, Value) else self._constant(np.float32(each)) for each in inputs]
+        return self.named(operation, names, **attributes)
+
+    def named(self, operation: str, names: Sequence[str], **attributes: Any) -> Value:
+        """Add a node whose inputs are there, by their names."""
         output = f"t{len(self.nodes)}"
         self.nodes.append(helper.make_node(operation, names, [output], **attributes))
         return Value(self, output)
@@ -111,6 +124,19 @@ class Recorder:
 
     def pow(self, x: Value, exponent: float) -> Value:
         return self.node("Pow", x, exponent)
+
+    def sqrt(self, x: Value) -> Value:
+        return self.node("Sqrt", x)
+
+    def abs(self, x: Value) -> Value:
+        return self.node("Abs", x)
+
+    def concat(self, values: Sequence[Value], axis: int) -> Value:
+        return self.node("Concat", *values, axis=axis)
+
+    def reduce_sum(self, x: Value, axis: int, keepdims: bool) -> Value:
+        axes = self._constant(np.array([axis], np.int64))
+        return self.named("ReduceSum", [x.name, axes], keepdims=int(keepdims))
 
     def reduce_mean(self, x: Value, axis: Sequence[int]) -> Value:
         assert list(axis) == [1, 2]
