@@ -19,7 +19,7 @@ import numpy as np
 from simd.errors import ModelError
 from simd.featurize.models.network import Network, Parameters
 
-SHA256 = "0000000000000000000000000000000000000000000000000000000000000000"
+SHA256 = "18356147c43c560d0aa6c86c8b705bad626396e061681a5166fc3dbec16d0a1f"
 """Of the file of weights; `scripts/adopt-weights` writes it."""
 
 FILE = Path(__file__).parent / "data" / "simd-copy-1.npz"
