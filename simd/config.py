@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib.util
 import os
 import tomllib
 import types
@@ -35,6 +36,11 @@ def _default_listen(environ: Mapping[str, str]) -> str:
         return f"unix:{directory.split(':')[0]}/simd.sock"
     runtime = environ.get("XDG_RUNTIME_DIR")
     return f"unix:{runtime}/simd/simd.sock" if runtime else f"unix:/tmp/simd-{os.getuid()}/simd.sock"
+
+
+def has_verify() -> bool:
+    """Whether the extra `verify` is installed."""
+    return importlib.util.find_spec("cv2") is not None
 
 
 def _credentials(environ: Mapping[str, str]) -> dict[str, object]:
@@ -67,6 +73,7 @@ class Settings:
     poll: tuple[Path, ...] = ()
     poll_interval_s: float = 30.0
     grace_period_s: float = 7 * 86400.0
+    verify: str = "off"
     flush_rows: int = 4096
     max_request_bytes: int = 64 * MIB
     max_concurrent_requests: int = 64
@@ -98,6 +105,7 @@ _CLIENTS = ("SIMD_ADDRESS", "SIMD_TLS_CA", "SIMD_CLIENT_CERT", "SIMD_CLIENT_KEY"
 _CHOICES = {
     "device": ("auto", "cpu", "gpu"),
     "indexing_priority": ("idle", "low", "normal"),
+    "verify": ("off", "pairs", "search"),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }
@@ -119,7 +127,11 @@ def load(
         ConfigError: unreadable or malformed file, unknown key, or a value out of its range.
     """
     environ = os.environ if environ is None else environ
-    values: dict[str, object] = {"state_dir": _default_state_dir(environ), "listen": _default_listen(environ)}
+    values: dict[str, object] = {
+        "state_dir": _default_state_dir(environ),
+        "listen": _default_listen(environ),
+        "verify": "pairs" if has_verify() else "off",
+    }
     source = dict.fromkeys(_KEYS, "default")
     hints = typing.get_type_hints(Settings)
     for origin, layer in (
