@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import importlib.util
 import os
 import tomllib
 import types
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from simd.errors import ConfigError
+from simd.verify.opencv import available
 
 MIB = 1 << 20
 
@@ -36,11 +36,6 @@ def _default_listen(environ: Mapping[str, str]) -> str:
         return f"unix:{directory.split(':')[0]}/simd.sock"
     runtime = environ.get("XDG_RUNTIME_DIR")
     return f"unix:{runtime}/simd/simd.sock" if runtime else f"unix:/tmp/simd-{os.getuid()}/simd.sock"
-
-
-def has_verify() -> bool:
-    """Whether the extra `verify` is installed."""
-    return importlib.util.find_spec("cv2") is not None
 
 
 def _credentials(environ: Mapping[str, str]) -> dict[str, object]:
@@ -130,7 +125,7 @@ def load(
     values: dict[str, object] = {
         "state_dir": _default_state_dir(environ),
         "listen": _default_listen(environ),
-        "verify": "pairs" if has_verify() else "off",
+        "verify": "pairs" if available() else "off",
     }
     source = dict.fromkeys(_KEYS, "default")
     hints = typing.get_type_hints(Settings)

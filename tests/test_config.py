@@ -9,6 +9,7 @@ import pytest
 
 from simd import config
 from simd.errors import ConfigError
+from simd.verify.opencv import available
 
 EMPTY = {"HOME": "/nowhere", "XDG_CONFIG_HOME": "/nowhere", "XDG_RUNTIME_DIR": "/run/user/7"}
 
@@ -89,7 +90,7 @@ def test_what_cannot_be_is_refused_and_named(tmp_path: Path, text: str, named: l
 
 
 def test_pairs_are_verified_where_that_can_be_done() -> None:
-    assert config.load(environ=EMPTY).verify == ("pairs" if config.has_verify() else "off")
+    assert config.load(environ=EMPTY).verify == ("pairs" if available() else "off")
     assert config.load(environ={**EMPTY, "SIMD_VERIFY": "search"}).verify == "search"
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from simd.config import has_verify
 from simd.errors import ConfigError
+from simd.verify.opencv import available
 from simd.watch.filesystems import filesystem_of, mode_of, sends_events
 from simd.watch.ignore import Ignore
 from simd.watch.walk import directories
@@ -107,7 +107,7 @@ def allow_open_files(wanted: int = 1 << 16) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def verification(how: str, installed: Callable[[], bool] = has_verify) -> Finding:
+def verification(how: str, installed: Callable[[], bool] = available) -> Finding:
     """Whether pictures can be compared as the setting `verify` says."""
     try:
         demand_verify(how, installed)
@@ -116,7 +116,7 @@ def verification(how: str, installed: Callable[[], bool] = has_verify) -> Findin
     return Finding("verify", f"pictures are compared by their local features: {how}")
 
 
-def demand_verify(how: str, installed: Callable[[], bool] = has_verify) -> None:
+def demand_verify(how: str, installed: Callable[[], bool] = available) -> None:
     """Refuse a setting `verify` that needs what is not installed.
 
     Raises:
