@@ -1,8 +1,9 @@
 """Local features of images in one SQLite file, by image id: derived data, which may be lost at any time.
 
 A row has a checksum of what it holds and of whose it is: one that does not fit is dropped, and made again. Rows that
-another version of the features made count as missing. `followed` is how far the change feed of the catalogue was
-followed when the rows were as they are; without it everything is looked through once more.
+another version of the features made count as missing. b"" is kept of an image of which none can be made. `followed` is
+how far the change feed of the catalogue was followed when the rows were as they are; without it everything is looked
+through once more.
 
 Crash note: each method that writes is one transaction. It is not synced (`Schema.derived`), so a power cut may take the
 last of them, and the position with the rows that it stands for.

@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from simd.featurize.decode.pixels import SIDEWAYS, model_input, on_ground, upright
-from simd.featurize.decode.renditions import Box, Grey, Region, Rendition, Stretched, Thumbnail
+from simd.featurize.decode.renditions import Box, Features, Grey, Region, Rendition, Stretched, Thumbnail
 from simd.types import Pixels, Size
+from simd.verify.features import EDGE, extract
 
 _SRGB = ImageCms.createProfile("sRGB")
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -17,7 +18,7 @@ _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
 def rendered(image: Image.Image, rendition: Rendition, orientation: int) -> Pixels | bytes:
-    """Pixels, or the bytes of a thumbnail's file.
+    """Pixels, or the bytes of a thumbnail's file or of features.
 
     Args:
         image: decoded, of any mode.
@@ -35,6 +36,9 @@ def rendered(image: Image.Image, rendition: Rendition, orientation: int) -> Pixe
         case Grey(edge):
             small = upright(image, _fitted(image, edge, orientation), orientation)
             return np.array(on_ground(small).convert("L"), dtype=np.uint8)
+        case Features(mirrored):
+            small = upright(image, _fitted(image, EDGE, orientation), orientation)
+            return _features(np.array(on_ground(small), dtype=np.uint8), mirrored)
         case Thumbnail(edge, quality, format_name):
             small = upright(image, _fitted(image, edge, orientation), orientation)
             shown = on_ground(_in_srgb(small, image.info.get("icc_profile")))
@@ -43,6 +47,16 @@ def rendered(image: Image.Image, rendition: Rendition, orientation: int) -> Pixe
             stream = io.BytesIO()
             shown.save(stream, format_name, quality=quality)
             return stream.getvalue()
+
+
+def _features(pixels: Pixels, mirrored: bool) -> bytes:
+    """b"" where they cannot be made: whatever a library makes of a picture, it is indexed all the same."""
+    try:
+        return extract(pixels, mirrored=mirrored).to_bytes()
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - OpenCV raises its own
+        return b""
 
 
 def _fitted(image: Image.Image, edge: int, orientation: int) -> Size:
