@@ -14,6 +14,7 @@ from simd.featurize.decode.renditions import Features, Rendition, Stretched, Thu
 from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from simd.verify.features import EDGE, MAX_BYTES, MAX_QUERY_BYTES, LocalFeatures, extract
 from simd.verify.opencv import available
+from simd.verify.verdict import compare
 from tests.featurize.drawings import assert_upright, encoded, quadrants
 from tests.featurize.test_decode import with_orientation
 from tests.featurize.test_workers import PATIENCE_S
@@ -45,19 +46,37 @@ def pool() -> Iterator[DecodePool]:
 
 
 @needs_opencv
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_they_are_those_of_the_picture_with_its_aspect_kept(photo: Image.Image, mirrored: bool) -> None:
-    data = encoded(photo, "PNG")
-    height = round(photo.height * EDGE / photo.width)
-    small = np.asarray(photo.resize((EDGE, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
-    made = features(data, mirrored=mirrored)
-    assert made == extract(small, mirrored=mirrored).to_bytes()
-    assert 1000 < len(made) <= (MAX_QUERY_BYTES if mirrored else MAX_BYTES)
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "CMYK", "P"])
+@pytest.mark.parametrize("size", [(1500, 1000), (600, 400), (512, 341), (300, 200)])
+def test_they_are_those_of_the_picture_made_small(photo: Image.Image, size: tuple[int, int], mode: str) -> None:
+    image = photo.resize(size).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(200)
+    made = features(encoded(image, "TIFF" if mode == "CMYK" else "PNG"))
+    found = LocalFeatures.from_bytes(made)
+    width, height = (round(side * min(1.0, EDGE / max(size))) for side in size)
+    small = photo.resize((width, height), Image.Resampling.BOX)
+    expected = extract(np.asarray(small))
+    assert (found.width, found.grey.shape) == (expected.width, expected.grey.shape)
+    if mode in ("RGB", "L"):
+        assert np.abs(found.grey.astype(int) - expected.grey).mean() < 3
+        assert compare(extract(np.asarray(small), mirrored=True), found).same
+    assert len(made) <= MAX_BYTES
 
 
 @needs_opencv
-def test_they_are_of_the_upright_picture() -> None:
-    image, exif = with_orientation(6)
+def test_the_mirror_image_is_found_by_a_query(photo: Image.Image) -> None:
+    query = features(encoded(photo, "JPEG"), mirrored=True)
+    stored = features(encoded(photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT), "JPEG"))
+    verdict = compare(LocalFeatures.from_bytes(query), LocalFeatures.from_bytes(stored))
+    assert verdict.same and verdict.mirrored
+    assert MAX_BYTES >= len(stored) < len(query) <= MAX_QUERY_BYTES
+
+
+@needs_opencv
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_they_are_of_the_upright_picture(turn: int) -> None:
+    image, exif = with_orientation(turn)
     turned = LocalFeatures.from_bytes(features(encoded(image, "PNG", exif=exif)))
     upright = LocalFeatures.from_bytes(features(encoded(quadrants(), "PNG")))
     assert (turned.width, turned.height) == (upright.width, upright.height)

@@ -1,0 +1,48 @@
+"""A decoded picture -> its local features, where the extra `verify` is installed.
+
+The picture is made small by averaging boxes and then areas, which takes a part of what resizing it for a model does:
+features need no more, and are made of every picture that is indexed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from simd.featurize.decode.pixels import TURNS, fitted, on_ground, upright
+from simd.types import Pixels
+from simd.verify.features import EDGE, extract
+from simd.verify.opencv import opencv
+
+
+def local_features(image: Image.Image, orientation: int, *, mirrored: bool) -> bytes:
+    """The features as bytes; b"" where they cannot be made: whatever a library makes of a picture, it is indexed all
+    the same.
+
+    Args:
+        image: decoded, of any mode.
+        orientation: how the camera was held, 1 to 8 as in EXIF; anything else is upright.
+        mirrored: whether to add what lets it be found in its mirror image.
+    """
+    try:
+        return extract(_small(image, orientation), mirrored=mirrored).to_bytes()
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - OpenCV raises its own
+        return b""
+
+
+def _small(image: Image.Image, orientation: int) -> Pixels:
+    """The upright picture, made so small that no edge is longer than `EDGE`."""
+    if image.mode not in ("RGB", "L") or image.has_transparency_data:
+        return np.array(on_ground(upright(image, fitted(image, EDGE, orientation), orientation)), dtype=np.uint8)
+    factor = max(image.size) // EDGE
+    reduced = image.reduce(factor) if factor > 1 else image
+    if orientation in TURNS:
+        reduced = reduced.transpose(TURNS[orientation])
+    pixels = np.asarray(reduced if reduced.mode == "RGB" else reduced.convert("RGB"))
+    height, width = fitted(reduced, EDGE, 1)
+    if (width, height) == reduced.size:
+        return pixels
+    small: Pixels = opencv().resize(pixels, (width, height), interpolation=opencv().INTER_AREA)
+    return small
