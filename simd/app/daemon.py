@@ -158,11 +158,13 @@ class Daemon:
         stack.callback(ingest.stop)
         features.keep_up(catalogue, indexing_pool, self._jobs, ingest)
         stack.callback(features.rest)
+        files = RootFiles(lambda: [s.root.path for s in ingest.roots()])
         queries = Queries(
             serving=models.serving,
             catalogue=catalogue,
             decoder=query_pool,
-            files=RootFiles(lambda: [s.root.path for s in ingest.roots()]),
+            files=files,
+            verifier=features.verifier(catalogue, query_pool, files),
             meter=meter,
             cores=settings.threads,
             threads=self._threads,

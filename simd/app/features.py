@@ -11,6 +11,8 @@ from simd.indexing.features.keeper import Keeper
 from simd.indexing.features.upkeep import Upkeep
 from simd.indexing.ingest import Ingest
 from simd.jobs.jobs import Jobs
+from simd.serving.search.rootfiles import RootFiles
+from simd.serving.search.verifier import Verifier
 from simd.supervision import Threads
 from simd.verify.features import FEATURES_VERSION
 
@@ -48,6 +50,19 @@ class FeaturesInUse:
                 threads=self._threads,
             )
             self._upkeep.start()
+
+    def verifier(self, catalogue: Catalogue, decoder: DecodePool, files: RootFiles) -> Verifier | None:
+        """What compares pictures by them; the caller closes it."""
+        if self.store is None:
+            return None
+        return Verifier(
+            how="search" if self._settings.verify == "search" else "pairs",
+            store=self.store,
+            catalogue=catalogue,
+            decoder=decoder,
+            files=files,
+            cores=self._settings.threads,
+        )
 
     def rest(self) -> None:
         """Keep them up no longer; what is there is still read."""
