@@ -113,7 +113,8 @@ def verification(how: str, installed: Callable[[], bool] = available) -> Finding
         demand_verify(how, installed)
     except ConfigError as error:
         return Finding("verify", str(error), True)
-    return Finding("verify", f"pictures are compared by their local features: {how}")
+    told = "not compared" if how == "off" else "compared"
+    return Finding("verify", f"verify = {how!r}: pictures are {told} by their local features")
 
 
 def demand_verify(how: str, installed: Callable[[], bool] = available) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from simd.verify.opencv import available
 from tests.e2e.daemon import PHOTOS, Daemon, run_simd
@@ -44,6 +46,27 @@ def test_they_are_made_with_the_vectors_and_of_what_was_indexed_before(daemon: D
     assert done.returncode == 1 and "features.sqlite" in done.stdout
     daemon.start()
     daemon.until(lambda: kept(daemon) == len(before) + len(later), "what was lost")
+
+
+@needs_opencv
+def test_a_mirrored_and_cut_copy_is_told_to_be_the_picture(daemon: Daemon, tmp_path: Path) -> None:
+    photos = sorted(PHOTOS.iterdir())[:6]
+    for photo in photos:
+        shutil.copy(photo, daemon.root)
+    daemon.start(env={"SIMD_VERIFY": "search"}).wait()
+    with Image.open(photos[0]) as image:
+        width, height = image.size
+        mirrored = image.convert("RGB").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    copy = tmp_path / "copy.jpg"
+    mirrored.crop((0, 0, width * 4 // 5, height)).resize((width // 2, height // 2)).save(copy, quality=60)
+    verdict = daemon.json("compare", str(copy), str(photos[0]))["verdict"]
+    assert verdict["same"] and verdict["mirrored"] and verdict["share"] > 0.7
+    left, right = ([corner[0] for corner in verdict["region"][side]] for side in ("first", "second"))
+    assert max(left) - min(left) > 0.9 and 0.6 < max(right) - min(right) < 0.95
+    assert not daemon.json("compare", str(photos[1]), str(photos[0]))["verdict"]["same"]
+    found = daemon.search(copy)["matches"]
+    assert Path(found[0]["path"]).name == photos[0].name and found[0]["verified"]
+    assert not any(match.get("verified") for match in found[1:])
 
 
 @pytest.mark.skipif(available(), reason="with the extra `verify`")
