@@ -15,6 +15,7 @@ from simd.serving.search.rootfiles import RootFiles
 from simd.serving.search.verifier import Verifier
 from simd.supervision import Threads
 from simd.verify.features import FEATURES_VERSION
+from simd.verify.opencv import opencv
 
 
 class FeaturesInUse:
@@ -25,12 +26,15 @@ class FeaturesInUse:
         keeper: takes those of what is indexed; None like the store.
 
     Raises:
-        ConfigError: `verify` asks for what is not installed.
+        ConfigError: `verify` asks for what is not installed, or does not load.
         StoreError: the file cannot be opened.
     """
 
     def __init__(self, settings: Settings, threads: Threads) -> None:
         demand_verify(settings.verify)
+        if settings.verify != "off":
+            # It may be there and not load: workers could only say that no picture has any features.
+            opencv()
         self._settings = settings
         self._threads = threads
         self._upkeep: Upkeep | None = None
