@@ -1,7 +1,6 @@
-"""Two pictures that are aligned, compared cell by cell.
+"""Two pictures that are aligned, cut into cells.
 
-The part that both show is drawn from both renditions, at the same size, and cut into square cells. A cell agrees if its
-grey values correlate. A cell that is flat in one of the two tells nothing: something may have been put over it.
+The part that both show is drawn from both renditions, at the same size, and cut into square cells.
 """
 
 from __future__ import annotations
@@ -18,77 +17,88 @@ from simd.verify.opencv import opencv
 Array = npt.NDArray[np.float32]
 
 _CELL, _CELLS = 12, 8
+"""Pixels of a cell's edge, and cells along the longer edge."""
 _FRAME = _CELL * _CELLS
 _BLUR = 1.2
+"""Standard deviation in pixels: what a resampling of one picture and not of the other changes goes."""
 _COVERED = 0.9
-_TEXTURE = 6.0
-_AGREES = 0.7
+"""How much of a cell both pictures must have."""
 _LEAST_AREA = 0.02
+"""How much of the query must be common to both."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Agreement:
-    """What the cells of two pictures came to.
+class Cells:
+    """What the cells of two aligned pictures look like; all but `region` float32 or bool `(rows, columns)`.
 
     Attributes:
-        cells: how many have texture in both.
-        share: of them, how many agree.
-        flat: how many have texture in one only.
-        recoloured: the root mean square of what no edit of all colours explains, in grey levels.
+        covered: whether both pictures have the cell.
+        queried, stored: standard deviations of the grey values.
+        correlation: of the grey values, -1 to 1.
+        colours: mean Cr and Cb in the query and in the stored picture, `(2, rows, columns, 2)`.
+        contained: how much of the smaller picture is within the other, 0 to 1.
         region: corners of what was compared, float64 `(4, 2)`, in the query and in units of its longer edge.
     """
 
-    cells: int
-    share: float
-    flat: int
-    recoloured: float
+    covered: npt.NDArray[np.bool_]
+    queried: Array
+    stored: Array
+    correlation: Array
+    colours: Array
+    contained: float
     region: npt.NDArray[np.float64]
 
 
-def agreement(query: LocalFeatures, stored: LocalFeatures, matrix: Matrix, mirrored: bool) -> Agreement | None:
-    """Compare what both show; None if that is next to nothing.
+def cells(query: LocalFeatures, stored: LocalFeatures, matrix: Matrix, mirrored: bool) -> Cells | None:
+    """Cut what both show into cells; None if that is next to nothing.
 
     Args:
         matrix: from points of the stored picture to points of the query, or of its mirror image if `mirrored`.
     """
     cv2 = opencv()
-    corners = np.array([[0, 0], [stored.width, 0], [stored.width, stored.height], [0, stored.height]])
-    placed = corners @ matrix[:, :2].T + matrix[:, 2]
-    whole = np.array([[0, 0], [query.width, 0], [query.width, query.height], [0, query.height]])
-    area, polygon = cv2.intersectConvexConvex(placed.astype(np.float32), whole.astype(np.float32))
-    if area < _LEAST_AREA * query.width * query.height or polygon is None:
+    common, polygon = _overlap(query, stored, matrix)
+    if common < _LEAST_AREA * query.width * query.height:
         return None
-    polygon = polygon.reshape(-1, 2).astype(np.float64)
     low, high = polygon.min(axis=0), polygon.max(axis=0)
     scale = _FRAME / (high - low).max()
     columns, rows = (int(max(1, min(_CELLS, round(side * scale / _CELL)))) for side in high - low)
     size = (columns * _CELL, rows * _CELL)
     frame = np.array([[scale, 0, -low[0] * scale], [0, scale, -low[1] * scale]])
     turn = np.array([[-1.0, 0, query.width], [0, 1, 0]]) if mirrored else np.eye(2, 3)
-    of_query, of_stored = _chained(frame, turn), _chained(frame, matrix)
-    a, b = _drawn(query.grey, query, of_query, size), _drawn(stored.grey, stored, of_stored, size)
+    maps = _chained(frame, turn), _chained(frame, matrix)
+    a, b = (_drawn(f.grey, f, m, size) for f, m in zip((query, stored), maps, strict=True))
     mask = np.zeros(size[::-1], np.uint8)
     cv2.fillConvexPoly(mask, np.rint((polygon - low) * scale * 16).astype(np.int32), 1, shift=4)
-    covered = _means(mask.astype(np.float32)) >= _COVERED
-    mean_a, mean_b = _means(a), _means(b)
-    deviation_a = np.sqrt(np.maximum(_means(a * a) - mean_a * mean_a, 0))
-    deviation_b = np.sqrt(np.maximum(_means(b * b) - mean_b * mean_b, 0))
-    correlation = (_means(a * b) - mean_a * mean_b) / np.maximum(deviation_a * deviation_b, 1e-3)
-    textured = covered & (np.minimum(deviation_a, deviation_b) >= _TEXTURE)
-    flat = covered & (np.maximum(deviation_a, deviation_b) >= _TEXTURE) & ~textured
-    agreeing = textured & (correlation > _AGREES)
-    cells = int(textured.sum())
-    chroma = [
-        _drawn(f.chroma, f, _chained(np.array([[1 / _CELL, 0, 0], [0, 1 / _CELL, 0]]), m), (columns, rows))
-        for f, m in ((query, of_query), (stored, of_stored))
+    mean_a, mean_b, squares_a, squares_b, products, covered = (_means(x) for x in (a, b, a * a, b * b, a * b, mask))
+    deviation_a = np.sqrt(np.maximum(squares_a - mean_a * mean_a, 0))
+    deviation_b = np.sqrt(np.maximum(squares_b - mean_b * mean_b, 0))
+    coarse = np.array([[1 / _CELL, 0, 0], [0, 1 / _CELL, 0]])
+    colours = [
+        _drawn(f.chroma, f, _chained(coarse, m), (columns, rows)).reshape(rows, columns, 2)
+        for f, m in zip((query, stored), maps, strict=True)
     ]
-    return Agreement(
-        cells,
-        float(agreeing.sum()) / max(cells, 1),
-        int(flat.sum()),
-        _recoloured(chroma[0][agreeing], chroma[1][agreeing]),
+    return Cells(
+        covered >= _COVERED,
+        deviation_a,
+        deviation_b,
+        (products - mean_a * mean_b) / np.maximum(deviation_a * deviation_b, 1e-3),
+        np.stack(colours),
+        common
+        / min(query.width * query.height, stored.width * stored.height * abs(float(np.linalg.det(matrix[:, :2])))),
         np.array([[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]]),
     )
+
+
+def _overlap(query: LocalFeatures, stored: LocalFeatures, matrix: Matrix) -> tuple[float, npt.NDArray[np.float64]]:
+    """Area and corners `(n, 2)` of the convex polygon that both pictures cover, in the query."""
+    rectangles = [
+        np.array([[0, 0], [of.width, 0], [of.width, of.height], [0, of.height]], np.float32) for of in (query, stored)
+    ]
+    placed = rectangles[1] @ matrix[:, :2].T + matrix[:, 2]
+    area, polygon = opencv().intersectConvexConvex(placed.astype(np.float32), rectangles[0])
+    if polygon is None:
+        return 0.0, np.zeros((0, 2))
+    return float(area), np.asarray(polygon.reshape(-1, 2), np.float64)
 
 
 def _chained(outer: Matrix, inner: Matrix) -> Matrix:
@@ -117,12 +127,3 @@ def _means(values: Array) -> Array:
     rows, columns = values.shape[0] // _CELL, values.shape[1] // _CELL
     means: Array = values.reshape(rows, _CELL, columns, _CELL).mean(axis=(1, 3))
     return means
-
-
-def _recoloured(query: Array, stored: Array) -> float:
-    """How far the chroma `(n, 2)` of one is from that of the other, made stronger or weaker, and tinted."""
-    if not len(query):
-        return 0.0
-    q, s = query - query.mean(axis=0), stored - stored.mean(axis=0)
-    factor = float(np.clip((q * s).sum() / max(float((s * s).sum()), 1e-6), 0.0, 3.0))
-    return float(np.sqrt(((q - factor * s) ** 2).sum(axis=1).mean()))

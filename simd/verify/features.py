@@ -36,8 +36,9 @@ MAX_BYTES = 20_000
 MAX_QUERY_BYTES = MAX_BYTES + POINTS * 32
 """The same with what tells its mirror image."""
 
-_LEVELS, _SCALE, _FAST = 4, 1.4, 10
-_LEAST_EDGE = 256
+_LEVELS, _SCALE, _FAST = 6, 1.3, 8
+_BORDER = 6
+_LEAST_EDGE = 512
 """A smaller picture is enlarged before key points are looked for: their patches would fill all of it."""
 _BITS = 32
 """Bytes of a descriptor."""
@@ -175,7 +176,9 @@ def extract(pixels: Pixels, *, mirrored: bool = False) -> LocalFeatures:
 def _key_points(grey: Plane, mirrored: bool) -> tuple[Points, Descriptors, Descriptors]:
     """Points float32 `(n, 2)` in pixels, their descriptors, and those in the mirror image or none, uint8 `(n, 32)`."""
     cv2 = opencv()
-    orb = cv2.ORB_create(nfeatures=POINTS, scaleFactor=_SCALE, nlevels=_LEVELS, fastThreshold=_FAST)
+    orb = cv2.ORB_create(
+        nfeatures=POINTS, scaleFactor=_SCALE, nlevels=_LEVELS, fastThreshold=_FAST, edgeThreshold=_BORDER
+    )
     found, descriptors = orb.detectAndCompute(grey, None)
     none = np.zeros((0, _BITS), np.uint8)
     if not found:

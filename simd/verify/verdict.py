@@ -11,20 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simd.verify.alignment import Matrix, align
-from simd.verify.cells import Agreement, agreement
-from simd.verify.features import LocalFeatures
+from simd.verify.agreement import agreement
+from simd.verify.alignment import align
+from simd.verify.cells import cells
+from simd.verify.features import Descriptors, LocalFeatures, Points
 from simd.verify.opencv import available
 
 __all__ = ["Quadrangle", "Verdict", "available", "compare"]
 
-Corners = npt.NDArray[np.float64]
 Corner = tuple[float, float]
 """x and y as parts of a picture's width and height."""
 Quadrangle = tuple[Corner, Corner, Corner, Corner]
-
-_LEAST_CELLS = 6
-_SAME = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,46 +59,39 @@ def compare(query: LocalFeatures, stored: LocalFeatures) -> Verdict:
     Raises:
         ConfigError: the extra `verify` is not installed.
     """
-    best = NOTHING
-    for mirrored in (False, True):
-        descriptors = query.mirrored if mirrored else query.descriptors
-        if descriptors is None:
-            break
-        points = np.array([query.width, 0], np.float32) - query.points * [1, -1] if mirrored else query.points
-        found = align(points.astype(np.float32), descriptors, stored.points, stored.descriptors)
-        compared = found and agreement(query, stored, found.matrix, mirrored)
-        if found and compared:
-            verdict = _verdict(query, stored, found.matrix, compared, mirrored)
-            if verdict.same:
-                return verdict
-            best = max(best, verdict, key=lambda verdict: verdict.share)
-    return best
+    upright = _compared(query, query.points, query.descriptors, stored, mirrored=False)
+    if upright.same or query.mirrored is None:
+        return upright
+    flipped = np.array([query.width, 0], np.float32) + query.points * np.array([-1, 1], np.float32)
+    mirrored = _compared(query, flipped, query.mirrored, stored, mirrored=True)
+    return max(upright, mirrored, key=lambda verdict: (verdict.same, verdict.share))
 
 
-def _verdict(
-    query: LocalFeatures, stored: LocalFeatures, matrix: Matrix, compared: Agreement, mirrored: bool
+def _compared(
+    query: LocalFeatures, points: Points, descriptors: Descriptors, stored: LocalFeatures, *, mirrored: bool
 ) -> Verdict:
-    enough = compared.cells >= _LEAST_CELLS
+    """The verdict on the query, or on its mirror image with these points."""
+    alignment = align(points, descriptors, stored.points, stored.descriptors)
+    if alignment is None:
+        return NOTHING
+    matrix = alignment.matrix
+    found = cells(query, stored, matrix, mirrored)
+    if found is None:
+        return NOTHING
+    judged = agreement(found, alignment, stored)
     turns = round(float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))) / 90) % 4
+    inside = (found.region - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    seen = found.region * [-1, 1] + [query.width, 0] if mirrored else found.region
     return Verdict(
-        enough and compared.share >= _SAME,
-        compared.share if enough else 0.0,
-        compared.cells,
+        judged.same,
+        judged.share,
+        judged.cells,
         mirrored,
         -turns % 4 if mirrored else turns,
-        _regions(query, stored, matrix, compared, mirrored),
+        (_quadrangle(seen / [query.width, query.height]), _quadrangle(inside / [stored.width, stored.height])),
     )
 
 
-def _regions(
-    query: LocalFeatures, stored: LocalFeatures, matrix: Matrix, compared: Agreement, mirrored: bool
-) -> tuple[Quadrangle, Quadrangle]:
-    """What was compared, in both."""
-    inside = (compared.region - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-    seen = compared.region * [-1, 1] + [query.width, 0] if mirrored else compared.region
-    return _quadrangle(seen / [query.width, query.height]), _quadrangle(inside / [stored.width, stored.height])
-
-
-def _quadrangle(corners: Corners) -> Quadrangle:
+def _quadrangle(corners: npt.NDArray[np.float64]) -> Quadrangle:
     a, b, c, d = ((float(x), float(y)) for x, y in np.clip(corners, 0, 1))
     return a, b, c, d
