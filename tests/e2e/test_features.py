@@ -53,7 +53,7 @@ def test_they_are_made_with_the_vectors_and_of_what_was_indexed_before(daemon: D
 
 @needs_opencv
 def test_a_mirrored_and_cut_copy_is_told_to_be_the_picture(daemon: Daemon, tmp_path: Path) -> None:
-    photos = sorted(PHOTOS.iterdir())[:6]
+    photos = [PHOTOS / name for name in ("china.jpg", "bison.jpg", "camera.jpg", "chelsea.jpg")]
     for photo in photos:
         shutil.copy(photo, daemon.root)
     daemon.start(env={**PROMPT, "SIMD_VERIFY": "search"}).wait()
