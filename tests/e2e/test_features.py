@@ -61,7 +61,7 @@ def test_a_mirrored_and_cut_copy_is_told_to_be_the_picture(daemon: Daemon, tmp_p
         width, height = image.size
         mirrored = image.convert("RGB").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     copy = tmp_path / "copy.jpg"
-    mirrored.crop((0, 0, width * 4 // 5, height)).resize((width // 2, height // 2)).save(copy, quality=60)
+    mirrored.crop((0, 0, width * 4 // 5, height)).resize((width * 2 // 5, height // 2)).save(copy, quality=60)
     verdict = daemon.json("compare", str(copy), str(photos[0]))["verdict"]
     assert verdict["same"] and verdict["mirrored"] and verdict["share"] > 0.7
     left, right = ([corner[0] for corner in verdict["region"][side]] for side in ("first", "second"))
