@@ -22,6 +22,8 @@ _FLAT_WEIGHT = 0.5
 """What a cell that is flat in one picture counts against. Something may have been put over it, or be missing there."""
 _LEAST_CELLS = 4
 """With fewer, the share says nothing."""
+_STRONGEST = 3.0
+"""How many times its chroma may be that of the other picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ class Limits:
     recoloured: float
 
 
-_PHOTOGRAPH = Limits(plainness=0.2, share=0.6, inliers=6, correlation=0.7, contained=0.0, recoloured=50.0)
-_DRAWING = Limits(plainness=0.45, share=0.9, inliers=16, correlation=0.985, contained=0.9, recoloured=12.0)
+_PHOTOGRAPH = Limits(plainness=0.2, share=0.6, inliers=6, correlation=0.7, contained=0.0, recoloured=14.0)
+_DRAWING = Limits(plainness=0.45, share=0.9, inliers=16, correlation=0.985, contained=0.9, recoloured=10.0)
 _AGREEING = 6
 """How many cells must agree, whatever the picture."""
 
@@ -105,8 +107,13 @@ def plainness(grey: Plane) -> float:
 def recoloured(query: Array, stored: Array) -> float:
     """How far the chroma `(n, 2)` of one is from that of the other, made stronger, weaker or grey, and tinted."""
     q, s = query - query.mean(axis=0), stored - stored.mean(axis=0)
-    factor = float(np.clip((q * s).sum() / max(float((s * s).sum()), 1e-6), 0.0, 3.0))
-    return float(np.sqrt(((q - factor * s) ** 2).sum(axis=1).mean()))
+    return min(_unexplained(q, s), _unexplained(s, q))
+
+
+def _unexplained(result: Array, source: Array) -> float:
+    """Root mean square of what is left of one when the best multiple of the other is taken away."""
+    factor = float(np.clip((result * source).sum() / max(float((source * source).sum()), 1e-6), 0.0, _STRONGEST))
+    return float(np.sqrt(((result - factor * source) ** 2).sum(axis=1).mean()))
 
 
 def _limits(plain: float) -> Limits:
