@@ -21,7 +21,7 @@ _CELL, _CELLS = 12, 8
 _FRAME = _CELL * _CELLS
 _BLUR = 1.2
 """Standard deviation in pixels: what a resampling of one picture and not of the other changes goes."""
-_COVERED = 0.9
+_COVERED = 0.995
 """How much of a cell both pictures must have."""
 _LEAST_AREA = 0.02
 """How much of the query must be common to both."""
@@ -56,7 +56,8 @@ def cells(query: LocalFeatures, stored: LocalFeatures, matrix: Matrix, mirrored:
         matrix: from points of the stored picture to points of the query, or of its mirror image if `mirrored`.
     """
     cv2 = opencv()
-    common, polygon = _overlap(query, stored, matrix)
+    polygon = _overlap(query, stored, matrix)
+    common = _area(polygon)
     if common < _LEAST_AREA * query.width * query.height:
         return None
     low, high = polygon.min(axis=0), polygon.max(axis=0)
@@ -89,16 +90,38 @@ def cells(query: LocalFeatures, stored: LocalFeatures, matrix: Matrix, mirrored:
     )
 
 
-def _overlap(query: LocalFeatures, stored: LocalFeatures, matrix: Matrix) -> tuple[float, npt.NDArray[np.float64]]:
-    """Area and corners `(n, 2)` of the convex polygon that both pictures cover, in the query."""
-    rectangles = [
-        np.array([[0, 0], [of.width, 0], [of.width, of.height], [0, of.height]], np.float32) for of in (query, stored)
-    ]
-    placed = rectangles[1] @ matrix[:, :2].T + matrix[:, 2]
-    area, polygon = opencv().intersectConvexConvex(placed.astype(np.float32), rectangles[0])
-    if polygon is None:
-        return 0.0, np.zeros((0, 2))
-    return float(area), np.asarray(polygon.reshape(-1, 2), np.float64)
+def _overlap(query: LocalFeatures, stored: LocalFeatures, matrix: Matrix) -> npt.NDArray[np.float64]:
+    """Corners `(n, 2)` of the convex polygon that both pictures cover, in the query; none if there is none.
+
+    OpenCV's `intersectConvexConvex` finds nothing in common where edges nearly coincide, as those of copies do.
+    """
+    polygon = _corners(stored) @ matrix[:, :2].T + matrix[:, 2]
+    for axis, sign, limit in ((0, -1.0, 0.0), (0, 1.0, query.width), (1, -1.0, 0.0), (1, 1.0, query.height)):
+        if len(polygon):
+            polygon = _clipped(polygon, limit * sign - polygon[:, axis] * sign)
+    return polygon
+
+
+def _clipped(polygon: npt.NDArray[np.float64], inside: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The part of a convex polygon where a linear function, given at its corners, is not negative."""
+    following, next_inside = np.roll(polygon, -1, axis=0), np.roll(inside, -1)
+    crossing = (inside < 0) != (next_inside < 0)
+    part = np.where(crossing, inside, 0.0) / np.where(crossing, inside - next_inside, 1.0)
+    crossed = polygon + part[:, None] * (following - polygon)
+    kept = np.stack([inside >= 0, crossing], axis=1)
+    clipped: npt.NDArray[np.float64] = np.stack([polygon, crossed], axis=1)[kept]
+    return clipped
+
+
+def _area(polygon: npt.NDArray[np.float64]) -> float:
+    """Of a polygon `(n, 2)`."""
+    x, y = polygon.T
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+
+
+def _corners(of: LocalFeatures) -> npt.NDArray[np.float64]:
+    """Of a picture, float64 `(4, 2)`, in units of its longer edge."""
+    return np.array([[0, 0], [of.width, 0], [of.width, of.height], [0, of.height]])
 
 
 def _chained(outer: Matrix, inner: Matrix) -> Matrix:

@@ -40,6 +40,8 @@ _LEVELS, _SCALE, _FAST = 6, 1.3, 8
 _BORDER = 6
 _LEAST_EDGE = 512
 """A smaller picture is enlarged before key points are looked for: their patches would fill all of it."""
+_LEAST_SIDE = 16
+"""A picture narrower than that, in pixels, has no key points: of its smallest form nothing would be left."""
 _BITS = 32
 """Bytes of a descriptor."""
 _UNIT = 65535
@@ -175,12 +177,14 @@ def extract(pixels: Pixels, *, mirrored: bool = False) -> LocalFeatures:
 
 def _key_points(grey: Plane, mirrored: bool) -> tuple[Points, Descriptors, Descriptors]:
     """Points float32 `(n, 2)` in pixels, their descriptors, and those in the mirror image or none, uint8 `(n, 32)`."""
+    none = np.zeros((0, _BITS), np.uint8)
+    if min(grey.shape) < _LEAST_SIDE:
+        return np.zeros((0, 2), np.float32), none, none
     cv2 = opencv()
     orb = cv2.ORB_create(
         nfeatures=POINTS, scaleFactor=_SCALE, nlevels=_LEVELS, fastThreshold=_FAST, edgeThreshold=_BORDER
     )
     found, descriptors = orb.detectAndCompute(grey, None)
-    none = np.zeros((0, _BITS), np.uint8)
     if not found:
         return np.zeros((0, 2), np.float32), none, none
     kept, descriptors = found[:POINTS], descriptors[:POINTS]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simd.verify.agreement import agreement
+from simd.verify.agreement import agreement, plainness
 from simd.verify.alignment import align
 from simd.verify.cells import cells
 from simd.verify.features import Descriptors, LocalFeatures, Points
@@ -78,7 +78,7 @@ def _compared(
     found = cells(query, stored, matrix, mirrored)
     if found is None:
         return NOTHING
-    judged = agreement(found, alignment, stored)
+    judged = agreement(found, alignment, plainness(stored.grey))
     turns = round(float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))) / 90) % 4
     inside = (found.region - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
     seen = found.region * [-1, 1] + [query.width, 0] if mirrored else found.region
