@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from simd.errors import ConfigError
+from simd.verify.opencv import available
 
 MIB = 1 << 20
 
@@ -70,6 +71,7 @@ class Settings:
     poll: tuple[Path, ...] = ()
     poll_interval_s: float = 30.0
     grace_period_s: float = 7 * 86400.0
+    verify: str = "off"
     flush_rows: int = 4096
     max_request_bytes: int = 64 * MIB
     max_concurrent_requests: int = 64
@@ -101,6 +103,7 @@ _CLIENTS = ("SIMD_ADDRESS", "SIMD_TLS_CA", "SIMD_CLIENT_CERT", "SIMD_CLIENT_KEY"
 _CHOICES = {
     "device": ("auto", "cpu", "gpu"),
     "indexing_priority": ("idle", "low", "normal"),
+    "verify": ("off", "pairs", "search"),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }
@@ -122,7 +125,11 @@ def load(
         ConfigError: unreadable or malformed file, unknown key, or a value out of its range.
     """
     environ = os.environ if environ is None else environ
-    values: dict[str, object] = {"state_dir": _default_state_dir(environ), "listen": _default_listen(environ)}
+    values: dict[str, object] = {
+        "state_dir": _default_state_dir(environ),
+        "listen": _default_listen(environ),
+        "verify": "pairs" if available() else "off",
+    }
     source = dict.fromkeys(_KEYS, "default")
     hints = typing.get_type_hints(Settings)
     for origin, layer in (

@@ -17,6 +17,7 @@
     |- Overloaded             RESOURCE_EXHAUSTED   exit 1
     |- Abandoned              CANCELLED            exit 1
     |- ModelError             FAILED_PRECONDITION  exit 1
+    |- DamagedFeatures        DATA_LOSS            exit 1
     `- StoreError             INTERNAL             exit 1
        |- StoreLocked         FAILED_PRECONDITION  exit 1
        |- StoreVersion        FAILED_PRECONDITION  exit 1
@@ -200,6 +201,13 @@ class ModelError(SimdError):
 
     status = "FAILED_PRECONDITION"
     told = "the model cannot be used"
+
+
+class DamagedFeatures(SimdError):
+    """Bytes are no local features of this version: they were damaged, or never were any. Extract them anew."""
+
+    status = "DATA_LOSS"
+    told = "what was kept of a picture to compare it is damaged"
 
 
 class StoreError(SimdError):

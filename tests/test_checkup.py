@@ -13,10 +13,12 @@ from simd.app.statedir import Indexes
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.errors import ConfigError
+from simd.features.store import FeatureStore
 from simd.featurize.models.model import Model
 from simd.index.local import LocalIndex
 from simd.index.repair import repair_store
 from simd.storage.files import seal, unseal
+from simd.types import image_id_of
 from tests.catalogue.test_damaged import damage
 from tests.disks import Crash, CrashingDisk
 from tests.stores import embedding
@@ -106,6 +108,22 @@ def test_an_index_that_was_never_finished_making_is_no_damage(settings: Settings
     (directory / "log").mkdir(parents=True)
     (directory / "segments").mkdir()
     assert check(settings) == []
+
+
+def test_damaged_features_are_named_and_begun_anew(settings: Settings, model: Model) -> None:
+    damaged_index(settings, model)
+    check(settings, repair=True)
+    path = settings.state_dir / "features.sqlite"
+    store = FeatureStore(path, "orb-1")
+    store.put({image_id_of(b"x"): bytes(20_000)})
+    store.close()
+    assert check(settings) == []
+    damage(path)
+    [problem] = check(settings)
+    assert str(path) in problem and "computes the features again" in problem
+    [repaired] = check(settings, repair=True)
+    assert "there is an empty one: the features are computed again" in repaired
+    assert check(settings) == [] and path.with_name("features.sqlite.damaged-1").exists()
 
 
 def test_a_damaged_mark_is_set_aside(settings: Settings, model: Model) -> None:

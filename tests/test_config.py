@@ -9,6 +9,7 @@ import pytest
 
 from simd import config
 from simd.errors import ConfigError
+from simd.verify.opencv import available
 
 EMPTY = {"HOME": "/nowhere", "XDG_CONFIG_HOME": "/nowhere", "XDG_RUNTIME_DIR": "/run/user/7"}
 
@@ -75,6 +76,7 @@ def test_patterns_are_taken_as_they_are(tmp_path: Path) -> None:
         ("roots = 3", ["`roots`", "list"]),
         ("ignore = [3]", ["`ignore`", "list of patterns"]),
         ("poll_interval_s = 0", ["`poll_interval_s`", "positive"]),
+        ('verify = "all"', ["`verify`", "off, pairs, search"]),
         ("state_dir = 3", ["`state_dir`", "3"]),
         ("= 3", ["not valid TOML"]),
     ],
@@ -85,6 +87,11 @@ def test_what_cannot_be_is_refused_and_named(tmp_path: Path, text: str, named: l
         config.load(file=file, environ=EMPTY)
     for part in [*named, str(file)]:
         assert part in str(caught.value)
+
+
+def test_pairs_are_verified_where_that_can_be_done() -> None:
+    assert config.load(environ=EMPTY).verify == ("pairs" if available() else "off")
+    assert config.load(environ={**EMPTY, "SIMD_VERIFY": "search"}).verify == "search"
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

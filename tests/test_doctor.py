@@ -104,6 +104,17 @@ def test_too_few_inotify_watches_are_wrong_and_the_remedy_names_the_sysctl(tmp_p
     assert wrong[0].remedy == "sysctl fs.inotify.max_user_watches=6"
 
 
+@pytest.mark.parametrize(
+    ("how", "installed", "wrong"), [("off", False, False), ("pairs", True, False), ("search", False, True)]
+)
+def test_a_verification_that_lacks_its_extra_is_wrong_and_the_remedy_is_told(
+    how: str, installed: bool, wrong: bool
+) -> None:
+    found = machine.verification(how, lambda: installed)
+    assert found.wrong == wrong and how in found.text
+    assert ("simd-images[verify]" in found.text) == wrong
+
+
 @pytest.mark.parametrize("kind", ["events", "polling"])
 def test_a_root_is_said_to_be_followed_or_polled(tmp_path: Path, kind: str) -> None:
     found = machine.root(tmp_path, mounts(tmp_path, "ext4" if kind == "events" else "nfs"))

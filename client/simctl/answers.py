@@ -19,9 +19,43 @@ if TYPE_CHECKING:
     from simd.v1 import index_service_pb2, search_service_pb2
 
 
+Corners = tuple[tuple[float, float], ...]
+"""Of a quadrangle: x and y as parts of a picture's width and height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether two pictures are one, edited.
+
+    Attributes:
+        same: whether they are.
+        share: how much of what could be compared agrees, 0 to 1.
+        mirrored: whether the first, the query, is the mirror image of the second.
+        turned: by how many degrees clockwise the second, mirrored first if `mirrored`, is turned in the first.
+        region: what was compared, in the first and in the second, corners in the same order; None if they could not be
+            aligned.
+    """
+
+    same: bool
+    share: float
+    mirrored: bool
+    turned: int
+    region: tuple[Corners, Corners] | None
+
+    def document(self) -> dict[str, object]:
+        """For `--json`."""
+        found: dict[str, object] = {
+            "same": self.same, "share": self.share, "mirrored": self.mirrored, "turned": self.turned
+        }  # fmt: skip
+        if self.region is not None:
+            found["region"] = {"first": self.region[0], "second": self.region[1]}
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One image that looks like the query. `paths` may be cut; `path_count` is how many there are."""
+    """One image that looks like the query. `paths` may be cut; `path_count` is how many there are. `verdict` is there
+    if the daemon compared it with the query."""
 
     path: str
     paths: tuple[str, ...]
@@ -31,6 +65,7 @@ class Match:
     width: int
     height: int
     path_count: int
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +88,13 @@ class BatchAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How much two pictures are alike, and whether their bytes are the same."""
+    """How much two pictures are alike, and whether their bytes are the same. `verdict` is there if the daemon tells
+    whether they are one, edited."""
 
     distance: float
     similarity: float
     same: bool
+    verdict: Verdict | None = None
 
 
 def batch_answer(response: search_service_pb2.BatchSearchResponse) -> BatchAnswer:
@@ -68,7 +105,7 @@ def batch_answer(response: search_service_pb2.BatchSearchResponse) -> BatchAnswe
 
 def comparison(response: search_service_pb2.CompareResponse) -> Comparison:
     """From the wire."""
-    return Comparison(response.distance, response.similarity, response.same)
+    return Comparison(response.distance, response.similarity, response.same, _verdict(response))
 
 
 def search_result(response: search_service_pb2.SearchResponse) -> SearchResult:
@@ -97,7 +134,22 @@ def _match(match: search_service_pb2.Match) -> Match:
         width=match.width,
         height=match.height,
         path_count=match.path_count,
+        verdict=_verdict(match),
     )
+
+
+def _verdict(response: search_service_pb2.Match | search_service_pb2.CompareResponse) -> Verdict | None:
+    if not response.HasField("verdict"):
+        return None
+    told = response.verdict
+    region = None
+    if told.HasField("region"):
+        region = _corners(told.region.first), _corners(told.region.second)
+    return Verdict(told.same, told.share, told.mirrored, told.turned, region)
+
+
+def _corners(points: Iterable[search_service_pb2.Point]) -> Corners:
+    return tuple((point.x, point.y) for point in points)
 
 
 def path_of(

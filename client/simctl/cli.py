@@ -31,7 +31,7 @@ _COMMANDS = {
     "files": "list the files that are searchable",
     "errors": "list the files that are not indexed, and why",
     "show": "show what is known of single files and images",
-    "compare": "tell how much two pictures are alike",
+    "compare": "tell how much two pictures are alike, and whether they are one, edited",
     "compact": "do all maintenance of the index now",
     "verify": "read all of the index and tell what is wrong with it",
     "export": "copy every image's embedding and paths out of the index",

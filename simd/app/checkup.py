@@ -19,6 +19,8 @@ from simd.decisions.decisions import FILE as DECISIONS
 from simd.decisions.decisions import SCHEMA as DECISIONS_SCHEMA
 from simd.durable import DirectoryLock
 from simd.errors import ConfigError, CorruptStore, StoreError, StoreLocked, StoreVersion
+from simd.features.store import FILE as FEATURES
+from simd.features.store import SCHEMA as FEATURES_SCHEMA
 from simd.index.repair import finish_repair, repair_store, set_aside
 from simd.sqlite.repair import check_file, repair_file
 from simd.sqlite.schema import Schema
@@ -26,7 +28,7 @@ from simd.storage.check import check_directory
 from simd.storage.identity import identity_of
 from simd.storage.recovery import is_unmade
 
-DATABASES = {"catalogue.sqlite": CATALOGUE, DECISIONS: DECISIONS_SCHEMA}
+DATABASES = {"catalogue.sqlite": CATALOGUE, DECISIONS: DECISIONS_SCHEMA, FEATURES: FEATURES_SCHEMA}
 """Beside the indexes in the state directory."""
 
 
@@ -137,7 +139,8 @@ def _database(path: Path, schema: Schema, repair: bool) -> list[str]:
             return [str(error)]
         saved = repair_file(path, schema)
         kept = " and ".join(f"{count} {noun}" for noun, count in saved.rows.items())
-        return [f"{path}: damaged; it is {saved.aside.name} now, and a new one has {kept} of it"]
+        new = f"a new one has {kept} of it" if kept else f"there is an empty one: {schema.without}"
+        return [f"{path}: damaged; it is {saved.aside.name} now, and {new}"]
     except StoreError as error:
         return [str(error)]
     return []

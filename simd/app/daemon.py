@@ -18,6 +18,7 @@ from contextlib import ExitStack
 
 from simd import __version__, memory
 from simd.app import sdnotify
+from simd.app.features import FeaturesInUse
 from simd.app.machine import allow_open_files
 from simd.app.modelsinuse import ModelsInUse
 from simd.app.reload import Reload
@@ -33,6 +34,7 @@ from simd.featurize.decode.decode import DecodeLimits
 from simd.featurize.priority import Priority
 from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from simd.indexing import starvation
+from simd.indexing.features.keeper import Keeper
 from simd.indexing.ingest import Ingest
 from simd.indexing.loop.agenda import Agenda
 from simd.indexing.loop.backlog import Backlog
@@ -133,6 +135,8 @@ class Daemon:
         stack.callback(Repeated("starvation", looks, self._threads, starvation.PERIOD_S).close)
         prepare(settings.state_dir)
         stack.callback(DirectoryLock(settings.state_dir).release)
+        features = FeaturesInUse(settings, self._threads)
+        stack.callback(features.close)
         meter = self._meter(stack)
         server = self._server(meter)
         server.start()
@@ -149,14 +153,18 @@ class Daemon:
         decisions = self._decisions(stack, catalogue)
 
         switch = models.switch(catalogue)
-        ingest = self._ingest(catalogue, decisions, models.targets, switch, indexing_pool)
+        ingest = self._ingest(catalogue, decisions, models.targets, switch, indexing_pool, features.keeper)
         ingest.start()
         stack.callback(ingest.stop)
+        features.keep_up(catalogue, indexing_pool, self._jobs, ingest)
+        stack.callback(features.rest)
+        files = RootFiles(lambda: [s.root.path for s in ingest.roots()])
         queries = Queries(
             serving=models.serving,
             catalogue=catalogue,
             decoder=query_pool,
-            files=RootFiles(lambda: [s.root.path for s in ingest.roots()]),
+            files=files,
+            verifier=features.verifier(catalogue, query_pool, files),
             meter=meter,
             cores=settings.threads,
             threads=self._threads,
@@ -254,6 +262,7 @@ class Daemon:
         targets: Targets,
         switch: ModelSwitch | None,
         pool: DecodePool,
+        features: Keeper | None,
     ) -> Ingest:
         settings = self._settings
         configured = [os.fsencode(path) for path in settings.roots]
@@ -274,6 +283,7 @@ class Daemon:
             window=3 * settings.batch_size,
             wake=wake.set,
             is_removed=removal_at(decisions, roots),
+            features=features,
         )
         batches = Batches(
             pipeline=pipeline,

@@ -84,6 +84,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     left = ", ".join(confinement.missing())
     yield Finding("limits", f"decode workers are not kept from {left}" if left else "decode workers are confined")
     yield Finding("limits", f"indexing may use {settings.threads} cores")
+    yield machine.verification(settings.verify)
     yield from machine.extras()
 
 

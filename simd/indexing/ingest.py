@@ -271,6 +271,11 @@ class Ingest:
         self._indexer.wake()
         return paused
 
+    @property
+    def paused(self) -> bool:
+        """Whether indexing is paused."""
+        return self._pause.state.paused
+
     def configure(self, roots: Sequence[bytes], *, alive: Alive = always) -> None:
         """The configuration names these roots now: watch what is new in it, forget what no longer is.
 

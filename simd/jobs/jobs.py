@@ -110,8 +110,10 @@ class Job(Generic[T]):
             if not isinstance(error, (Cancelled, SimdError)):
                 # Whoever wanted the result may have left.
                 log.exception("the job %s failed unexpectedly", self.name)
-        finally:
-            self._ended.set()
+
+    def end(self) -> None:
+        """Say that it has ended, once it has run."""
+        self._ended.set()
 
 
 class Jobs:
@@ -173,3 +175,5 @@ class Jobs:
         job.run()
         with self._lock:
             del self._running[job.name]
+        # Not before: whoever waited for the end may start another one of that name.
+        job.end()

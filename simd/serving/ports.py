@@ -32,6 +32,11 @@ class Decoded(Protocol):
         """The renditions asked for; bytes that are an image always have them, a file if it was wanted."""
         ...
 
+    @property
+    def features(self) -> bytes | None:
+        """Local features, b"" where they cannot be made; None where they were not asked for."""
+        ...
+
 
 class Decoding(Work, Protocol):
     """A decoding under way: a `concurrent.futures.Future`."""

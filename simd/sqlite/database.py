@@ -1,8 +1,9 @@
 """Connections to one SQLite file: a single one that writes, a pool of read-only ones.
 
 A write is a transaction that is on disk when `writing` ends (WAL, synchronous = FULL): a crash before that leaves
-nothing of it, a crash after it loses nothing. Readers never wait for the writer, and each sees one consistent state
-per statement. Every failure of SQLite leaves here as a `StoreError` that names the file.
+nothing of it, a crash after it loses nothing; of what is derived (`Schema.derived`) a power cut may take the last ones.
+Readers never wait for the writer, and each sees one consistent state per statement. Every failure of SQLite leaves here
+as a `StoreError` that names the file.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Database:
             self._writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
                 self._writer.execute("PRAGMA journal_mode = WAL")
-                self._writer.execute("PRAGMA synchronous = FULL")
+                self._writer.execute(f"PRAGMA synchronous = {'NORMAL' if schema.derived else 'FULL'}")
                 self._writer.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
                 schema.prepare(self._writer, path)
             except BaseException:

@@ -32,6 +32,8 @@ class Schema:
         kept: what a repair saves, as far as it can be read.
         without: what is so where the file is deleted, for whoever may have to.
         remedy: what helps where the file is damaged.
+        derived: whether all of it can be made again: a power cut may then take the last transactions, whole ones, and
+            none of them waits for the disk.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Schema:
     kept: Sequence[Kept] = ()
     without: str = ""
     remedy: str = "stop the daemon and run `simd check --repair`, which makes it anew"
+    derived: bool = False
 
     def prepare(self, connection: sqlite3.Connection, path: Path) -> None:
         """Create the tables in an empty file, or bring those of an older version up to date.

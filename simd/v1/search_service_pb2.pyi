@@ -38,7 +38,7 @@ class SearchRequest(_message.Message):
     def __init__(self, image: _Optional[bytes] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., image_id: _Optional[str] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., limit: _Optional[int] = ..., min_similarity: _Optional[float] = ..., path_prefix: _Optional[str] = ..., path_prefix_bytes: _Optional[bytes] = ..., exact: _Optional[bool] = ...) -> None: ...
 
 class Match(_message.Message):
-    __slots__ = ("image_id", "path", "paths", "distance", "similarity", "width", "height", "path_bytes", "paths_bytes", "path_count")
+    __slots__ = ("image_id", "path", "paths", "distance", "similarity", "width", "height", "path_bytes", "paths_bytes", "path_count", "verdict")
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     PATHS_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +49,7 @@ class Match(_message.Message):
     PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
     PATHS_BYTES_FIELD_NUMBER: _ClassVar[int]
     PATH_COUNT_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
     image_id: str
     path: str
     paths: _containers.RepeatedScalarFieldContainer[str]
@@ -59,7 +60,38 @@ class Match(_message.Message):
     path_bytes: bytes
     paths_bytes: _containers.RepeatedScalarFieldContainer[bytes]
     path_count: int
-    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., paths: _Optional[_Iterable[str]] = ..., distance: _Optional[float] = ..., similarity: _Optional[float] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., path_bytes: _Optional[bytes] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ...) -> None: ...
+    verdict: Verdict
+    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., paths: _Optional[_Iterable[str]] = ..., distance: _Optional[float] = ..., similarity: _Optional[float] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., path_bytes: _Optional[bytes] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ...) -> None: ...
+
+class Verdict(_message.Message):
+    __slots__ = ("same", "share", "mirrored", "turned", "region")
+    SAME_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    MIRRORED_FIELD_NUMBER: _ClassVar[int]
+    TURNED_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    same: bool
+    share: float
+    mirrored: bool
+    turned: int
+    region: Region
+    def __init__(self, same: _Optional[bool] = ..., share: _Optional[float] = ..., mirrored: _Optional[bool] = ..., turned: _Optional[int] = ..., region: _Optional[_Union[Region, _Mapping]] = ...) -> None: ...
+
+class Region(_message.Message):
+    __slots__ = ("first", "second")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    first: _containers.RepeatedCompositeFieldContainer[Point]
+    second: _containers.RepeatedCompositeFieldContainer[Point]
+    def __init__(self, first: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., second: _Optional[_Iterable[_Union[Point, _Mapping]]] = ...) -> None: ...
+
+class Point(_message.Message):
+    __slots__ = ("x", "y")
+    X_FIELD_NUMBER: _ClassVar[int]
+    Y_FIELD_NUMBER: _ClassVar[int]
+    x: float
+    y: float
+    def __init__(self, x: _Optional[float] = ..., y: _Optional[float] = ...) -> None: ...
 
 class Took(_message.Message):
     __slots__ = ("decode_ms", "featurize_ms", "search_ms", "total_ms")
@@ -136,11 +168,13 @@ class CompareRequest(_message.Message):
     def __init__(self, first: _Optional[_Union[Subject, _Mapping]] = ..., second: _Optional[_Union[Subject, _Mapping]] = ...) -> None: ...
 
 class CompareResponse(_message.Message):
-    __slots__ = ("distance", "similarity", "same")
+    __slots__ = ("distance", "similarity", "same", "verdict")
     DISTANCE_FIELD_NUMBER: _ClassVar[int]
     SIMILARITY_FIELD_NUMBER: _ClassVar[int]
     SAME_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
     distance: float
     similarity: float
     same: bool
-    def __init__(self, distance: _Optional[float] = ..., similarity: _Optional[float] = ..., same: _Optional[bool] = ...) -> None: ...
+    verdict: Verdict
+    def __init__(self, distance: _Optional[float] = ..., similarity: _Optional[float] = ..., same: _Optional[bool] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ...) -> None: ...

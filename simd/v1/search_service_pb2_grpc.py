@@ -57,7 +57,8 @@ class SearchServiceServicer:
     """
 
     def Search(self, request, context):
-        """Search returns the images nearest to the query, nearest first; ties are ordered by image_id.
+        """Search returns the images nearest to the query, nearest first; ties are ordered by image_id. A daemon that verifies
+        searches compares the first of them with the query, and orders them by similarity + 0.3 * share of the verdict.
 
         INVALID_ARGUMENT: no query, bytes that are not an image, a path outside the roots, a vector of another dimension,
         or a limit out of range. NOT_FOUND: an image_id or a path that is not known. UNAVAILABLE: the daemon is starting.
@@ -77,7 +78,7 @@ class SearchServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Compare(self, request, context):
-        """Compare tells how much two pictures are alike. Neither has to be indexed.
+        """Compare tells how much two pictures are alike, and whether they are one, edited. Neither has to be indexed.
 
         Errors are those of Search; their field begins with `first.` or `second.`.
         """

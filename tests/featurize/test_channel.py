@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simd.errors import FileChanged, ImageRejected
-from simd.featurize.decode.renditions import Grey, Region, Rendition, Stretched, Thumbnail, max_bytes
+from simd.featurize.decode.renditions import Features, Grey, Region, Rendition, Stretched, Thumbnail, max_bytes
 from simd.featurize.workers import answers
 from simd.featurize.workers.answers import Decoded, Needs
 from simd.featurize.workers.channel import Channel, ChannelClosed, ChannelGarbled, Message
@@ -204,6 +204,8 @@ THUMBNAIL = Thumbnail(16)
         ([Grey(16)], [[16, 9]], bytes(16 * 9)),
         ([THUMBNAIL], [[len(JPEG)]], JPEG),
         ([Thumbnail(16, 1, "webp")], [[len(WEBP)]], WEBP),
+        ([Features()], [[0]], b""),
+        ([Features(), Region((0.0, 0.0, 0.5, 0.5), (1, 1))], [[2], [1, 1, 3]], b"slrgb"),
         ([Region((0.0, 0.0, 0.5, 0.5), (1, 2)), THUMBNAIL], [[1, 2, 3], [len(JPEG)]], bytes(6) + JPEG),
     ],
 )
@@ -215,6 +217,8 @@ def test_an_answer_of_the_shape_that_was_asked_for_is_taken(
     for rendition, shape in zip(wanted, shapes, strict=True):
         if isinstance(rendition, Thumbnail):
             assert found.thumbnails[rendition] == body[-shape[0] :]
+        elif isinstance(rendition, Features):
+            assert found.features == body[: shape[0]]
         else:
             assert list(found.pictures[rendition].shape) == shape
 
@@ -222,6 +226,8 @@ def test_an_answer_of_the_shape_that_was_asked_for_is_taken(
 @pytest.mark.parametrize(
     ("wanted", "shapes", "body"),
     [
+        ([Features()], [[20_001]], bytes(20_001)),
+        ([Features()], [[3]], b"sl"),
         ([Stretched((2, 3))], [[3, 2, 3]], bytes(18)),
         ([Stretched((2, 3))], [[2, 3]], bytes(6)),
         ([Stretched((2, 3))], [[2, 3, 3]], bytes(19)),

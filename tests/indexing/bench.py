@@ -18,7 +18,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.schema import SCHEMA
 from simd.decisions.decisions import Decisions
 from simd.errors import CorruptStore, DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, StoreFull
-from simd.featurize.decode.renditions import Array, Rendition, Stretched
+from simd.featurize.decode.renditions import Array, Features, Rendition, Stretched
 from simd.featurize.workers.pool import DecodedFile
 from simd.index.brute import BruteIndex
 from simd.indexing.ingest import Ingest
@@ -109,7 +109,8 @@ class Decoder:
         if data.startswith(b"bad"):
             raise ImageRejected(Reason.NOT_AN_IMAGE, "it begins with `bad`")
         self.decoded += 1
-        return DecodedFile(image_id, Stamp.of(info), pictures_of(data, made), ImageFacts(4, 3, "PNG"))
+        facts, features = ImageFacts(4, 3, "PNG"), features_of(data, made)
+        return DecodedFile(image_id, Stamp.of(info), pictures_of(data, made), facts, features=features)
 
 
 class Backbone:
@@ -204,6 +205,13 @@ def picture(data: bytes, size: Size) -> Pixels:
 def pictures_of(data: bytes, wanted: Collection[Rendition]) -> dict[Array, Pixels]:
     """The models' inputs that are wanted."""
     return {one: picture(data, one.size) for one in wanted if isinstance(one, Stretched)}
+
+
+def features_of(data: bytes, wanted: Collection[Rendition]) -> bytes | None:
+    """Those of a picture, if they are wanted; of a blank one none can be made."""
+    if Features() not in wanted:
+        return None
+    return b"" if data.startswith(b"blank") else b"features of " + data
 
 
 class Bench:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from simd.catalogue.catalogue import Catalogue
-from simd.errors import ImageRejected, Reason
+from simd.errors import ImageRejected, Reason, StoreFull
+from simd.features.store import FeatureStore
 from simd.featurize.decode.decode import DecodeLimits
 from simd.featurize.decode.renditions import Rendition
 from simd.featurize.workers.pool import DecodedFile, DecodePool, WorkerSettings
 from simd.index.brute import BruteIndex
+from simd.indexing.features.keeper import Keeper
 from simd.indexing.loop.pipeline import FileDecoder, Job, Pipeline
 from simd.indexing.loop.targets import Target, Targets
 from simd.types import Change, ChangeKind, FileKey, ImageFacts, ImageId, Root, Stamp, image_id_of
 from tests.featurize.drawings import encoded, quadrants
-from tests.indexing.bench import DIMENSION, SIZE, Backbone, pictures_of
+from tests.indexing.bench import DIMENSION, SIZE, Backbone, features_of, pictures_of
 from tests.serving.waiting import until
 
 STAMP = Stamp(1, 2, 3)
@@ -43,7 +45,7 @@ class ByHand:
         image_id = image_id_of(content)
         wanted = self._wanted[path](image_id)
         facts = ImageFacts(4, 3, "PNG") if wanted else None
-        return DecodedFile(image_id, STAMP, pictures_of(content, wanted), facts)
+        return DecodedFile(image_id, STAMP, pictures_of(content, wanted), facts, features=features_of(content, wanted))
 
     def end(self, path: bytes, decoded: DecodedFile) -> None:
         """The decoding of a file ended."""
@@ -57,7 +59,9 @@ class ByHand:
 class Line:
     """A pipeline into an empty index."""
 
-    def __init__(self, directory: Path, pool: FileDecoder | None = None, /, **limits: int) -> None:
+    def __init__(
+        self, directory: Path, pool: FileDecoder | None = None, features: Keeper | None = None, /, **limits: int
+    ) -> None:
         self.catalogue = Catalogue.open(directory / "catalogue.sqlite")
         self.root: Root = self.catalogue.add_root(b"/p")
         self.index = BruteIndex(DIMENSION)
@@ -71,6 +75,7 @@ class Line:
             wake=self.woken.set,
             window=limits.get("window", 8),
             window_bytes=limits.get("window_bytes", 128 << 20),
+            features=features,
         )
 
     def start(self, name: bytes, stamp: Stamp = STAMP) -> bytes:
@@ -219,3 +224,75 @@ def test_files_that_are_decided_are_let_go_without_the_garbage_collector(tmp_pat
         gc.enable()
         pool.close()
         line.catalogue.close()
+
+
+class FullStore(FeatureStore):
+    """Has no room while a test says so."""
+
+    full = True
+
+    def put(self, made: Mapping[ImageId, bytes]) -> None:
+        if self.full:
+            raise StoreFull("no room to write features.sqlite", remedy="free space on that disk")
+        super().put(made)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[FullStore]:
+    made = FullStore(tmp_path / "features.sqlite", "orb-1")
+    made.full = False
+    yield made
+    made.close()
+
+
+def decoded(line: Line, *names: bytes) -> None:
+    for name in names:
+        path = line.start(name)
+        line.decoder.end(path, line.decoder.read(path, name))
+
+
+def test_features_are_made_and_kept_of_what_is_decoded_anyway(tmp_path: Path, store: FullStore) -> None:
+    line = Line(tmp_path, None, Keeper(store))
+    decoded(line, b"a", b"b", b"blank")
+    line.catalogue.on_commit(lambda: told.append(store.missing([image_id_of(b"a")])))
+    told: list[list[ImageId]] = []
+    line.finish()
+    images = [image_id_of(name) for name in (b"a", b"b", b"blank")]
+    assert store.get(images) == dict(zip(images, (b"features of a", b"features of b", b""), strict=True))
+    assert len(line.index) == 3
+    assert told == [[]], "whoever is told of the image finds its features"
+    line.catalogue.close()
+
+
+def test_features_that_are_there_are_not_made_again(tmp_path: Path, store: FullStore) -> None:
+    store.put({image_id_of(b"a"): b"from before"})
+    line = Line(tmp_path, None, Keeper(store))
+    decoded(line, b"a")
+    line.finish()
+    assert store.get([image_id_of(b"a")]) == {image_id_of(b"a"): b"from before"}
+    line.catalogue.close()
+
+
+def test_features_that_cannot_be_kept_hold_nothing_up_and_are_said_once(
+    tmp_path: Path, store: FullStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = Line(tmp_path, None, Keeper(store))
+    store.full = True
+    for name in (b"a", b"b"):
+        decoded(line, name)
+        assert line.finish() == []
+    assert len(line.index) == 2
+    assert caplog.text.count("cannot be kept now") == 1
+    store.full = False
+    decoded(line, b"c")
+    line.finish()
+    assert store.missing([image_id_of(name) for name in (b"a", b"b", b"c")]) == [image_id_of(b"a"), image_id_of(b"b")]
+    line.catalogue.close()
+
+
+def test_a_store_that_cannot_be_read_costs_the_features_alone(tmp_path: Path, store: FullStore) -> None:
+    line = Line(tmp_path, None, Keeper(store))
+    store.close()
+    decoded(line, b"a")
+    assert line.finish() == [] and len(line.index) == 1
+    line.catalogue.close()

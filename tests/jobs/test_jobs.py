@@ -89,3 +89,10 @@ def test_its_thread_gives_way_to_those_that_answer(jobs: Jobs) -> None:
     before = niceness()
     job = jobs.start("nice", lambda _: niceness())
     assert job.wait(10) and job.result() == min(19, before + 10) and niceness() == before
+
+
+def test_whoever_waited_for_the_end_may_start_another_one(jobs: Jobs) -> None:
+    for _ in range(200):
+        job = jobs.start("quick", lambda progress: None)
+        assert job.wait(10)
+        assert jobs.running() == []

@@ -22,7 +22,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import Counts, IndexedFile, RejectedFile
 from simd.catalogue.schema import SCHEMA
 from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
-from simd.featurize.decode.renditions import Array, Rendition, Stretched
+from simd.featurize.decode.renditions import Array, Features, Rendition, Stretched
 from simd.featurize.engines.base import DeviceChoice
 from simd.index.base import Index, IndexStats
 from simd.index.brute import BruteIndex, BruteView
@@ -34,6 +34,7 @@ from simd.serving.readiness import Readiness, Services
 from simd.serving.search.queries import Queries
 from simd.serving.search.rootfiles import RootFiles
 from simd.serving.search.served import ModelInfo, Served, Serving
+from simd.serving.search.verifier import Verifier
 from simd.serving.server import Server
 from simd.serving.transport.auth import Tokens
 from simd.serving.transport.calllog import CallLog
@@ -144,10 +145,12 @@ class Picture:
     """What the decoder double gives."""
 
     pictures: Mapping[Array, Pixels]
+    features: bytes | None = None
 
 
 class TextDecoder:
-    """Reads `picture a b c` as a picture of three pixels' worth of direction; everything else is no image.
+    """Reads `picture a b c` as a picture of three pixels' worth of direction; everything else is no image. Its features
+    are its bytes, and ` both ways` if they tell of its mirror image.
 
     Args:
         hold: decoding ends only when this is set.
@@ -164,9 +167,9 @@ class TextDecoder:
         future.add_done_callback(lambda f: self.cancelled.set() if f.cancelled() else None)
         self.started.set()
         if self.hold is None:
-            self._finish(future, data)
+            self._finish(future, data, wanted)
         else:
-            threading.Thread(target=self._later, args=(future, data), daemon=True).start()
+            threading.Thread(target=self._later, args=(future, data, wanted), daemon=True).start()
         return future
 
     def submit_file(
@@ -189,13 +192,13 @@ class TextDecoder:
         spared.set_result(Picture({}))
         return spared
 
-    def _later(self, future: Future[Picture], data: bytes) -> None:
+    def _later(self, future: Future[Picture], data: bytes, wanted: Sequence[Rendition]) -> None:
         assert self.hold is not None
         assert self.hold.wait(60), "nobody let it go on"
         if not future.cancelled():
-            self._finish(future, data)
+            self._finish(future, data, wanted)
 
-    def _finish(self, future: Future[Picture], data: bytes) -> None:
+    def _finish(self, future: Future[Picture], data: bytes, wanted: Sequence[Rendition]) -> None:
         self.decoded += 1
         if data == b"closed":
             future.cancel()
@@ -206,7 +209,9 @@ class TextDecoder:
         elif not data.startswith(b"picture "):
             future.set_exception(ImageRejected(Reason.NOT_AN_IMAGE, "the bytes are not an image"))
         else:
-            future.set_result(Picture({Stretched(SIZE): np.array(_values(data), dtype=np.uint8).reshape(1, 1, 3)}))
+            pixels = np.array(_values(data), dtype=np.uint8).reshape(1, 1, 3)
+            features = [data + b" both ways" * one.mirrored for one in wanted if isinstance(one, Features)]
+            future.set_result(Picture({Stretched(SIZE): pixels}, features[0] if features else None))
 
 
 def _values(data: bytes) -> list[int]:
@@ -351,6 +356,7 @@ class Bench:
         self.switch: SwitchStatus | None = None
         self.thread_failures: dict[str, int] = {}
         self.jobs = Jobs()
+        self.verifier: Verifier | None = None
         self._queries: list[Queries] = []
         self.readiness = Readiness()
         self.metrics = Metrics(self.readiness)
@@ -393,12 +399,17 @@ class Bench:
             self.index if index is None else index,
         )
 
-    def queries(self, cores: int = 1, decoder: Decoder | None = None) -> Queries:
+    @property
+    def files(self) -> RootFiles:
+        return RootFiles(lambda: [root.root.path for root in self.ingest.roots()])
+
+    def queries(self, cores: int = 1, decoder: Decoder | None = None, verifier: Verifier | None = None) -> Queries:
         queries = Queries(
             serving=self.serving,
             catalogue=self.catalogue,
             decoder=decoder or self.decoder,
-            files=RootFiles(lambda: [root.root.path for root in self.ingest.roots()]),
+            files=self.files,
+            verifier=verifier or self.verifier,
             meter=self.metrics,
             cores=cores,
         )

@@ -16,10 +16,14 @@ from simctl.contents import ExportedImage
 from simctl.npz import write
 
 from simd.errors import Reason
+from simd.features.store import FeatureStore
+from simd.serving.search.verifier import Verifier
 from simd.types import image_id_of
+from simd.verify.verdict import Verdict
 from tests.serving.doubles import Bench, damage_a_segment, local_index, serving, vector_of
 from tests.simctl.test_cli import document
 from tests.simctl.test_cli import simctl as run
+from tests.simctl.test_json import check
 
 RED, GREEN = b"picture 200 10 10", b"picture 10 200 10"
 
@@ -126,6 +130,51 @@ def test_compare_says_how_much_two_pictures_are_alike(bench: Bench, tmp_path: Pa
     assert 0.9 < found["similarity"] < 1 and found["distance"] > 0
     for least, code in (("0.5", 0), ("0.999", 4)):
         assert run(bench.listen, "compare", red, reddish, "--min-similarity", least).returncode == code
+
+
+@pytest.fixture
+def verifying(bench: Bench, tmp_path: Path) -> Iterator[Bench]:
+    """It verifies searches: the red picture has a copy that is mirrored and turned, and nothing else agrees."""
+    corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+
+    def judge(query: bytes, other: bytes) -> Verdict:
+        same = other == RED
+        return Verdict(same, 0.75 if same else 0.0, 9, same, 3 if same else 0, (corners, corners) if same else None)
+
+    store = FeatureStore(tmp_path / "features.sqlite", "orb-1")
+    bench.put("red.jpg", RED)
+    bench.put("green.jpg", GREEN)
+    store.put({image_id_of(data): data for data in (RED, GREEN)})
+    bench.verifier = Verifier(
+        how="search", store=store, catalogue=bench.catalogue, decoder=bench.decoder, files=bench.files, judge=judge
+    )
+    bench.server.open(bench.services)
+    yield bench
+    store.close()
+
+
+def test_compare_says_whether_they_are_one_picture(verifying: Bench, tmp_path: Path) -> None:
+    red, green = file(tmp_path, "red", RED), file(tmp_path, "green", GREEN)
+    told = run(verifying.listen, "compare", green, red).stdout.decode().splitlines()
+    assert told[1:] == ["one picture, mirrored, turned by 270 degrees, 75% of what was compared agrees"]
+    assert run(verifying.listen, "compare", red, green).stdout.decode().splitlines()[1:] == ["not one picture"]
+    for pair, same in (((green, red), True), ((red, green), False)):
+        found = document(run(verifying.listen, "compare", "--json", *pair))
+        check("compare", found)
+        assert found["verdict"]["same"] == same and ("region" in found["verdict"]) == same
+
+
+def test_search_says_which_answers_are_the_picture(verifying: Bench, tmp_path: Path) -> None:
+    red = file(tmp_path, "red", RED)
+    found = document(run(verifying.listen, "search", "--json", red))
+    check("search", found)
+    assert [match["verified"] for match in found["matches"]] == [True, False]
+    lines = run(verifying.listen, "search", red).stdout.decode().splitlines()
+    assert lines[0].endswith("red.jpg  the same picture") and lines[1].endswith("green.jpg")
+    with simctl.Client(verifying.listen) as client:
+        first, second = client.search(image=RED).matches
+    assert first.verdict is not None and first.verdict.turned == 270 and first.verdict.region is not None
+    assert second.verdict is not None and second.verdict.region is None
 
 
 def test_compare_says_which_of_the_two_it_cannot_use(bench: Bench, tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
-"""`simctl compare A B`: how much two pictures are alike."""
+"""`simctl compare A B`: how much two pictures are alike, and whether they are one, edited."""
 
 from __future__ import annotations
 
 import argparse
 
+from simctl.answers import Verdict
 from simctl.client import Client
 from simctl.connection import Subject
 from simctl.errors import EXIT_NOTHING_FOUND, SimctlError
@@ -42,10 +43,22 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
                 "distance": found.distance,
                 "similarity": found.similarity,
                 "same": found.same,
+                **({"verdict": found.verdict.document()} if found.verdict else {}),
             }
         )
     else:
         same = ", the same bytes" if found.same else ""
         output.line(f"{percent(found.distance, found.similarity)} similar, distance {found.distance:.4f}{same}")
+        if found.verdict:
+            output.line(_told(found.verdict))
     alike = args.min_similarity is None or found.similarity >= args.min_similarity
     return 0 if alike else EXIT_NOTHING_FOUND
+
+
+def _told(verdict: Verdict) -> str:
+    """The verdict for a person."""
+    if not verdict.same:
+        return "not one picture"
+    how = ["mirrored"] if verdict.mirrored else []
+    how += [f"turned by {verdict.turned} degrees"] if verdict.turned else []
+    return ", ".join(["one picture", *how, f"{verdict.share:.0%} of what was compared agrees"])

@@ -165,6 +165,8 @@ def _match(match: Match) -> dict[str, object]:
     }
     if match.path_count > len(match.paths):
         document["path_count"] = match.path_count
+    if match.verdict:
+        document |= {"verified": match.verdict.same, "verdict": match.verdict.document()}
     return document
 
 
@@ -176,7 +178,8 @@ def _print(name: str, result: SearchResult, output: Output) -> None:
     rank_width = len(str(len(sizes)))
     for rank, (match, pixels) in enumerate(zip(result.matches, sizes, strict=True), 1):
         start = f"{rank:>{rank_width}}  {percent(match.distance, match.similarity):>7}  {pixels:>{width}}  "
-        output.line(start + output.style(printable(match.path), "bold"))
+        mark = "  the same picture" if match.verdict and match.verdict.same else ""
+        output.line(start + output.style(printable(match.path), "bold") + mark)
         also = [path for path in match.paths if path != match.path]
         for path in also:
             output.line(output.style(f"{'also at ':>{len(start)}}{printable(path)}", "dim"))

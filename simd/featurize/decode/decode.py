@@ -9,7 +9,8 @@ different decoder would move the vectors.
 * A JPEG is shrunk while it is decoded, to no less than one and a half times the model's size: photographs of 1400 x 800
   cost half of what they do whole, and their vectors have a mean cosine of 0.9994 to those of the whole.
 * A picture is decoded once for all renditions, large enough for the largest. A model's input alone is made of the JPEG
-  that was shrunk for it, decoded once more if need be: a vector must not depend on what else was made.
+  that was shrunk for it, decoded once more if need be: a vector must not depend on what else was made. Local features
+  are made of a model's picture if that is large enough, so that they cost no decoding.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from simd.featurize.decode.opened import DecodeLimits, Opened, unsupported
 from simd.featurize.decode.opening import Opener
 from simd.featurize.decode.pixels import SIDEWAYS
 from simd.featurize.decode.rendering import rendered
-from simd.featurize.decode.renditions import Rendition, Stretched, enough, work_bytes
+from simd.featurize.decode.renditions import Features, Rendition, Stretched, enough, work_bytes
 from simd.types import ImageFacts, Pixels, Size
 
 T = TypeVar("T")
@@ -142,9 +143,17 @@ def _decodings(open_for: Callable[[int], Opened], wanted: Sequence[Rendition]) -
         wanted: as for `render`.
     """
     most = max(map(enough, wanted))
+    models = sorted(enough(rendition) for rendition in wanted if isinstance(rendition, Stretched))
     by_side: dict[int, list[Rendition]] = {}
     for rendition in wanted:
-        by_side.setdefault(enough(rendition) if isinstance(rendition, Stretched) else most, []).append(rendition)
+        match rendition:
+            case Stretched():
+                side = enough(rendition)
+            case Features():
+                side = next((side for side in models if side >= enough(rendition)), most)
+            case _:
+                side = most
+        by_side.setdefault(side, []).append(rendition)
     found: list[_Decoding] = []
     for side, here in by_side.items():
         opened = open_for(side)

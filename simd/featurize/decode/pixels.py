@@ -31,7 +31,7 @@ _GROUND = (240, 240, 240)
 mean cosine of 400 cliparts to copies flattened on white is 0.90 with it and 0.79 with a medium grey), and not quite
 white, so that a white logo does not vanish."""
 
-_TURNS = {
+TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -40,6 +40,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+"""What makes a picture upright, by the EXIF orientation; others need nothing."""
 SIDEWAYS = (5, 6, 7, 8)
 """The EXIF orientations that swap width and height."""
 
@@ -66,7 +67,14 @@ def upright(image: Image.Image, size: tuple[int, int], orientation: int, band_pi
     """The picture stretched to a size and turned, as L, RGB, RGBA, RGBa or CMYK; for the rest see `model_input`."""
     height, width = size
     small = _resized(image, (height, width) if orientation in SIDEWAYS else (width, height), band_pixels)
-    return small.transpose(_TURNS[orientation]) if orientation in _TURNS else small
+    return small.transpose(TURNS[orientation]) if orientation in TURNS else small
+
+
+def fitted(image: Image.Image, edge: int, orientation: int) -> tuple[int, int]:
+    """Height and width of the upright picture, made so small that no edge is longer."""
+    width, height = image.size[::-1] if orientation in SIDEWAYS else image.size
+    scale = min(1.0, edge / max(width, height))
+    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def on_ground(image: Image.Image) -> Image.Image:

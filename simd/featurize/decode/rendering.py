@@ -7,9 +7,10 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
-from simd.featurize.decode.pixels import SIDEWAYS, model_input, on_ground, upright
-from simd.featurize.decode.renditions import Box, Grey, Region, Rendition, Stretched, Thumbnail
-from simd.types import Pixels, Size
+from simd.featurize.decode.localfeatures import local_features
+from simd.featurize.decode.pixels import SIDEWAYS, fitted, model_input, on_ground, upright
+from simd.featurize.decode.renditions import Box, Features, Grey, Region, Rendition, Stretched, Thumbnail
+from simd.types import Pixels
 
 _SRGB = ImageCms.createProfile("sRGB")
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -17,7 +18,7 @@ _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
 def rendered(image: Image.Image, rendition: Rendition, orientation: int) -> Pixels | bytes:
-    """Pixels, or the bytes of a thumbnail's file.
+    """Pixels, or the bytes of a thumbnail's file or of features.
 
     Args:
         image: decoded, of any mode.
@@ -33,23 +34,18 @@ def rendered(image: Image.Image, rendition: Rendition, orientation: int) -> Pixe
         case Region(box, size):
             return model_input(_cropped(image, box, orientation), size, orientation)
         case Grey(edge):
-            small = upright(image, _fitted(image, edge, orientation), orientation)
+            small = upright(image, fitted(image, edge, orientation), orientation)
             return np.array(on_ground(small).convert("L"), dtype=np.uint8)
+        case Features(mirrored):
+            return local_features(image, orientation, mirrored=mirrored)
         case Thumbnail(edge, quality, format_name):
-            small = upright(image, _fitted(image, edge, orientation), orientation)
+            small = upright(image, fitted(image, edge, orientation), orientation)
             shown = on_ground(_in_srgb(small, image.info.get("icc_profile")))
             # Comments and the like would be written along.
             shown.info = {}
             stream = io.BytesIO()
             shown.save(stream, format_name, quality=quality)
             return stream.getvalue()
-
-
-def _fitted(image: Image.Image, edge: int, orientation: int) -> Size:
-    """Height and width of the upright picture, made so small that no edge is longer."""
-    width, height = image.size[::-1] if orientation in SIDEWAYS else image.size
-    scale = min(1.0, edge / max(width, height))
-    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def _cropped(image: Image.Image, box: Box, orientation: int) -> Image.Image:

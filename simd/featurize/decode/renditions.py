@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 from simd.errors import InvalidRequest
 from simd.types import Size
+from simd.verify.features import EDGE, MAX_BYTES, MAX_QUERY_BYTES
 
 EDGES = range(16, 4097)
 QUALITIES = range(1, 101)
@@ -25,6 +26,8 @@ _ENOUGH = 1.5
 """How many times the size of what is made is all that is needed of a picture."""
 _FILE_BYTES, _FILE_BYTES_PER_PIXEL = 1 << 16, 4
 """How large the file of a thumbnail may be. Noise at the highest quality takes three bytes a pixel."""
+_FEATURE_SIDE = 336
+"""Features tell as much on a picture that a JPEG was shrunk to for the default model, so that it is decoded once."""
 _WORK_BYTES_PER_PIXEL = 24
 """What resizing, turning, laying on the ground and encoding hold at most of what is made."""
 
@@ -83,9 +86,20 @@ class Region:
             )
 
 
-Rendition = Stretched | Thumbnail | Grey | Region
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The local features by which two pictures are compared (`simd.verify`), as bytes; b"" where they cannot be made,
+    for want of the extra `verify` or by a failure: they do not decide whether a picture is indexed.
+
+    `mirrored` adds what lets them be found in the mirror image.
+    """
+
+    mirrored: bool = False
+
+
+Rendition = Stretched | Thumbnail | Grey | Region | Features
 Array = Stretched | Grey | Region
-"""What is made of these is pixels; of a thumbnail it is a file's bytes."""
+"""What is made of these is pixels; of the others it is bytes."""
 
 _KINDS: dict[str, Callable[..., Rendition]] = {kind.__name__.lower(): kind for kind in get_args(Rendition)}
 
@@ -110,10 +124,12 @@ def enough(rendition: Rendition) -> int:
             return int(_ENOUGH * max(size))
         case Region((left, top, right, bottom), size):
             return int(_ENOUGH * max(size) / min(right - left, bottom - top))
+        case Features():
+            return _FEATURE_SIDE
 
 
 def max_bytes(rendition: Rendition) -> int:
-    """Of what is made; of all but thumbnails and grey pictures it is the exact number."""
+    """Of what is made; of stretched pictures and regions it is the exact number."""
     match rendition:
         case Thumbnail(edge=edge):
             return edge * edge * _FILE_BYTES_PER_PIXEL + _FILE_BYTES
@@ -121,6 +137,8 @@ def max_bytes(rendition: Rendition) -> int:
             return edge * edge
         case Stretched((height, width)) | Region(size=(height, width)):
             return height * width * 3
+        case Features(mirrored):
+            return MAX_QUERY_BYTES if mirrored else MAX_BYTES
 
 
 def work_bytes(rendition: Rendition, pixels: int) -> int:
@@ -133,6 +151,8 @@ def work_bytes(rendition: Rendition, pixels: int) -> int:
         case Region((left, top, right, bottom), (height, width)):
             part = int((right - left) * (bottom - top) * pixels)
             return height * width * _WORK_BYTES_PER_PIXEL + part * 4
+        case Features():
+            return min(EDGE * EDGE, pixels) * _WORK_BYTES_PER_PIXEL
 
 
 def _check(field: str, value: int, allowed: range) -> None:

@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 
 from simd.errors import FileChanged, ImageRejected, Reason
-from simd.featurize.decode.renditions import Array, Format, Grey, Region, Rendition, Stretched, Thumbnail, max_bytes
+from simd.featurize.decode.renditions import (
+    Array,
+    Features,
+    Format,
+    Grey,
+    Region,
+    Rendition,
+    Stretched,
+    Thumbnail,
+    max_bytes,
+)
 from simd.featurize.workers.channel import Message
 from simd.types import ID_BYTES, ImageFacts, ImageId, Pixels, Stamp
 
@@ -43,12 +53,14 @@ class Decoded:
     Attributes:
         pictures: the pixels of each rendition that was wanted as such.
         facts: about the original.
-        thumbnails: the files of the others.
+        thumbnails: the files of thumbnails.
+        features: local features, b"" where they cannot be made; None where they were not wanted.
     """
 
     pictures: Mapping[Array, Pixels]
     facts: ImageFacts
     thumbnails: Mapping[Thumbnail, bytes] = field(default_factory=dict)
+    features: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +103,24 @@ def decoded(message: Message, wanted: Sequence[Rendition]) -> Decoded | Needs:
     facts = ImageFacts(_number(width, _SIDE), _number(height, _SIDE), _text(name, _MAX_NAME))
     pictures: dict[Array, Pixels] = {}
     thumbnails: dict[Thumbnail, bytes] = {}
+    features: bytes | None = None
     at = 0
     for rendition, said in zip(wanted, message.header["shapes"], strict=True):
         shape = _shape(rendition, said)
         length = math.prod(shape)
         if at + length > len(message.body):
             raise ValueError(f"{len(message.body)} bytes of pictures")
-        if isinstance(rendition, Thumbnail):
-            thumbnails[rendition] = _file(rendition, message.body[at : at + length])
-        else:
-            pictures[rendition] = np.frombuffer(message.body, np.uint8, length, at).reshape(shape)
+        match rendition:
+            case Thumbnail():
+                thumbnails[rendition] = _file(rendition, message.body[at : at + length])
+            case Features():
+                features = message.body[at : at + length]
+            case _:
+                pictures[rendition] = np.frombuffer(message.body, np.uint8, length, at).reshape(shape)
         at += length
     if at != len(message.body):
         raise ValueError(f"{len(message.body)} bytes of pictures")
-    return Decoded(pictures, facts, thumbnails)
+    return Decoded(pictures, facts, thumbnails, features)
 
 
 def _shape(rendition: Rendition, said: Sequence[Any]) -> tuple[int, ...]:
@@ -116,6 +132,8 @@ def _shape(rendition: Rendition, said: Sequence[Any]) -> tuple[int, ...]:
             allowed = (range(1, edge + 1),) * 2
         case Thumbnail():
             allowed = (range(1, max_bytes(rendition) + 1),)
+        case Features():
+            allowed = (range(max_bytes(rendition) + 1),)
     return tuple(_number(side, among) for side, among in zip(said, allowed, strict=True))
 
 

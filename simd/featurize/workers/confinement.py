@@ -67,5 +67,7 @@ def _libraries() -> Iterator[str]:
     yield from (os.path.join(prefix, "lib") for prefix in {sys.prefix, sys.base_prefix})
     yield from site.getsitepackages()
     yield site.getusersitepackages()
+    # Where a .pth file says that more of them are.
+    yield from (path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages"))
     yield from filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep))
     yield str(Path(__file__).resolve().parents[2])

@@ -62,7 +62,8 @@ class DecodedFile:
         stamp: the file as it was read.
         pictures: the pixels of each rendition that was wanted as such; none when the image was not wanted.
         facts: about the original; None when the image was not wanted.
-        thumbnails: the files of the others.
+        thumbnails: the files of thumbnails.
+        features: local features, b"" where they cannot be made; None where they were not wanted.
     """
 
     image_id: ImageId
@@ -70,6 +71,7 @@ class DecodedFile:
     pictures: Mapping[Array, Pixels]
     facts: ImageFacts | None
     thumbnails: Mapping[Thumbnail, bytes] = field(default_factory=dict)
+    features: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,9 @@ class Handler:
             self._tell({"do": "skip"})
             return DecodedFile(found.image_id, found.stamp, {}, None)
         decoded = self._decoded("decode", b"", renditions, admit)
-        return DecodedFile(found.image_id, found.stamp, decoded.pictures, decoded.facts, decoded.thumbnails)
+        return DecodedFile(
+            found.image_id, found.stamp, decoded.pictures, decoded.facts, decoded.thumbnails, decoded.features
+        )
 
     def blob(self, data: bytes, wanted: Sequence[Rendition], admit: Admit) -> Decoded:
         """See `DecodePool.submit_bytes`, and `file`."""

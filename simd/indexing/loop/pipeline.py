@@ -26,6 +26,7 @@ from simd.decisions.decisions import REMOVED
 from simd.errors import DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, SimdError, for_callers
 from simd.featurize.decode.renditions import Rendition, Stretched
 from simd.featurize.workers.pool import DecodedFile
+from simd.indexing.features.keeper import Keeper
 from simd.indexing.loop.targets import Target, Targets
 from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Rejection, Stamp, Vector
 
@@ -76,6 +77,7 @@ class Batch:
         again: files that wait for another one with the same content.
         postponed: files that cannot be decoded now, `waiting` those that cannot be embedded now, and `trouble` why.
         orphans: once the files are recorded, the images that have lost their last one.
+        features: the local features of what was decoded for them.
         embedded: how many pictures went through the backbone.
     """
 
@@ -91,6 +93,7 @@ class Batch:
     refused: dict[ImageId, Rejection] = field(default_factory=dict)
     trouble: SimdError | None = None
     orphans: list[ImageId] | None = None
+    features: dict[ImageId, bytes] = field(default_factory=dict)
     embedded: int = 0
 
     def drop(self, keys: Collection[FileKey]) -> list[FileKey]:
@@ -112,6 +115,7 @@ class Pipeline:
         wake: called, from any thread, when a fair share of the decodings under way have ended; one whose end is not
             told must be looked for now and then, with `collect`.
         is_removed: whether a person took this content out at this place.
+        features: says of which pictures local features are made, and keeps them; None is of none.
     """
 
     def __init__(
@@ -124,6 +128,7 @@ class Pipeline:
         wake: Callable[[], None],
         is_removed: Callable[[FileKey, ImageId, Stamp], bool] = lambda key, image_id, stamp: False,
         window_bytes: int = 128 << 20,
+        features: Keeper | None = None,
     ) -> None:
         self._pool = pool
         self._targets = targets
@@ -133,6 +138,7 @@ class Pipeline:
         self._under_way = 0
         self._wake = wake
         self._is_removed = is_removed
+        self._features = features
         self._jobs: dict[FileKey, Job] = {}
         self._done: SimpleQueue[Job] = SimpleQueue()
         self._lock = threading.Lock()
@@ -226,6 +232,9 @@ class Pipeline:
         recorded = {file.image_id for file in batch.indexed}
         for target, vectors in batch.vectors.items():
             target.index.put([Embedding(image_id, v) for image_id, v in vectors.items() if image_id in recorded])
+        if self._features is not None:
+            # Before the catalogue tells of the images, so that nobody takes them for ones that lack features.
+            self._features.keep({image_id: made for image_id, made in batch.features.items() if image_id in recorded})
         if batch.orphans is None:
             batch.orphans = self._catalogue.record(batch.indexed, batch.rejected, batch.deleted)
         if batch.orphans:
@@ -245,7 +254,9 @@ class Pipeline:
             if inputs:
                 self._claimed.add(image_id)
                 job.claim = image_id
+        if not inputs or self._features is None:
             return inputs
+        return {*inputs, *self._features.wanted(image_id)}
 
     def _lacking(self, image_id: ImageId) -> set[Stretched]:
         inputs = {target.input for target in self._targets if not _has_vector(target, image_id)}
@@ -331,6 +342,8 @@ class Pipeline:
         supplied = all([_supply(target, found.image_id, vectors) for target, vectors in batch.vectors.items()])
         if supplied and (found.facts is not None or self._are_facts_known(found.image_id, batch)):
             batch.indexed.append(IndexedFile(key, found.stamp, found.image_id, found.facts))
+            if found.features is not None:
+                batch.features[found.image_id] = found.features
         elif (refused := batch.refused.get(found.image_id)) is not None:
             batch.rejected.append(RejectedFile(key, found.stamp, refused))
         elif not supplied and self._targets.serving.input in found.pictures:

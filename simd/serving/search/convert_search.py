@@ -11,6 +11,7 @@ from simd.serving.search.matcher import Match, SearchResult
 from simd.serving.search.queries import Comparison, Query, prefixed_field
 from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
 from simd.v1 import search_service_pb2
+from simd.verify.verdict import Verdict
 
 
 def query_of(request: search_service_pb2.SearchRequest) -> Query:
@@ -92,13 +93,33 @@ def _match_to(match: Match) -> search_service_pb2.Match:
         similarity=match.hit.similarity,
         width=match.facts.width if match.facts else 0,
         height=match.facts.height if match.facts else 0,
+        verdict=_verdict_to(match.verdict),
     )
 
 
 def compared_to(comparison: Comparison) -> search_service_pb2.CompareResponse:
     """The answer to a comparison."""
     return search_service_pb2.CompareResponse(
-        distance=comparison.distance, similarity=comparison.similarity, same=comparison.same
+        distance=comparison.distance,
+        similarity=comparison.similarity,
+        same=comparison.same,
+        verdict=_verdict_to(comparison.verdict),
+    )
+
+
+def _verdict_to(verdict: Verdict | None) -> search_service_pb2.Verdict | None:
+    if verdict is None:
+        return None
+    region = None
+    if verdict.region is not None:
+        first, second = ([search_service_pb2.Point(x=x, y=y) for x, y in corners] for corners in verdict.region)
+        region = search_service_pb2.Region(first=first, second=second)
+    return search_service_pb2.Verdict(
+        same=verdict.same,
+        share=verdict.share,
+        mirrored=verdict.mirrored,
+        turned=90 * verdict.quarter_turns,
+        region=region,
     )
 
 

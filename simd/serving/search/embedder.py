@@ -12,7 +12,6 @@ file, of whatever size, is held here.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.errors import InvalidRequest, NotFound, NotReady
 from simd.featurize.decode.renditions import Rendition
 from simd.serving.ports import Decoder, Decoding
-from simd.serving.search.rootfiles import RootFiles
+from simd.serving.search.rootfiles import RootFiles, real_path
 from simd.serving.search.served import Served
 from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
 from simd.serving.transport.meter import Took
@@ -126,10 +125,7 @@ class Embedder:
 
     def _of_path(self, served: Served, path: bytes) -> Embedded | PendingPicture:
         begun = self._clock()
-        listed = os.path.normpath(path)
-        is_listed = self._catalogue.known_at(listed) is not None
-        # A path that only reads like a listed one (`link/../name`) may lead elsewhere: the listed one is meant.
-        real = self._files.resolve(listed if is_listed else path, known=is_listed)
+        listed, real = real_path(self._catalogue, self._files, path)
         now = self._files.stamp(real)
         known = self._unchanged(listed, real, now)
         stored = served.index.vector(known, deleted=True) if known else None

@@ -12,6 +12,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.serving.search.served import Served
 from simd.serving.transport.meter import Took
 from simd.types import Hit, ImageFacts, ImageId, Vector
+from simd.verify.verdict import Verdict
 
 _WIDEN = (1, 4, 16)
 """Multiples of the limit to ask for, one after the other, while images that lost their file leave the answer short."""
@@ -40,11 +41,13 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One answer. `paths` is sorted, those under the query's prefix first, and never empty."""
+    """One answer. `paths` is sorted, those under the query's prefix first, and never empty; `verdict` is there if it
+    was compared."""
 
     hit: Hit
     paths: tuple[bytes, ...]
     facts: ImageFacts | None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from simd.cancelled import NEVER, Cancelled, result_of
 from simd.catalogue.catalogue import Catalogue
-from simd.errors import InvalidRequest
+from simd.errors import Abandoned, InvalidRequest
 from simd.serving.ports import Decoder
 from simd.serving.search.embedder import Embedded, Embedder, PendingPicture
 from simd.serving.search.finishers import Finishers
@@ -24,9 +24,11 @@ from simd.serving.search.matcher import Matcher, SearchResult, Terms
 from simd.serving.search.rootfiles import RootFiles
 from simd.serving.search.served import Served, Serving
 from simd.serving.search.subjects import Subject
+from simd.serving.search.verifier import Sought, Verifier
 from simd.serving.transport.meter import Meter, NoMeter
 from simd.supervision import Threads
 from simd.vectors.metric import distances, half
+from simd.verify.verdict import Verdict
 
 T = TypeVar("T")
 
@@ -48,11 +50,13 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How far apart two pictures are, and whether their bytes are the same."""
+    """How far apart two pictures are, and whether their bytes are the same; `verdict` is whether they are one, edited,
+    where that can be told."""
 
     distance: float
     similarity: float
     same: bool
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,18 +68,24 @@ class _Search:
     start: Embedded | PendingPicture
     at: float
     cancelled: Cancelled
+    sought: Sought | None = None
 
     def when_ready(self, call: Callable[[], None]) -> None:
         """Have something called once nothing is being decoded; that may be now, or in another thread."""
-        if isinstance(self.start, Embedded):
-            call()
-        else:
+        if self.sought is not None and self.sought.decoding is not None and isinstance(self.start, Begun):
+            vector, features = self.start.decoding, self.sought.decoding
+            vector.add_done_callback(lambda _: features.add_done_callback(lambda _: call()))
+        elif isinstance(self.start, Begun):
             self.start.decoding.add_done_callback(lambda _: call())
+        else:
+            call()
 
     def cancel(self) -> None:
         """Its caller has left."""
         if isinstance(self.start, PendingPicture):
             self.start.decoding.cancel()
+        if self.sought is not None:
+            self.sought.cancel()
 
 
 class Queries:
@@ -86,6 +96,7 @@ class Queries:
         catalogue: where the files are.
         decoder: for images that are not indexed.
         files: reads files inside roots.
+        verifier: tells whether pictures are one, edited; None if nobody does. It is closed with this.
         meter: counts searches.
         clock: seconds, for the times reported.
         cores: threads that finish searches at the same time, each several together.
@@ -99,6 +110,7 @@ class Queries:
         catalogue: Catalogue,
         decoder: Decoder,
         files: RootFiles,
+        verifier: Verifier | None = None,
         meter: Meter | None = None,
         clock: Callable[[], float] = time.perf_counter,
         cores: int = 1,
@@ -107,6 +119,7 @@ class Queries:
         self._serving = serving
         self._embedder = Embedder(catalogue=catalogue, decoder=decoder, files=files, clock=clock)
         self._matcher = Matcher(catalogue)
+        self._verifier = verifier
         self._meter = meter or NoMeter()
         self._clock = clock
         threads = threads or Threads()
@@ -155,11 +168,15 @@ class Queries:
         """End the threads. Searches that are not being finished by then are cancelled."""
         self._quick.close()
         self._slow.close()
+        if self._verifier is not None:
+            self._verifier.close()
 
     def _begin(self, served: Served, query: Query, cancelled: Cancelled) -> _Search:
         at = self._clock()
         terms = _terms(query)
-        return _Search(terms, served, self._embedder.begin(served, query.subject), at, cancelled)
+        start = self._embedder.begin(served, query.subject)
+        sought = self._verifier.seek(query.subject) if self._verifier and self._verifier.ranks else None
+        return _Search(terms, served, start, at, cancelled, sought)
 
     def _finishers(self, search: _Search) -> Finishers[_Search, SearchResult]:
         return self._slow if search.terms.takes_long else self._quick
@@ -187,10 +204,19 @@ class Queries:
             if isinstance(e, BaseException):
                 outcomes.append(e)
                 continue
-            took = replace(e.took, search_ms=(end - begun) * 1e3, total_ms=(end - search.at) * 1e3)
-            self._meter.searched(took)
-            outcomes.append(replace(next(found), took=took))
+            took = replace(e.took, search_ms=(end - begun) * 1e3)
+            outcomes.append(self._ranked(search, replace(next(found), took=took)))
         return outcomes
+
+    def _ranked(self, search: _Search, found: Found) -> Found | BaseException:
+        if self._verifier is not None and search.sought is not None:
+            try:
+                found = self._verifier.rank(found, search.sought, search.cancelled)
+            except Abandoned as error:
+                return error.with_traceback(None)
+        took = replace(found.took, total_ms=(self._clock() - search.at) * 1e3)
+        self._meter.searched(took)
+        return replace(found, took=took)
 
     def compare(self, first: Subject, second: Subject, cancelled: Cancelled = NEVER) -> Comparison:
         """How much two pictures are alike.
@@ -200,7 +226,11 @@ class Queries:
             NotReady, Abandoned: as `search`.
         """
         with self._serving.use() as served:
-            return _compared(self._embedded(served, {"first": first, "second": second}, cancelled))
+            comparison = _compared(self._embedded(served, {"first": first, "second": second}, cancelled))
+        if self._verifier is None:
+            return comparison
+        sought = self._verifier.seek(first), self._verifier.seek(second, mirrored=False)
+        return replace(comparison, verdict=self._verifier.compare(*sought, cancelled))
 
     def _embedded(
         self, served: Served, subjects: Mapping[str, Subject], cancelled: Cancelled

@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 
+from simd.catalogue.catalogue import Catalogue
 from simd.errors import InvalidRequest, NotFound, unreadable
 from simd.types import Stamp
 
@@ -80,6 +81,18 @@ class RootFiles:
     def _inside(self, real: bytes) -> bool:
         roots = (os.path.realpath(root).rstrip(b"/") + b"/" for root in self._roots())
         return any(real.startswith(root) for root in roots)
+
+
+def real_path(catalogue: Catalogue, files: RootFiles, path: bytes) -> tuple[bytes, bytes]:
+    """The name under which a path is listed, if it is, and the path without links, if callers may read it.
+
+    Raises:
+        InvalidRequest: they may not.
+    """
+    listed = os.path.normpath(path)
+    is_listed = catalogue.known_at(listed) is not None
+    # A path that only reads like a listed one (`link/../name`) may lead elsewhere: the listed one is meant.
+    return listed, files.resolve(listed if is_listed else path, known=is_listed)
 
 
 def _outside(path: bytes) -> InvalidRequest:
