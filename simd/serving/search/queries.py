@@ -72,10 +72,10 @@ class _Search:
 
     def when_ready(self, call: Callable[[], None]) -> None:
         """Have something called once nothing is being decoded; that may be now, or in another thread."""
-        if self.sought is not None and self.sought.decoding is not None and isinstance(self.start, Begun):
+        if self.sought is not None and self.sought.decoding is not None and isinstance(self.start, PendingPicture):
             vector, features = self.start.decoding, self.sought.decoding
             vector.add_done_callback(lambda _: features.add_done_callback(lambda _: call()))
-        elif isinstance(self.start, Begun):
+        elif isinstance(self.start, PendingPicture):
             self.start.decoding.add_done_callback(lambda _: call())
         else:
             call()
@@ -208,7 +208,7 @@ class Queries:
             outcomes.append(self._ranked(search, replace(next(found), took=took)))
         return outcomes
 
-    def _ranked(self, search: _Search, found: Found) -> Found | BaseException:
+    def _ranked(self, search: _Search, found: SearchResult) -> SearchResult | BaseException:
         if self._verifier is not None and search.sought is not None:
             try:
                 found = self._verifier.rank(found, search.sought, search.cancelled)

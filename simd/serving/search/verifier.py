@@ -22,7 +22,7 @@ from simd.errors import SimdError, StoreError
 from simd.features.store import FeatureStore
 from simd.featurize.decode.renditions import Features
 from simd.serving.ports import Decoder, Decoding
-from simd.serving.search.matcher import Found, Match
+from simd.serving.search.matcher import Match, SearchResult
 from simd.serving.search.rootfiles import RootFiles, real_path
 from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
 from simd.types import ImageId, image_id_of
@@ -136,7 +136,7 @@ class Verifier:
             return None
         return result_of(self._submit(one, other), cancelled)
 
-    def rank(self, found: Found, query: Sought | None, cancelled: Cancelled) -> Found:
+    def rank(self, found: SearchResult, query: Sought | None, cancelled: Cancelled) -> SearchResult:
         """The answers of a search, the first of them ordered by similarity + 0.3 * share, each with its verdict if it
         was compared within the time there is.
 
