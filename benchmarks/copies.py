@@ -31,15 +31,13 @@ import PIL
 from PIL import Image
 
 from benchmarks import edits
-from benchmarks.edits import EDITS
+from benchmarks.edits import EDITS, opened
 from benchmarks.pictures import PACKAGES, fetch, files
 from benchmarks.renditions import Pictures, kept, of_any_size
 from simd.types import Pixels
 
 PRESENT, ABSENT, PHOTOGRAPHS = 400, 200, 0.25
 LEAST_SIDE = 96
-EDGE = 640
-"""The longer side of what is edited, in pixels: larger pictures are made smaller first, as the web does."""
 
 _SEED = 7
 _PHOTOGRAPHIC = "tuxpaint-stamps-default"
@@ -84,7 +82,7 @@ class Edited:
     def read(self) -> bytes:
         """The copy's bytes; the same ones every time."""
         chance = random.Random(f"{self.edit} {self.original.identity}")
-        return EDITS[self.edit].file(_opened(self.original.path), chance)
+        return EDITS[self.edit].file(opened(self.original.path), chance)
 
 
 @dataclass(frozen=True)
@@ -125,9 +123,7 @@ def bench(processes: int) -> Bench:
     member = once & (spread >= _FLAT)
     names = [str(file.path) for file in found]
     fragments = np.array([_STARS in name or any(part in name for part in _FRAGMENTS) for name in names])
-    photograph = kept(
-        f"photograph-{pictures.key}", lambda: {"photograph": np.array([_photograph(file.path) for file in found])}
-    )["photograph"].astype(np.bool_)
+    photograph = np.array([_photograph(file.path) for file in found])
     asked = chosen(member & ~fragments & (spread >= _NEARLY_FLAT), photograph)
     member[asked[PRESENT:]] = False
     rows = np.flatnonzero(member)
@@ -198,15 +194,6 @@ def _large_enough(path: Path) -> bool:
                 return min(image.size) >= LEAST_SIDE
         except (OSError, ValueError):
             return False
-
-
-def _opened(path: Path) -> Image.Image:
-    """RGB, at most `EDGE` long, laid on white as most programs do, and not on simd's ground."""
-    with of_any_size(), Image.open(path) as image:
-        layered = image.convert("RGBA")
-    layered.thumbnail((EDGE, EDGE), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    ground = Image.new("RGBA", layered.size, (255, 255, 255, 255))
-    return Image.alpha_composite(ground, layered).convert("RGB")
 
 
 def _photograph(path: Path) -> bool:

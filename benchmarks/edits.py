@@ -11,12 +11,18 @@ import io
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
+from benchmarks.renditions import of_any_size
+
 Change = Callable[[Image.Image, random.Random], Image.Image]
 """An RGB picture and the source of chance -> the edited picture, RGB; equal states of chance give equal edits."""
+
+EDGE = 640
+"""The longer side of what is edited, in pixels: larger pictures are made smaller first, as the web does."""
 
 _LEAST_SIDE = 24
 
@@ -43,6 +49,15 @@ class Edit:
         else:
             edited.save(out, "JPEG", quality=chance.randint(*self.quality))
         return out.getvalue()
+
+
+def opened(path: Path) -> Image.Image:
+    """RGB, at most `EDGE` long, laid on white as most programs do, and not on simd's ground."""
+    with of_any_size(), Image.open(path) as image:
+        layered = image.convert("RGBA")
+    layered.thumbnail((EDGE, EDGE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    ground = Image.new("RGBA", layered.size, (255, 255, 255, 255))
+    return Image.alpha_composite(ground, layered).convert("RGB")
 
 
 def rescale(image: Image.Image, chance: random.Random) -> Image.Image:

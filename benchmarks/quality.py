@@ -14,9 +14,11 @@ Which pictures, what is asked and which answers are right: `copies.py`; the edit
 
 These are of the kinds of edits that the training of the default model has versions of; `unseen@1` and `unseen muAP` are
 of the others. Then follows recall@1 of each kind. `--model` adds rows: a file of weights (`training/`), or whatever the
-setting `model` takes. Pictures of other packages are those of `python -m training .cache/training`; without them the
-rows that are whitened and `muAP norm.` are left out. The first run takes 20 minutes on two cores and 8 GB in
-`.cache/quality`, later ones seconds.
+setting `model` takes. The first twenty answers of the last row are then looked at again by local features
+(`verification.py`).
+
+Pictures of other packages are those of `python -m training .cache/training`; without them rows that are whitened and
+`muAP norm.` are left out. The first run takes 20 minutes on two cores and 8 GB in `.cache/quality`, later ones seconds.
 """
 
 from __future__ import annotations
@@ -30,13 +32,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.answers import ANSWERS, Verdicts, judge, search
+from benchmarks.answers import ANSWERS, Answers, Verdicts, judge, search
 from benchmarks.copies import Bench, File, bench
 from benchmarks.descriptors import Descriptor, Known, Unavailable, hashes, learned, peers, untrained
 from benchmarks.edits import EDITS, TRAINED
 from benchmarks.pictures import CACHE
 from benchmarks.renditions import Pictures
 from benchmarks.report import Row, arguments, publish
+from benchmarks.verification import verified, verifiers
 from simd.errors import ModelError
 
 _BACKGROUND = 3000
@@ -80,13 +83,16 @@ def main() -> None:
     of = bench(options.threads)
     background = _background(options.background, options.threads)
     lines: list[Row] = []
-    for descriptor in _rows(options, background):
+    rows = _rows(options, background)
+    for descriptor in rows:
         try:
             answers, ms = search(of, descriptor, background)
         except Unavailable as error:
             print(f"no {descriptor.name}: {error}", file=sys.stderr)
             continue
         lines += table(of, descriptor.name, judge(of, answers), descriptor.stored_bytes, ms)
+        if descriptor is rows[-1] and not options.only:
+            lines += _verified(of, descriptor, (answers, ms), options)
     figures = {
         f"{line['method']} {column}": float(line[column])
         for line in lines
@@ -96,10 +102,27 @@ def main() -> None:
     publish("quality", lines, figures, options.json)
 
 
+def _verified(
+    of: Bench, descriptor: Descriptor, found: tuple[Answers, float], options: argparse.Namespace
+) -> list[Row]:
+    """The lines of those who look again at some of the answers, below the line of these answers as they are."""
+    answers, ms = found
+    every = options.every
+    some = answers.only(answers.picture % every == 0)
+    suffix = f", 1 in {every}" if every > 1 else ""
+    lines = table(of, descriptor.name + suffix, judge(of, some), descriptor.stored_bytes, ms) if suffix else []
+    for verifier in verifiers():
+        ranked, more = verified(of, some, verifier, options.threads)
+        size = descriptor.stored_bytes + verifier.stored_bytes
+        lines += table(of, f"{descriptor.name} + {verifier.name}{suffix}", judge(of, ranked), size, ms + more)
+    return lines
+
+
 def _options() -> argparse.Namespace:
     parser = arguments(__doc__ or "")
     parser.add_argument("--model", action="append", default=[], help="weights or a model to add; again for more")
     parser.add_argument("--only", action="store_true", help="no other rows than those of --model")
+    parser.add_argument("--every", type=int, default=4, help="verify copies of each so many pictures, not of all")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="cores to use")
     training = CACHE.parent / "training" / "pictures"
     parser.add_argument("--background", type=Path, default=training, metavar="DIRECTORY", help="pictures of others")
@@ -109,7 +132,7 @@ def _options() -> argparse.Namespace:
 def _rows(options: argparse.Namespace, background: Pictures | None) -> list[Descriptor]:
     found: list[Descriptor] = []
     if not options.only:
-        found = [*hashes(), *untrained(background, options.threads), *peers(options.threads)]
+        found = [*hashes(), *peers(options.threads), *untrained(background, options.threads)]
     for model in options.model:
         try:
             weights = Path(model).suffix == ".npz"

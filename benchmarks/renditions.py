@@ -54,11 +54,13 @@ class Pictures:
         name: of the set, for people.
         sources: one for each picture.
         processes: that decode.
+        cache: where pixels are kept.
     """
 
     name: str
     sources: Sequence[Source]
     processes: int
+    cache: Path = CACHE
 
     @property
     def key(self) -> str:
@@ -78,12 +80,12 @@ class Pictures:
         return file
 
     def _file(self, side: int) -> Path:
-        return CACHE / f"{self.name}-{self.key}-{side}.npy"
+        return self.cache / f"{self.name}-{self.key}-{side}.npy"
 
     def _make(self, sides: Sequence[int]) -> None:
         count = len(self.sources)
         print(f"decoding {count} pictures: {self.name}", file=sys.stderr)
-        CACHE.mkdir(parents=True, exist_ok=True)
+        self.cache.mkdir(parents=True, exist_ok=True)
         files = [self._file(side).with_suffix(f".{self.processes}.part") for side in sides]
         arrays = [
             np.lib.format.open_memmap(file, "w+", np.uint8, (count, side, side, 3))

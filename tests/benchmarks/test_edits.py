@@ -19,7 +19,7 @@ def picture(width: int, height: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("name", EDITS)
-@pytest.mark.parametrize("size", [(96, 96), (640, 120), (300, 420)])
+@pytest.mark.parametrize("size", [(96, 96), (320, 120)])
 def test_an_edit_is_the_same_every_time_and_changes_the_picture(name: str, size: tuple[int, int]) -> None:
     original = picture(*size)
     first, second = (EDITS[name].file(original.copy(), random.Random("seed")) for _ in range(2))
@@ -27,7 +27,7 @@ def test_an_edit_is_the_same_every_time_and_changes_the_picture(name: str, size:
     with Image.open(io.BytesIO(first)) as edited:
         assert edited.mode == "RGB"
         assert edited.format == ("PNG" if EDITS[name].quality is None else "JPEG")
-        assert edited.size != size or np.asarray(edited).tolist() != np.asarray(original).tolist()
+        assert not np.array_equal(np.asarray(edited), np.asarray(original))
 
 
 def test_every_kind_is_either_trained_or_unseen() -> None:
