@@ -219,7 +219,7 @@ UNSEEN = (
     Edit("vignette", vignette),
     Edit("screenshot", screenshot),
 )
-"""Kinds that nothing was trained on."""
+"""Kinds of which it has none."""
 
 EDITS = {edit.name: edit for edit in (*TRAINED, *UNSEEN)}
 
