@@ -11,7 +11,9 @@ CACHE = Path(__file__).parent.parent / ".cache" / "pictures"
 PACKAGES = {
     "openclipart-png": "usr/share/openclipart/png",
     "tuxpaint-stamps-default": "usr/share/tuxpaint/stamps",
+    "wesnoth-1.16-data": "usr/share/games/wesnoth/1.16",
 }
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def fetch(package: str) -> Path:
@@ -31,5 +33,5 @@ def fetch(package: str) -> Path:
 
 def files(package: str, limit: int | None = None) -> list[Path]:
     """The picture files of a package, no links, the same ones in the same order every time."""
-    found = sorted(p for p in fetch(package).rglob("*.png") if p.is_file() and not p.is_symlink())
+    found = sorted(p for p in fetch(package).rglob("*") if p.suffix in _SUFFIXES and p.is_file() and not p.is_symlink())
     return found[:limit]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -16,14 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-VENVS = Path(__file__).parent.parent / ".cache" / "venvs"
-_INSTALL_TIMEOUT_S = 1200.0
+from benchmarks.environments import environment
+
 _RUN_TIMEOUT_S = 1200.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A program: what to install into which Python, and the command that looks at a folder."""
+    """A program: what to install into a Python of which version, and the command that looks at a folder."""
 
     name: str
     python: str
@@ -47,13 +46,13 @@ encoder.encode_images(image_dir=sys.argv[1], recursive=True)
 RIVALS = (
     Rival(
         "immaculate, sscd_distilled",
-        "python3.12",
+        "3.12",
         ("immaculate[sscd]==0.3.0",),
         ("bin/immaculate", "--json", "--method", "sscd_distilled"),
     ),
     Rival(
         "imagededup, CNN",
-        "python3.11",
+        "3.11",
         ("imagededup==0.3.3",),
         ("bin/python", "-c", _IMAGEDEDUP),
     ),
@@ -63,27 +62,13 @@ RIVALS = (
 def measure(rival: Rival, folder: Path) -> tuple[float, float] | str:
     """Seconds that a program takes for a folder and MiB of its largest process, or why it cannot be measured."""
     try:
-        venv = _installed(rival)
+        venv = environment(rival.name.split(",")[0], rival.python, rival.requirements)
         command = [str(venv / rival.command[0]), *rival.command[1:], str(folder)]
         began = time.perf_counter()
         memory = _run(command)
         return time.perf_counter() - began, memory
     except (OSError, subprocess.SubprocessError) as error:
         return str(error)
-
-
-def _installed(rival: Rival) -> Path:
-    venv = VENVS / rival.name.split(",")[0]
-    ready = venv / "ready"
-    if not ready.exists():
-        print(f"installing {rival.name} into {venv}", file=sys.stderr)
-        subprocess.run([rival.python, "-m", "venv", "--clear", str(venv)], check=True)
-        subprocess.run(
-            [str(venv / "bin/pip"), "install", "--quiet", *rival.requirements],
-            check=True, timeout=_INSTALL_TIMEOUT_S, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        ready.touch()
-    return venv
 
 
 def _run(command: Sequence[str]) -> float:
