@@ -7,7 +7,6 @@ is then ranked by its similarity and `WEIGHT` times that share: where nothing is
 from __future__ import annotations
 
 import hashlib
-import importlib
 import importlib.util
 import sys
 import time
@@ -25,11 +24,11 @@ from benchmarks.copies import Bench
 from benchmarks.edits import EDITS
 from benchmarks.renditions import Source, fitted, kept, workers
 from simd.types import Pixels
+from simd.verify import features, verdict
 
 WEIGHT = 0.3
 EDGE = 512
 
-_OWN = "simd.verify"
 _ASKED = 600
 _LEAST = 6
 _ENOUGH = 30
@@ -145,22 +144,22 @@ class Own:
     @property
     def version(self) -> str:
         """Of its files."""
-        folder = Path(str(_own("verdict").__file__)).parent
+        folder = Path(verdict.__file__).parent
         text = b"".join(file.read_bytes() for file in sorted(folder.glob("*.py")))
         return hashlib.blake2b(text, digest_size=8).hexdigest()
 
     @property
     def stored_bytes(self) -> int:
         """The most that it keeps."""
-        return int(_own("features").MAX_BYTES)
+        return features.MAX_BYTES
 
     def extract(self, pixels: Pixels, asked: bool) -> Any:
         """Its local features."""
-        return _own("features").extract(pixels, mirrored=asked)
+        return features.extract(pixels, mirrored=asked)
 
     def share(self, query: Any, stored: Any) -> float:
         """Of its verdict."""
-        return float(_own("verdict").compare(query, stored).share)
+        return verdict.compare(query, stored).share
 
 
 def verifiers() -> list[Verifier]:
@@ -169,7 +168,7 @@ def verifiers() -> list[Verifier]:
         print("nothing is verified: run `pip install 'simd-images[verify]'`", file=sys.stderr)
         return []
     points = [KeyPoints("ORB", 500, 38), KeyPoints("AKAZE", 300, 67), KeyPoints("SIFT", 150, 134)]
-    return [*([Own()] if importlib.util.find_spec(_OWN) else []), *points]
+    return [Own(), *points]
 
 
 def verified(of: Bench, answers: Answers, verifier: Verifier, processes: int) -> tuple[Answers, float]:
@@ -208,10 +207,6 @@ def _compared(of: Bench, answers: Answers, verifier: Verifier, processes: int) -
         compared = list(pool.map(partial(_shares, verifier), jobs, chunksize=4))
     share = np.array([shares for shares, _ in compared], np.float32)
     return {"share": share, "ms": np.array(np.mean([ms for _, ms in compared]))}
-
-
-def _own(module: str) -> Any:
-    return importlib.import_module(f"{_OWN}.{module}")
 
 
 def _extracted(verifier: Verifier, source: Source) -> Any:
