@@ -12,7 +12,7 @@ import pytest
 from simd import config
 from simd.app import doctor, machine
 from simd.app.checkup import check
-from simd.app.ownership import give_back, strangers
+from simd.app.ownership import foreign_files, restore_owner
 from simd.config import Settings
 from simd.errors import ConfigError
 from simd.featurize.models.model import Model
@@ -54,7 +54,7 @@ def simd(*arguments: str, state: Path, models_dir: Path, user: int | None = None
 def test_nothing_becomes_roots(state: Path, models_dir: Path, command: tuple[str, ...]) -> None:
     done = simd(*command, state=state, models_dir=models_dir)
     assert done.returncode == (0 if command == ("doctor",) else 1), done.stdout + done.stderr
-    assert strangers(state) == []
+    assert foreign_files(state) == []
     assert "cannot be written" not in done.stdout and "Traceback" not in done.stderr
     if "--repair" in command:
         assert "1 images saved" in done.stdout
@@ -72,7 +72,7 @@ def test_what_is_roots_already_is_named_and_given_back(state: Path, models_dir: 
         assert done.returncode == 1 and "2 files" in done.stdout and str(state / "index") in done.stdout
         assert "check --repair" in done.stdout
     assert "given back" in simd("check", "--repair", state=state, models_dir=models_dir).stdout
-    assert strangers(state) == []
+    assert foreign_files(state) == []
     assert simd("check", state=state, models_dir=models_dir).returncode == 0
 
 
@@ -81,9 +81,9 @@ def test_a_state_directory_that_is_a_link_is_looked_into(tmp_path: Path) -> None
     (tmp_path / "private" / "roots").touch()
     os.chown(tmp_path / "private", OWNER, OWNER)
     (tmp_path / "state").symlink_to("private")
-    assert strangers(tmp_path / "state") == [tmp_path / "private" / "roots"]
-    give_back(tmp_path / "state")
-    assert strangers(tmp_path / "state") == []
+    assert foreign_files(tmp_path / "state") == [tmp_path / "private" / "roots"]
+    restore_owner(tmp_path / "state")
+    assert foreign_files(tmp_path / "state") == []
 
 
 def test_a_link_and_a_second_name_lead_root_nowhere(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_link_and_a_second_name_lead_root_nowhere(tmp_path: Path) -> None:
     (state / "link").symlink_to(secret)
     os.link(secret, state / "second")
     os.chown(state, OWNER, OWNER)
-    give_back(state)
+    restore_owner(state)
     assert os.stat(secret).st_uid == 0
     assert os.stat(state / "link", follow_symlinks=False).st_uid == OWNER
 

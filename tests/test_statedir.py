@@ -55,14 +55,14 @@ def there(indexes: Indexes) -> set[str]:
 
 
 def test_the_first_start_marks_the_configured_model(indexes: Indexes) -> None:
-    lineup = indexes.line_up("old", OLD, resolve)
+    lineup = indexes.select_models("old", OLD, resolve)
     assert (lineup.models, lineup.replaces, lineup.keep) == ([OLD], "", (hexed(OLD),))
     assert indexes.mark() == Mark("old", hexed(OLD))
 
 
 def test_another_model_is_the_successor_and_the_marked_one_goes_on(indexes: Indexes) -> None:
     indexes.serve("old", hexed(OLD))
-    lineup = indexes.line_up("new", NEW, resolve)
+    lineup = indexes.select_models("new", NEW, resolve)
     assert (lineup.models, lineup.replaces) == ([OLD, NEW], "mine")
     assert set(lineup.keep) == {hexed(OLD), hexed(NEW)}
     assert indexes.mark() == Mark("old", hexed(OLD), hexed(NEW), int(NOW * 1000))
@@ -70,16 +70,16 @@ def test_another_model_is_the_successor_and_the_marked_one_goes_on(indexes: Inde
 
 def test_the_switch_began_when_it_was_first_asked_for(indexes: Indexes, tmp_path: Path) -> None:
     indexes.serve("old", hexed(OLD))
-    indexes.line_up("new", NEW, resolve)
+    indexes.select_models("new", NEW, resolve)
     later = Indexes(tmp_path, clock=lambda: NOW + 1000)
-    assert later.line_up("new", NEW, resolve).since_ms == int(NOW * 1000)
-    assert later.line_up("other", OTHER, resolve).since_ms == int(NOW * 1000) + 1_000_000
+    assert later.select_models("new", NEW, resolve).since_ms == int(NOW * 1000)
+    assert later.select_models("other", OTHER, resolve).since_ms == int(NOW * 1000) + 1_000_000
 
 
 def test_going_back_to_the_marked_model_calls_the_switch_off(indexes: Indexes) -> None:
     indexes.serve("old", hexed(OLD))
-    indexes.line_up("new", NEW, resolve)
-    lineup = indexes.line_up("old", OLD, resolve)
+    indexes.select_models("new", NEW, resolve)
+    lineup = indexes.select_models("old", OLD, resolve)
     assert (lineup.models, lineup.replaces) == ([OLD], "")
     assert indexes.mark() == Mark("old", hexed(OLD))
 
@@ -89,7 +89,7 @@ def test_an_old_model_that_cannot_be_used_is_said_and_its_index_kept(
     indexes: Indexes, caplog: pytest.LogCaptureFixture, setting: str, why: str
 ) -> None:
     indexes.serve(setting, hexed(OLD))
-    lineup = indexes.line_up("other", OTHER, resolve)
+    lineup = indexes.select_models("other", OTHER, resolve)
     assert (lineup.models, lineup.replaces) == ([OTHER], setting)
     assert why in lineup.detail and why in caplog.text
     assert set(lineup.keep) == {hexed(OLD), hexed(OTHER)}
@@ -155,4 +155,4 @@ def test_a_damaged_mark_is_refused(indexes: Indexes, tmp_path: Path, damage: byt
     indexes.serve("old", hexed(OLD))
     (tmp_path / "serving.json").write_bytes(damage)
     with pytest.raises(CorruptStore, match=r"serving\.json"):
-        indexes.line_up("old", OLD, resolve)
+        indexes.select_models("old", OLD, resolve)

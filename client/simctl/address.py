@@ -21,7 +21,7 @@ def resolve(given: str | None, environ: Mapping[str, str], system_socket: str = 
 
     Raises:
         SimctlError: it is neither, or the path is too long.
-        DaemonUnreachable: the default socket's directory belongs to somebody else.
+        DaemonUnreachable: the default socket's directory belongs to another user.
     """
     address = given or environ.get("SIMD_ADDRESS")
     if address:

@@ -78,7 +78,7 @@ _EXIT_BROKEN_PIPE = 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    streams.mend()
+    streams.ensure_open()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a name's letters is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):

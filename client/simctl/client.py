@@ -13,8 +13,8 @@ import grpc
 
 from simctl.connection import Path, absolute
 from simctl.errors import DaemonUnreachable, from_rpc
+from simctl.maintenance import Maintenance
 from simctl.searching import Searching
-from simctl.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from simctl import reports
@@ -26,7 +26,7 @@ _PATIENCE_S = 10.0
 """How long `wait` looks for a daemon that is not there, if it has no time limit of its own."""
 
 
-class Client(Searching, Upkeep):
+class Client(Searching, Maintenance):
     """A connection to the daemon, made when it is first used. Safe to use from any thread.
 
     Args:
@@ -132,7 +132,7 @@ class Client(Searching, Upkeep):
         """Stop indexing, also beyond a restart of the daemon. Searches go on, and files given to `add` are indexed.
 
         Args:
-            seconds: after so many it goes on by itself; None is when it is resumed.
+            seconds: after which it goes on by itself; None is when it is resumed.
             timeout: seconds this call may take.
 
         Returns:
@@ -170,8 +170,8 @@ class Client(Searching, Upkeep):
         """Return when the daemon is ready and nothing is pending, in two readings one after the other.
 
         Args:
-            timeout: give up after so many seconds; None is never, once a daemon was there, unless indexing is paused
-                until somebody resumes it, something is damaged, or no watched folder can be read.
+            timeout: seconds after which to give up; None is never, once a daemon was there, unless indexing is paused
+                until it is resumed, something is damaged, or no watched folder can be read.
             progress: called with every reading, None while no daemon answers.
 
         Returns:
@@ -196,7 +196,7 @@ class Client(Searching, Upkeep):
                 raise reading
             if last is not None and timeout is not None and waited + _READING_S > timeout:
                 return last
-            if last is not None and timeout is None and last.needs_somebody:
+            if last is not None and timeout is None and last.needs_intervention:
                 return last
             time.sleep(_READING_S)
 

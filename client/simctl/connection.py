@@ -13,7 +13,7 @@ import grpc
 from simctl.address import resolve
 from simctl.channel import Security, connect
 from simctl.errors import SimctlError, from_rpc
-from simctl.patience import Patience
+from simctl.retry import Retrier
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
@@ -82,7 +82,7 @@ class Connection:
     ) -> None:
         self.address = resolve(address, os.environ)
         self._timeout = timeout
-        self._patience = Patience(patience)
+        self._retrier = Retrier(patience)
         security = Security(tls_ca, tls_cert, tls_key, token_file).completed(os.environ)
         self._channel = connect(self.address, security, _OPTIONS)
 
@@ -118,7 +118,7 @@ class Connection:
             except grpc.RpcError as error:
                 raise from_rpc(error, self.address, limit) from error
 
-        return self._patience.call(attempt, limit, reads=reads)
+        return self._retrier.call(attempt, limit, reads=reads)
 
     def _pages(self, method: Callable[..., Any], request: Any, timeout: float | None) -> Iterator[Any]:
         """The pages of a list, each asked for when it is wanted."""

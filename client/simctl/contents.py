@@ -1,4 +1,4 @@
-"""What the daemon tells of the files and embeddings it has, as plain Python values.
+"""The files and embeddings that the daemon has, as plain Python values.
 
 Paths are as in `answers`; times are seconds since the epoch.
 """

@@ -28,7 +28,7 @@ class SimctlError(Exception):
         reason: the kind of error as the daemon names it, such as IMAGE_REJECTED, or "".
         field: the field of the request at fault, or "".
         details: more from the daemon, by name.
-        retry_after_s: after so many seconds the same call may succeed; None if trying again does not help.
+        retry_after_s: seconds after which the same call may succeed; None if trying again does not help.
         exit_code: what a command ends with.
     """
 
@@ -69,40 +69,40 @@ def from_rpc(error: grpc.RpcError, address: str, timeout: float | None) -> Simct
     """The error to raise for a call that failed."""
     code = error.code()
     text = error.details() or ""
-    told = _told(error)
+    details = _details_of(error)
     # So a server that stops ends what comes at that moment; who leaves by himself has other words.
     is_cut = code is grpc.StatusCode.CANCELLED and text == code.name
     if code is grpc.StatusCode.UNAVAILABLE or is_cut:
-        text = text if told.reason else _no_daemon(address, text)
-        return DaemonUnreachable(text, reason=told.reason, retry_after_s=told.retry_after_s)
+        text = text if details.reason else _no_daemon(address, text)
+        return DaemonUnreachable(text, reason=details.reason, retry_after_s=details.retry_after_s)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         text = f"the daemon at {address} did not answer within {timeout:g} s" if timeout else text
-    elif code is grpc.StatusCode.RESOURCE_EXHAUSTED and not told.reason:
+    elif code is grpc.StatusCode.RESOURCE_EXHAUSTED and not details.reason:
         text = _exhausted(text)
     elif code is grpc.StatusCode.UNIMPLEMENTED:
         text = f"the daemon at {address} does not know this call; it is older than this simctl, or it is not simd"
     return SimctlError(
         text or f"the call failed: {code.name}",
         code=code.name,
-        reason=told.reason,
-        field=told.field,
-        details=told.metadata,
-        retry_after_s=told.retry_after_s,
+        reason=details.reason,
+        field=details.field,
+        details=details.metadata,
+        retry_after_s=details.retry_after_s,
         exit_code=_EXIT_CODES.get(code, EXIT_ERROR),
     )
 
 
 def from_failure(failure: Any) -> SimctlError:
     """The error that is the answer to one search of many."""
-    told = _unpacked(failure.details)
+    details = _unpacked(failure.details)
     code = next((code for code in grpc.StatusCode if code.value[0] == failure.code), grpc.StatusCode.UNKNOWN)
     return SimctlError(
         failure.message,
         code=code.name,
-        reason=told.reason,
-        field=told.field,
-        details=told.metadata,
-        retry_after_s=told.retry_after_s,
+        reason=details.reason,
+        field=details.field,
+        details=details.metadata,
+        retry_after_s=details.retry_after_s,
         exit_code=_EXIT_CODES.get(code, EXIT_ERROR),
     )
 
@@ -122,7 +122,7 @@ _UNREACHABLE = {
 
 def _no_daemon(address: str, text: str) -> str:
     otherwise = "no daemon at {}; start it with `simd serve` or set SIMD_ADDRESS"
-    return next((told for word, told in _UNREACHABLE.items() if word in text), otherwise).format(address)
+    return next((message for word, message in _UNREACHABLE.items() if word in text), otherwise).format(address)
 
 
 def _exhausted(text: str) -> str:
@@ -136,7 +136,7 @@ def _exhausted(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _ErrorDetails:
     """What the daemon says for programs; empty if it was not the daemon that failed."""
 
     reason: str = ""
@@ -145,26 +145,26 @@ class _Told:
     metadata: dict[str, str] | None = None
 
 
-def _told(error: grpc.RpcError) -> _Told:
+def _details_of(error: grpc.RpcError) -> _ErrorDetails:
     trailers: Iterable[Any] = error.trailing_metadata() or ()
     raw = next((value for key, value in trailers if key == "grpc-status-details-bin"), None)
     if raw is None:
-        return _Told()
+        return _ErrorDetails()
     from google.rpc import status_pb2
 
     return _unpacked(status_pb2.Status.FromString(raw).details)
 
 
-def _unpacked(details: Iterable[Any]) -> _Told:
+def _unpacked(packed: Iterable[Any]) -> _ErrorDetails:
     from google.rpc import error_details_pb2
 
-    told = _Told()
-    for detail in details:
+    details = _ErrorDetails()
+    for detail in packed:
         info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
         if detail.Unpack(info):
-            told = replace(told, reason=info.reason, metadata=dict(info.metadata))
+            details = replace(details, reason=info.reason, metadata=dict(info.metadata))
         elif detail.Unpack(bad) and bad.field_violations:
-            told = replace(told, field=bad.field_violations[0].field)
+            details = replace(details, field=bad.field_violations[0].field)
         elif detail.Unpack(retry):
-            told = replace(told, retry_after_s=retry.retry_delay.ToMicroseconds() / 1e6)
-    return told
+            details = replace(details, retry_after_s=retry.retry_delay.ToMicroseconds() / 1e6)
+    return details

@@ -31,7 +31,7 @@ class Output:
         stdout: where results go.
         stderr: where messages and progress go; what cannot be written there is dropped.
 
-    Whatever prints results raises `Unwritable` when they cannot be written, and BrokenPipeError when nobody reads them.
+    What prints results raises `Unwritable` when they cannot be written, and BrokenPipeError when their reader has left.
     """
 
     def __init__(self, environ: Mapping[str, str], stdout: TextIO | None = None, stderr: TextIO | None = None) -> None:
@@ -73,18 +73,18 @@ class Output:
     def error(self, message: str) -> None:
         """What went wrong, on stderr."""
         self.clear()
-        self._tell(f"simctl: {printable(message)}\n")
+        self._write_message(f"simctl: {printable(message)}\n")
 
     def note(self, message: str) -> None:
         """Something worth knowing, on stderr."""
         self.clear()
-        self._tell(f"{printable(message)}\n")
+        self._write_message(f"{printable(message)}\n")
 
     def progress(self, text: str) -> None:
         """One line that replaces the one before, cut where the terminal ends; only on a terminal."""
         if self._progress:
             # A line that wraps could not be taken back.
-            self._tell(f"\r\x1b[K{cut(printable(text), self.columns)}")
+            self._write_message(f"\r\x1b[K{cut(printable(text), self.columns)}")
             self._drawn = True
 
     @property
@@ -100,11 +100,11 @@ class Output:
     def clear(self) -> None:
         """Take the progress line away."""
         if self._drawn:
-            self._tell("\r\x1b[K")
+            self._write_message("\r\x1b[K")
             self._drawn = False
 
     def flush(self) -> None:
-        """Let whoever reads the results have them now."""
+        """Let the reader of the results have them now."""
         try:
             self._stdout.flush()
         except OSError as error:
@@ -112,10 +112,10 @@ class Output:
 
     def finish(self) -> None:
         """Write what is left, of messages too: at the interpreter's end it could only fail without a word."""
-        self._tell("")
+        self._write_message("")
         self.flush()
 
-    def _tell(self, text: str) -> None:
+    def _write_message(self, text: str) -> None:
         try:
             self._stderr.write(text)
             self._stderr.flush()
@@ -155,7 +155,7 @@ def _unwritable(error: OSError) -> Exception:
 
 
 def cut(text: str, columns: int) -> str:
-    """As much of a text as so many columns of a terminal hold."""
+    """As much of a text as `columns` of a terminal hold."""
     if text.isascii():
         return text[:columns]
     taken = 0

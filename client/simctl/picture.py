@@ -11,7 +11,7 @@ _MAX_BYTES = (1 << 31) - (1 << 20)
 """A protobuf message holds less than 2 GiB."""
 
 
-def shown(name: str) -> str:
+def display_name(name: str) -> str:
     """The name for people."""
     return "stdin" if name == "-" else name
 
@@ -29,8 +29,8 @@ def read(name: str) -> bytes:
             with open(name, "rb") as stream:
                 data = stream.read(_MAX_BYTES + 1)
     except OSError as error:
-        raise SimctlError(f"cannot read {shown(name)}: {reason(error)}") from error
+        raise SimctlError(f"cannot read {display_name(name)}: {reason(error)}") from error
     if not data or len(data) > _MAX_BYTES:
         what = f"has more than {_MAX_BYTES:,} bytes, which no request can carry" if data else "is empty"
-        raise SimctlError(f"{shown(name)} {what}")
+        raise SimctlError(f"{display_name(name)} {what}")
     return data

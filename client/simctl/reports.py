@@ -107,7 +107,7 @@ class Status:
     """How the daemon is. While it starts, only `detail`, `version` and `uptime_s` say something.
 
     `problems` are what is wrong with the daemon itself and what helps, a sentence each: with damage it is not `ready`,
-    but everything else is told as far as it can be. `paused_until` is None if that has no end. `eta_s` is None if it is
+    but the rest is there as far as it can be read. `paused_until` is None if that has no end. `eta_s` is None if it is
     unknown; while `scanning` it is the least that is left. `files_decided` counts since the daemon started, and so does
     `thread_failures`: how often each of its threads failed by a bug and went on. `jobs`: long work under way.
     """
@@ -147,8 +147,8 @@ class Status:
         return self.ready and self.pending == 0 and not self.idle
 
     @property
-    def needs_somebody(self) -> bool:
-        """Whether it will not settle before somebody does something: it is paused without an end, damaged or idle."""
+    def needs_intervention(self) -> bool:
+        """Whether it will not settle by itself: it is paused without an end, damaged or idle."""
         paused = self.paused and self.paused_until is None and self.pending > 0
         return paused or self.idle or (not self.ready and bool(self.problems))
 

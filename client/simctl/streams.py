@@ -12,7 +12,7 @@ class Unwritable(Exception):
     """Results cannot be written; the message says why."""
 
 
-def mend() -> None:
+def ensure_open() -> None:
     """Put something where a standard stream was closed, so that no file or socket gets its number.
 
     Reading a closed stdin and writing to a closed stdout then fail as they would have; messages to a closed stderr are

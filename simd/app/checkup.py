@@ -1,6 +1,6 @@
 """`simd check`: read every index in use and the databases, and mend what is damaged. No model is needed for it.
 
-Whoever calls is, from then on, the owner of the state directory (`ownership.py`).
+The process acts as the owner of the state directory from then on (`ownership.py`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def check(settings: Settings, *, repair: bool = False) -> list[str]:
         ConfigError: there is no state in it.
     """
     directory = settings.state_dir
-    _demand_state(directory)
+    _require_state(directory)
     problems = list(_owners(directory, repair))
     ownership.act_as_owner(directory)
     try:
@@ -66,7 +66,7 @@ def check(settings: Settings, *, repair: bool = False) -> list[str]:
         lock.release()
 
 
-def _demand_state(directory: Path) -> None:
+def _require_state(directory: Path) -> None:
     try:
         os.scandir(directory).close()
         if holds_state(directory):
@@ -82,7 +82,7 @@ def _demand_state(directory: Path) -> None:
 
 def _owners(directory: Path, repair: bool) -> Iterator[str]:
     """Files that the daemon cannot write, as they are not its own."""
-    found = ownership.strangers(directory)
+    found = ownership.foreign_files(directory)
     if not found:
         return
     what = f"{len(found)} files of {directory} are not their directory's owner's, such as {found[0]}: "
@@ -90,7 +90,7 @@ def _owners(directory: Path, repair: bool) -> Iterator[str]:
         yield what + "the daemon cannot write them; `simd check --repair`, as root, gives them back"
         return
     try:
-        ownership.give_back(directory)
+        ownership.restore_owner(directory)
     except OSError as error:
         yield what + f"they cannot be given back ({error.strerror}); do it as root"
     else:

@@ -1,4 +1,4 @@
-"""The composition root: builds every room, wires them, runs until told to stop, drains.
+"""The composition root: builds every room, wires them, runs until a signal, drains.
 
 Start order: lock, decode workers, socket, then catalogue, model and index while `status` already answers; watch before
 scan. Stop order is the reverse: refuse new calls, let those under way finish, end the loop within its batch, close the
@@ -62,7 +62,7 @@ from simd.serving.transport.auth import TokenFiles
 from simd.serving.transport.calllog import CallLog
 from simd.serving.transport.meter import Meter, NoMeter
 from simd.serving.transport.tls import Tls, TlsFiles
-from simd.serving.transport.validity import Reminder
+from simd.serving.transport.validity import ExpiryWarnings
 from simd.supervision import Threads
 from simd.watch.ignore import Ignore
 from simd.watch.settle import Settler
@@ -74,7 +74,7 @@ _ANSWER_WITHIN_S = 5.0
 _END_WITHIN_S = 9.0
 """Calls under way have five of these seconds."""
 _WALL_S = 600.0
-"""A worker that steps back may wait for the CPU so long at least, and one that hangs is ended after it."""
+"""A worker of lower priority may wait for the CPU at least as long, and one that hangs is ended after it."""
 _CONFIGURE_WITHIN_S = 10.0
 """How long indexing may take to begin with a change of the roots."""
 
@@ -125,9 +125,9 @@ class Daemon:
         began = time.monotonic()
         allow_open_files()
         memory.give_large_back()
-        reminder = Reminder(self._certificates.certificates if self._certificates else [])
-        reminder.tell()
-        flushes = (self._summary.tell, self._call_log.flush, reminder.tell)
+        expiry = ExpiryWarnings(self._certificates.certificates if self._certificates else [])
+        expiry.check()
+        flushes = (self._summary.tell, self._call_log.flush, expiry.check)
         stack.callback(Repeated("log", flushes, self._threads).close)
         looks = (self._starvation.look,)
         stack.callback(Repeated("starvation", looks, self._threads, starvation.PERIOD_S).close)
@@ -202,7 +202,7 @@ class Daemon:
         )
 
     def _meter(self, stack: ExitStack) -> Meter:
-        """Counts calls, and tells Prometheus if that is asked for."""
+        """Counts calls, for Prometheus, if that is configured."""
         if not self._settings.metrics_listen:
             return NoMeter()
         address = parse_local(self._settings.metrics_listen, field="metrics_listen")

@@ -16,7 +16,7 @@ from pathlib import Path
 from simd import __version__
 from simd.app import machine
 from simd.app.machine import Finding
-from simd.app.ownership import act_as_owner, strangers
+from simd.app.ownership import act_as_owner, foreign_files
 from simd.app.statedir import Indexes
 from simd.catalogue import queries
 from simd.config import Settings
@@ -71,8 +71,8 @@ def examine(settings: Settings, groups: Sequence[str] = ()) -> Report:
     """Look at everything, as the owner of the state directory if root looks; `groups` are further ones of that user."""
     if os.path.exists(settings.state_dir):
         act_as_owner(settings.state_dir, groups)
-    shown = {key: (_shown(getattr(settings, key)), origin) for key, origin in settings.source.items()}
-    return Report(shown, tuple(_findings(settings)))
+    values = {key: (_setting_text(getattr(settings, key)), origin) for key, origin in settings.source.items()}
+    return Report(values, tuple(_findings(settings)))
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
@@ -143,7 +143,7 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
 
 
 def _owners(directory: Path) -> Iterator[Finding]:
-    found = strangers(directory) if directory.exists() else []
+    found = foreign_files(directory) if directory.exists() else []
     if found:
         yield Finding(
             "state", f"{len(found)} files are not its owner's, such as {found[0]}: the daemon cannot write them",
@@ -174,5 +174,5 @@ def _known(catalogue: Path) -> list[Path]:
         return [Path(os.fsdecode(root.path)) for root in queries.roots(connection)]
 
 
-def _shown(value: object) -> str:
+def _setting_text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)

@@ -45,10 +45,10 @@ class ModelsInUse:
         self._indexes = Indexes(settings.state_dir)
         self._cleaner: threading.Thread | None = None
         self._stack = ExitStack()
-        self._lineup = self._indexes.line_up(settings.model, self._resolve(settings.model), self._resolve)
-        self._indexes.sweep(self._lineup.keep)
+        self._selection = self._indexes.select_models(settings.model, self._resolve(settings.model), self._resolve)
+        self._indexes.sweep(self._selection.keep)
         try:
-            self._opened = [self._open(model) for model in self._lineup.models]
+            self._opened = [self._open(model) for model in self._selection.models]
         except BaseException:
             self.close()
             raise
@@ -57,14 +57,14 @@ class ModelsInUse:
 
     def switch(self, catalogue: Catalogue) -> ModelSwitch | None:
         """The switch to the configured model, if the index of another one answered so far."""
-        if not self._lineup.replaces:
+        if not self._selection.replaces:
             return None
         return ModelSwitch(
             targets=self.targets,
             catalogue=catalogue,
-            serving=self._lineup.replaces,
-            detail=self._lineup.detail,
-            deadline=self._lineup.since_ms / 1000 + self._settings.grace_period_s,
+            serving=self._selection.replaces,
+            detail=self._selection.detail,
+            deadline=self._selection.since_ms / 1000 + self._settings.grace_period_s,
             install=self._install,
         )
 

@@ -1,9 +1,9 @@
-"""Root that works on somebody else's state directory: nothing in it may become root's, or its daemon cannot write it.
+"""For root on another user's state directory: nothing in it may become root's, or its daemon cannot write it.
 
 So root gives up what it is and acts as the directory's owner. One power is kept, to read and to enter whatever there is
 (CAP_DAC_READ_SEARCH of capabilities(7)): systemd keeps the state of a dynamic user in a directory that only root may
-enter, and the pictures may be a group's. What can be written, made or removed is what the owner may; a link that
-somebody has put into the directory leads root nowhere.
+enter, and the pictures may be a group's. What can be written, made or removed is what the owner may; a link in the
+directory leads root nowhere.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ def act_as_owner(directory: Path, groups: Sequence[str] = ()) -> None:
     libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_READ_SEARCH, 0, 0)
 
 
-def strangers(directory: Path) -> list[Path]:
-    """What is in a directory, at whatever depth, and belongs to somebody else than the directory does."""
+def foreign_files(directory: Path) -> list[Path]:
+    """What is in a directory, at whatever depth, and has another owner than the directory."""
     owner = os.stat(directory).st_uid
     return sorted(Path(top, name) for top, name, _, status in _all(directory) if status.st_uid != owner)
 
 
-def give_back(directory: Path) -> None:
+def restore_owner(directory: Path) -> None:
     """As root: make everything in a directory its owner's. Links are not followed, and what has a second name, which
     may be anywhere, is left alone.
 

@@ -1,6 +1,6 @@
-"""What systemd is told (sd_notify(3)): one datagram to `$NOTIFY_SOCKET`; silent outside systemd.
+"""Notifies systemd (sd_notify(3)): one datagram to `$NOTIFY_SOCKET`; silent outside systemd.
 
-Where the unit sets `WatchdogSec=`, systemd restarts a service that it has not heard of for so long. `Watchdog` says
+Where the unit sets `WatchdogSec=`, systemd restarts a service that it has not heard of in that time. `Watchdog` says
 "alive" only while what it was given to ask says so, therefore a daemon that has a thread left to send datagrams, but
 neither indexes nor answers any more, is restarted as well.
 """
@@ -47,12 +47,12 @@ def watchdog_period_s(environ: Mapping[str, str]) -> float | None:
 
 
 class Watchdog:
-    """Asks from time to time whether the daemon is alive, and tells systemd, from `__enter__` to `__exit__`.
+    """Asks from time to time whether the daemon is alive, and notifies systemd, from `__enter__` to `__exit__`.
 
     Args:
         alive: whether everything moved since it was last asked; it must answer well within a period.
-        period_s: after so long without a sign of life systemd acts; None: nobody asks.
-        send: tells systemd.
+        period_s: seconds without a sign of life after which systemd acts; None: it does not.
+        send: notifies systemd.
         threads: runs its thread.
     """
 

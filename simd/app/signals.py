@@ -1,8 +1,8 @@
 """The signals that steer the daemon: SIGTERM and SIGINT end it, SIGHUP has its configuration read again.
 
-The first request to end waits its turn and lets what is under way finish. Whoever asks twice, or asks while the daemon
-is still starting, has it end at once: everything that was acknowledged is durable, so that costs nothing. For the same
-reason an end that takes too long, because a disk does not answer, is made by force.
+The first request to end waits its turn and lets what is under way finish. A second one, or one while the daemon still
+starts, ends it at once: everything that was acknowledged is durable, so that costs nothing. For the same reason an end
+that takes too long, because a disk does not answer, is made by force.
 """
 
 from __future__ import annotations

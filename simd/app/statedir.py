@@ -47,7 +47,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Lineup:
+class ModelSelection:
     """The models to open: the one whose index answers searches, and the one that is to take its place.
 
     Attributes:
@@ -137,7 +137,7 @@ class Indexes:
         """
         self._write(Mark(_absolute(setting), fingerprint))
 
-    def line_up(self, setting: str, configured: Model, resolve: Callable[[str], Model]) -> Lineup:
+    def select_models(self, setting: str, configured: Model, resolve: Callable[[str], Model]) -> ModelSelection:
         """Decide which models to open, and mark it.
 
         Args:
@@ -150,7 +150,7 @@ class Indexes:
         if mark is None or mark.fingerprint == wanted:
             if mark != Mark(_absolute(setting), wanted):
                 self.serve(setting, wanted)
-            return Lineup((wanted,), configured)
+            return ModelSelection((wanted,), configured)
         if mark.successor != wanted:
             mark = Mark(mark.model, mark.fingerprint, wanted, int(self._clock() * 1000))
             self._write(mark)
@@ -163,7 +163,7 @@ class Indexes:
         names = (old.spec.name, configured.spec.name)
         log.info("switching from the model %s to %s; the index of the former answers until that of the latter is whole",
                  *names)  # fmt: skip
-        return Lineup((mark.fingerprint, wanted), old, configured, old.spec.name, since_ms=mark.since_ms)
+        return ModelSelection((mark.fingerprint, wanted), old, configured, old.spec.name, since_ms=mark.since_ms)
 
     def sweep(self, keep: Collection[str]) -> None:
         """Remove the indexes of all models but these (fingerprints), also those that a crash kept from being removed.
@@ -188,13 +188,13 @@ class Indexes:
         self._disk.failpoint("indexes.set_aside")
         return target
 
-    def _without(self, mark: Mark, configured: Model, why: str) -> Lineup:
+    def _without(self, mark: Mark, configured: Model, why: str) -> ModelSelection:
         detail = (
             f"the model {mark.model}, which made the index that answered so far, cannot be used ({why}): "
             "answers are incomplete until the new index is whole"
         )
         log.error("%s", detail)
-        return Lineup((mark.fingerprint, mark.successor), configured, None, mark.model, detail, mark.since_ms)
+        return ModelSelection((mark.fingerprint, mark.successor), configured, None, mark.model, detail, mark.since_ms)
 
     def _write(self, mark: Mark) -> None:
         self._disk.replace(self._marker, seal(asdict(mark)))

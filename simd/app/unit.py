@@ -63,20 +63,20 @@ def installed(ask: Callable[[], str | None] = ask_systemd, state: Path = STATE) 
 
     Args:
         ask: as `ask_systemd`.
-        state: where its state is likely to be, for when nobody answers.
+        state: where its state is likely to be, for when systemd does not answer.
 
     Raises:
-        ConfigError: there seems to be one, and how it is started cannot be told.
+        ConfigError: there seems to be one, and how it is started is not known.
     """
-    told = ask()
-    if told is None:
+    answer = ask()
+    if answer is None:
         if os.path.lexists(state):
             raise ConfigError(
                 f"{state} is a service's, and systemd does not say how that is started", field="state_dir",
                 remedy=_REMEDY,
             )  # fmt: skip
         return None
-    properties = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+    properties = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
     if properties.get("LoadState") != "loaded":
         return None
     return Service(_arguments(properties), _environ(properties), tuple(properties["SupplementaryGroups"].split()))
@@ -103,7 +103,7 @@ def _environ(properties: Mapping[str, str]) -> dict[str, str]:
 
 
 def settings_for(load: Callable[[Service], Settings], service: Callable[[], Service | None] = installed) -> Examined:
-    """The settings of whoever looks at a state directory: root means the service's, unless he says otherwise.
+    """The settings for looking at a state directory: for root those of the service, unless another one is named.
 
     Args:
         load: reads the settings as they are if a daemon is started so; raises `ConfigError`.

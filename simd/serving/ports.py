@@ -67,8 +67,8 @@ class Featurizer(Protocol):
     """Computes embeddings."""
 
     def embed(self, pixels: Sequence[Pixels], /, *, alone: bool) -> Vector:
-        """`n` pictures `(height, width, 3)` uint8 -> `(n, dimension)` float32, L2-normalised; sooner if it is told that
-        nobody else asks."""
+        """`n` pictures `(height, width, 3)` uint8 -> `(n, dimension)` float32, L2-normalised; sooner if they are
+        `alone`, the only ones asked for."""
         ...
 
 
@@ -105,7 +105,7 @@ class Ingest(Protocol):
         ...
 
     def pause(self, for_s: float | None, /) -> PauseState:
-        """Stop indexing, until it is resumed or for so many seconds."""
+        """Stop indexing, until it is resumed or for `for_s` seconds."""
         ...
 
     def resume(self) -> bool:

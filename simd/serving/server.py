@@ -96,7 +96,7 @@ class Server:
         self._overview = Overview(readiness)
         self._watch = StatusWatch(StatusFeed(self._overview.read))
         self._stopping = threading.Event()
-        self._looker: threading.Thread | None = None
+        self._socket_watcher: threading.Thread | None = None
         self._listeners = [
             Listener(
                 address,
@@ -123,7 +123,7 @@ class Server:
         log.info("listening on %s", bound)
         if not self._authorizer and any(listener.is_plaintext for listener in self._listeners):
             log.warning("every user of this machine may search and change the index over TCP; token_file changes that")
-        self._looker = self._threads.start("rpc-sockets", self._look_after_sockets, self._stopping)
+        self._socket_watcher = self._threads.start("rpc-sockets", self._watch_sockets, self._stopping)
         return bound
 
     def open(self, services: Services) -> None:
@@ -150,8 +150,8 @@ class Server:
             listener.close()
         self._readiness.close("stopping")
         self._refusals.shutdown(wait=True, cancel_futures=True)
-        if self._looker is not None:
-            self._looker.join()
+        if self._socket_watcher is not None:
+            self._socket_watcher.join()
 
     def _make_gate(self) -> Gate:
         return Gate(self._authorizer, self._lanes, self._held, self._threads)
@@ -170,19 +170,19 @@ class Server:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((_SEARCH, _INDEX, _HEALTH, reflection.SERVICE_NAME), server)
 
-    def _look_after_sockets(self) -> None:
+    def _watch_sockets(self) -> None:
         said = ""
         while not self._stopping.wait(_LOOK_S):
-            failures = [str(error) for error in map(_mended, self._listeners) if error is not None]
+            failures = [str(error) for error in map(_rebind_error, self._listeners) if error is not None]
             if failures and "; ".join(failures) != said:
                 log.error("%s; it is tried again and again", "; ".join(failures))
             said = "; ".join(failures)
 
 
-def _mended(listener: Listener) -> ConfigError | None:
+def _rebind_error(listener: Listener) -> ConfigError | None:
     """Why a listener that lost its socket could not make another one."""
     try:
-        listener.mend()
+        listener.rebind()
     except ConfigError as error:
         return error
     return None

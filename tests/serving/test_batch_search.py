@@ -14,9 +14,9 @@ from google.rpc import error_details_pb2, status_pb2
 
 from simd.errors import IndexUnavailable
 from simd.index.brute import BruteIndex
-from simd.serving.search.batch import IN_FLIGHT, Answered, Asked, Batch
+from simd.serving.search.batch import IN_FLIGHT, Batch, BatchAnswer, BatchQuery
 from simd.serving.search.finishers import AT_ONCE
-from simd.serving.search.matcher import Found
+from simd.serving.search.matcher import SearchResult
 from simd.serving.search.queries import Query
 from simd.serving.search.subjects import ImageBytes, StoredImage
 from simd.serving.transport.fairsemaphore import FairSemaphore
@@ -140,11 +140,13 @@ def test_searches_of_different_kinds_get_what_they_asked_for() -> None:
             Query(ImageBytes(GREEN), limit=1, min_similarity=0.99),
             Query(ImageBytes(GREEN), limit=2, exact=True),
         ]
-        answers = Batch(queries, FairSemaphore(1 << 30)).answers(Asked(tag, query) for tag, query in enumerate(kinds))
+        answers = Batch(queries, FairSemaphore(1 << 30)).answers(
+            BatchQuery(tag, query) for tag, query in enumerate(kinds)
+        )
         together = {answer.tag: answer.outcome for answer in answers}
         for tag, query in enumerate(kinds):
             one, other_ = together[tag], queries.search(query)
-            assert isinstance(one, Found)
+            assert isinstance(one, SearchResult)
             assert (one.matches, one.searched, one.exact) == (other_.matches, other_.searched, other_.exact)
 
 
@@ -166,10 +168,10 @@ def test_searches_are_finished_by_as_many_threads_as_there_are_cores() -> None:
     with prepared(featurizer=MeetingFeaturizer()) as bench:
         bench.put("red.jpg", RED)
         # More than one thread takes at once.
-        asked = [Asked(number, Query(ImageBytes(b"picture %d 1 1" % number))) for number in range(1, AT_ONCE + 2)]
+        asked = [BatchQuery(number, Query(ImageBytes(b"picture %d 1 1" % number))) for number in range(1, AT_ONCE + 2)]
         answers = list(Batch(bench.queries(cores=2), FairSemaphore(1 << 30)).answers(iter(asked)))
         assert sorted(answer.tag for answer in answers) == [one.tag for one in asked]
-        assert all(isinstance(answer.outcome, Found) for answer in answers)
+        assert all(isinstance(answer.outcome, SearchResult) for answer in answers)
 
 
 class GoneIndex(BruteIndex):
@@ -184,7 +186,7 @@ class GoneIndex(BruteIndex):
 def test_when_the_index_is_gone_each_search_is_told() -> None:
     with prepared(index=lambda _: GoneIndex(DIMENSION)) as bench:
         red = bench.put("red.jpg", RED)
-        asked = (Asked(n, Query(StoredImage(red))) for n in range(100))
+        asked = (BatchQuery(n, Query(StoredImage(red))) for n in range(100))
         answers = list(Batch(bench.queries(), FairSemaphore(1 << 30)).answers(asked))
         assert [isinstance(answer.outcome, IndexUnavailable) for answer in answers] == [True] * 100
     until(lambda: not [t for t in threading.enumerate() if t.name.startswith("batch-")], "the stream's thread to end")
@@ -195,11 +197,11 @@ def test_a_caller_that_takes_no_answers_is_not_read_from_without_end() -> None:
         red = bench.put("red.jpg", RED)
         read = 0
 
-        def requests() -> Iterator[Asked]:
+        def requests() -> Iterator[BatchQuery]:
             nonlocal read
             while read < 1000:
                 read += 1
-                yield Asked(read, Query(StoredImage(red)))
+                yield BatchQuery(read, Query(StoredImage(red)))
 
         batch = Batch(bench.queries(), FairSemaphore(1 << 30))
         answers = batch.answers(requests())
@@ -218,13 +220,13 @@ def test_bytes_that_wait_are_bounded_over_all_streams() -> None:
         waiting = FairSemaphore(100)
         read: list[int] = []
 
-        def requests(stream: int) -> Iterator[Asked]:
+        def requests(stream: int) -> Iterator[BatchQuery]:
             for n in range(5):
                 read.append(stream)
-                yield Asked(n, Query(ImageBytes(b"picture 1 2 3".ljust(60))))
+                yield BatchQuery(n, Query(ImageBytes(b"picture 1 2 3".ljust(60))))
 
         batches = [Batch(bench.queries(), waiting) for _ in range(2)]
-        got: list[list[Answered]] = [[], []]
+        got: list[list[BatchAnswer]] = [[], []]
         threads = [
             threading.Thread(target=lambda s=s: got[s].extend(batches[s].answers(requests(s)))) for s in range(2)
         ]
@@ -244,7 +246,7 @@ def test_a_stream_that_is_left_gives_back_the_bytes_that_waited() -> None:
     decoder, waiting = TextDecoder(threading.Event()), FairSemaphore(100)
     with prepared(decoder=decoder) as bench, ThreadPoolExecutor(1) as pool:
         batch = Batch(bench.queries(), waiting)
-        asked = [Asked(1, Query(ImageBytes(b"picture 1 2 3".ljust(60))))]
+        asked = [BatchQuery(1, Query(ImageBytes(b"picture 1 2 3".ljust(60))))]
         answers = pool.submit(list, batch.answers(iter(asked)))
         assert decoder.started.wait(10)
         batch.close()

@@ -15,7 +15,7 @@ from simd.cancelled import Cancelled
 from simd.errors import Abandoned, ImageRejected
 from simd.featurize.decode.decode import DecodeLimits
 from simd.featurize.workers.pool import DecodePool, WorkerSettings
-from simd.serving.search.batch import Asked, Batch
+from simd.serving.search.batch import Batch, BatchQuery
 from simd.serving.search.queries import Queries, Query
 from simd.serving.search.subjects import ImageBytes
 from simd.serving.transport.fairsemaphore import FairSemaphore
@@ -68,13 +68,13 @@ def _compared_in_vain(queries: Queries) -> None:
 
 
 def _streamed(queries: Queries) -> None:
-    asked = [Asked(1, Query(_picture(GOOD))), Asked(2, Query(_picture(BAD)))]
+    asked = [BatchQuery(1, Query(_picture(GOOD))), BatchQuery(2, Query(_picture(BAD)))]
     assert len(list(Batch(queries, FairSemaphore(1 << 30)).answers(iter(asked)))) == 2
 
 
 def _left(queries: Queries) -> None:
     """A caller who leaves when the first answer is there, while others are ready or under way."""
-    asked = (Asked(tag, Query(_picture(GOOD))) for tag in range(8))
+    asked = (BatchQuery(tag, Query(_picture(GOOD))) for tag in range(8))
     answers = Batch(queries, FairSemaphore(1 << 30)).answers(asked)
     next(answers)
     cast(Generator[Any, None, None], answers).close()
@@ -83,8 +83,8 @@ def _left(queries: Queries) -> None:
 def _broken_off(queries: Queries) -> None:
     """A caller whose connection breaks."""
 
-    def asked() -> Iterator[Asked]:
-        yield from (Asked(tag, Query(_picture(GOOD))) for tag in range(8))
+    def asked() -> Iterator[BatchQuery]:
+        yield from (BatchQuery(tag, Query(_picture(GOOD))) for tag in range(8))
         raise ConnectionResetError("it broke")
 
     with pytest.raises(ConnectionResetError):

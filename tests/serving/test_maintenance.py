@@ -19,10 +19,10 @@ from grpc_status import rpc_status
 from simd.cancelled import NEVER
 from simd.errors import InvalidRequest, Reason
 from simd.index.local import LocalIndex
-from simd.serving.admin.convert import checked_to
+from simd.serving.admin.convert import verify_progress_to
 from simd.serving.admin.export import Export
 from simd.serving.admin.paging import MAX_PAGE, Page
-from simd.serving.admin.verification import Checked
+from simd.serving.admin.verification import VerifyProgress
 from simd.storage.store import Store
 from simd.types import FileKey, image_id_of
 from simd.v1 import index_service_pb2 as wire
@@ -331,7 +331,7 @@ def test_verify_tells_the_problems_of_the_index_and_of_the_catalogue() -> None:
 
 
 def test_of_very_many_problems_the_first_thousand_are_told_and_how_many_there_are() -> None:
-    told = checked_to(Checked(7, 7, tuple(f"problem {n}" for n in range(1500))))
+    told = verify_progress_to(VerifyProgress(7, 7, tuple(f"problem {n}" for n in range(1500))))
     assert told.problem_count == 1500 and list(told.problems) == [f"problem {n}" for n in range(1000)]
 
 

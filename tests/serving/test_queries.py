@@ -19,7 +19,7 @@ from simd.errors import Abandoned, FileChanged, ImageRejected, InvalidRequest, N
 from simd.featurize.decode.decode import DecodeLimits
 from simd.featurize.decode.renditions import Rendition
 from simd.featurize.workers.pool import DecodePool, WorkerSettings
-from simd.serving.search.matcher import Found
+from simd.serving.search.matcher import SearchResult
 from simd.serving.search.queries import Queries, Query
 from simd.serving.search.rootfiles import RootFiles
 from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage
@@ -38,7 +38,7 @@ def bench() -> Iterator[Bench]:
         yield bench
 
 
-def names(found: Found) -> list[str]:
+def names(found: SearchResult) -> list[str]:
     return [os.path.basename(match.paths[0]).decode() for match in found.matches]
 
 

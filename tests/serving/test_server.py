@@ -20,8 +20,8 @@ from grpc_status import rpc_status
 
 from simd.errors import NotNow, Reason
 from simd.serving.readiness import Readiness
-from simd.serving.search.convert_search import found_to
-from simd.serving.search.matcher import Found
+from simd.serving.search.convert_search import result_to
+from simd.serving.search.matcher import SearchResult
 from simd.serving.server import Server
 from simd.serving.transport.meter import Took
 from simd.types import AddReport, Refused, RemoveReport, Root, RootStatus, ScanReport
@@ -100,7 +100,7 @@ def test_exact_is_passed_on(bench: Bench, channel: grpc.Channel) -> None:
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_whether_something_nearer_may_have_been_missed_is_told(exact: bool) -> None:
-    assert found_to(Found((), 7, exact, Took())).exact is exact
+    assert result_to(SearchResult((), 7, exact, Took())).exact is exact
 
 
 def test_a_min_similarity_of_zero_is_not_the_same_as_none(bench: Bench, channel: grpc.Channel) -> None:

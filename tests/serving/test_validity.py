@@ -11,7 +11,7 @@ import pytest
 import trustme
 from cryptography import x509
 
-from simd.serving.transport.validity import Reminder, Validity
+from simd.serving.transport.validity import ExpiryWarnings, Validity
 
 DAY_S = 86400.0
 NOW = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
@@ -79,15 +79,15 @@ def test_the_log_has_a_line_a_day_from_two_weeks_before_until_it_is_renewed(
     end = (NOW + timedelta(days=20)).timestamp()
     file = issued(tmp_path / "cert.pem", end=NOW + timedelta(days=20))
     now = NOW.timestamp()
-    reminder = Reminder([file, tmp_path / "missing"], clock=lambda: now)
+    warnings = ExpiryWarnings([file, tmp_path / "missing"], clock=lambda: now)
     lines: list[tuple[int, int]] = []
     for minute in range(0, 23 * 24 * 60, 15):
         now = NOW.timestamp() + 60 * minute
-        reminder.tell()
+        warnings.check()
         lines += [(minute // (24 * 60), record.levelno) for record in caplog.records]
         caplog.clear()
     assert lines == [(day, logging.WARNING) for day in range(6, 20)] + [(day, logging.ERROR) for day in (20, 21, 22)]
     assert now > end
     issued(file, end=NOW + timedelta(days=400))
-    reminder.tell()
+    warnings.check()
     assert not caplog.records

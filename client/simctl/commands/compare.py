@@ -8,7 +8,7 @@ from simctl.client import Client
 from simctl.connection import Subject
 from simctl.errors import EXIT_NOTHING_FOUND, SimctlError
 from simctl.output import Output, json_text, percent
-from simctl.picture import read, shown
+from simctl.picture import display_name, read
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
         side, _, _ = error.field.partition(".")
         if side not in ("first", "second"):
             raise
-        name = shown(getattr(args, side))
+        name = display_name(getattr(args, side))
         raise SimctlError(
             f"{name}: {error}", code=error.code, reason=error.reason, field=error.field, exit_code=error.exit_code
         ) from error

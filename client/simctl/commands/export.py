@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     """Copy them, as they come."""
     export = client.export()
-    images = _shown(export, output)
+    images = _with_progress(export, output)
     if args.npz:
         from simctl.npz import write
 
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     return 0
 
 
-def _shown(export: Export, output: Output) -> Iterator[ExportedImage]:
+def _with_progress(export: Export, output: Output) -> Iterator[ExportedImage]:
     """The images, with how far it is on the terminal."""
     for number, image in enumerate(export.images):
         if number % _EVERY == 0:

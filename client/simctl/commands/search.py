@@ -11,7 +11,7 @@ from simctl.client import Client
 from simctl.connection import Subject
 from simctl.errors import EXIT_ERROR, EXIT_NOTHING_FOUND, EXIT_PARTLY_FAILED, DaemonUnreachable, SimctlError
 from simctl.output import Output, counted, json_path, json_paths, json_text, percent, printable
-from simctl.picture import read, shown
+from simctl.picture import display_name, read
 
 _PATIENCE_S = 60.0
 """How long one search of many may take, if nothing was said."""
@@ -138,7 +138,7 @@ def _how(args: argparse.Namespace) -> dict[str, Any]:
 
 def _message(name: str, error: SimctlError) -> str:
     """The daemon does not know the file's name; what failed here names it already."""
-    return f"{shown(name)}: {error}" if error.code else str(error)
+    return f"{display_name(name)}: {error}" if error.code else str(error)
 
 
 def _document(name: str, result: SearchResult | SimctlError) -> dict[str, object]:

@@ -12,7 +12,7 @@ from simctl.output import Output, counted, duration, json_path, moment, printabl
 from simctl.reports import Job, ModelSwitch, RootStatus, Status
 
 _NAMED = 3
-"""So many folders that are away are named in one line."""
+"""Folders that are away and are named in one line."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

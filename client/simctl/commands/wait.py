@@ -1,7 +1,7 @@
 """`simctl wait`: return when the daemon is ready and nothing is pending.
 
 While indexing is paused, or no watched folder can be read, nothing gets done. With `--timeout` that is said at once and
-waited out, as somebody may resume it or bring a folder back; without, the command gives up unless the pause ends by
+waited out, as it may be resumed, or a folder come back; without, the command gives up unless the pause ends by
 itself. It also gives up where something is damaged.
 """
 
@@ -51,7 +51,7 @@ class _Progress:
         self._output = output
         self._gives_up = gives_up
         self._bar = Bar()
-        self._stands = False
+        self._is_blocked = False
 
     def show(self, reading: Status | None) -> None:
         """Show a reading; None while no daemon answers."""
@@ -59,9 +59,9 @@ class _Progress:
             self._output.progress(f"no daemon at {self._address} yet")
             return
         obstacle = _obstacle(reading)
-        if obstacle and not self._stands and not (self._gives_up and reading.needs_somebody):
+        if obstacle and not self._is_blocked and not (self._gives_up and reading.needs_intervention):
             self._output.note(obstacle)
-        self._stands = bool(obstacle)
+        self._is_blocked = bool(obstacle)
         moves = reading.pending and not obstacle
         self._output.progress(self._bar.text(reading, self._output.columns) if moves else summary(reading))
 
@@ -83,7 +83,7 @@ class Bar:
         self._start: int | None = None
 
     def text(self, status: Status, columns: int) -> str:
-        """The bar of a reading with something pending: the most that fits into so many columns."""
+        """The bar of a reading with something pending: the most that fits into `columns`."""
         if self._start is None or status.files_decided < self._start:
             # The first reading, or one of a daemon that was started anew.
             self._start = status.files_decided

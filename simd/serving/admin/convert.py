@@ -12,9 +12,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from simd.catalogue.rows import LedgerLine, ListedFile
 from simd.errors import InvalidRequest
-from simd.serving.admin.export import Exported
+from simd.serving.admin.export import ExportedImage
 from simd.serving.admin.facts import ImageDetails
-from simd.serving.admin.verification import Checked
+from simd.serving.admin.verification import VerifyProgress
 from simd.serving.transport.status import clean
 from simd.types import (
     ID_BYTES,
@@ -28,7 +28,7 @@ from simd.types import (
 from simd.v1 import index_service_pb2, search_service_pb2
 
 MAX_PAUSE_S = 366 * 86400.0
-"""For longer than that nobody means it: it can be paused until it is resumed."""
+"""A longer pause is a mistake: one without an end lasts until it is resumed."""
 
 MAX_INTERVAL_S = 86400.0
 """Between two messages of a stream."""
@@ -37,13 +37,13 @@ MAX_PATH_BYTES = 4095
 """The kernel takes no longer one."""
 
 MAX_ITEMS = 100_000
-"""So many paths or ids may one request name: more than fit a command line."""
+"""Paths or ids that one request may name: more than fit a command line."""
 
 MAX_PROBLEMS = 1000
-"""So many of what a verification finds are told; whoever has more of them needs no list."""
+"""Findings of a verification that are sent; a list of more is of no use."""
 
 MAX_PATHS = 100
-"""So many paths of one image are sent: a picture copied everywhere must not make the answer too big to receive."""
+"""Paths of one image that are sent: a picture copied everywhere must not make the answer too big to receive."""
 
 
 def text_of(path: bytes) -> str:
@@ -63,8 +63,8 @@ def paths_of(texts: Iterable[str], exact: Iterable[bytes], *, field: str = "path
         InvalidRequest: one of them is not, or is too long, or there are too many.
     """
     paths = [*(text.encode() for text in texts), *exact]
-    few(paths, field=field)
-    return [checked(path, field) for path in paths]
+    check_count(paths, field=field)
+    return [check_path(path, field) for path in paths]
 
 
 def prefix_of(text: str, exact: bytes) -> bytes:
@@ -74,7 +74,7 @@ def prefix_of(text: str, exact: bytes) -> bytes:
         InvalidRequest: it is not absolute, or too long.
     """
     path = exact or text.encode()
-    return checked(path, "path_prefix") if path else b""
+    return check_path(path, "path_prefix") if path else b""
 
 
 def path_of(text: str, exact: bytes, *, field: str = "path") -> bytes:
@@ -86,10 +86,10 @@ def path_of(text: str, exact: bytes, *, field: str = "path") -> bytes:
     path = exact or text.encode()
     if not path:
         raise InvalidRequest(f"the request names no {field}", field=field)
-    return checked(path, field)
+    return check_path(path, field)
 
 
-def few(items: Sequence[object], *, field: str) -> None:
+def check_count(items: Sequence[object], *, field: str) -> None:
     """Refuse a request that names too much.
 
     Raises:
@@ -103,7 +103,7 @@ def few(items: Sequence[object], *, field: str) -> None:
         )
 
 
-def checked(path: bytes, field: str) -> bytes:
+def check_path(path: bytes, field: str) -> bytes:
     """A path that can be; it begins with one slash, of which some programs write two.
 
     Raises:
@@ -154,7 +154,7 @@ def added_to(report: AddReport) -> index_service_pb2.AddResponse:
 
 
 def removed_to(report: RemoveReport, asked_ids: Sequence[ImageId]) -> index_service_pb2.RemoveResponse:
-    """What `remove` did. An image id that is missing is told as hex digits."""
+    """What `remove` did. An image id that is missing is sent as hex digits."""
     ids = set(asked_ids)
     missing = [item.hex().encode() if item in ids else item for item in report.missing]
     texts, exact = paths_to(missing)
@@ -188,7 +188,7 @@ def explained_to(explanations: Sequence[Explanation]) -> index_service_pb2.ScanR
     return index_service_pb2.ScanResponse(explanations=found)
 
 
-def line_to(line: LedgerLine) -> index_service_pb2.FileError:
+def file_error_to(line: LedgerLine) -> index_service_pb2.FileError:
     """One line of the error ledger."""
     text = text_of(line.path)
     return index_service_pb2.FileError(
@@ -235,19 +235,19 @@ def image_to(found: ImageDetails) -> index_service_pb2.ImageInfo:
     )
 
 
-def checked_to(checked: Checked) -> index_service_pb2.VerifyResponse:
+def verify_progress_to(progress: VerifyProgress) -> index_service_pb2.VerifyResponse:
     """How far a verification is, or what it found."""
-    problems = checked.problems or ()
+    problems = progress.problems or ()
     return index_service_pb2.VerifyResponse(
-        bytes_checked=checked.bytes_checked,
-        bytes_total=checked.bytes_total,
-        done=checked.problems is not None,
+        bytes_checked=progress.bytes_checked,
+        bytes_total=progress.bytes_total,
+        done=progress.problems is not None,
         problems=[clean(problem) for problem in problems[:MAX_PROBLEMS]],
         problem_count=len(problems),
     )
 
 
-def exported_to(image: Exported) -> index_service_pb2.ExportedImage:
+def exported_to(image: ExportedImage) -> index_service_pb2.ExportedImage:
     """An image with its embedding."""
     texts, exact = paths_to(image.paths[:MAX_PATHS])
     return index_service_pb2.ExportedImage(

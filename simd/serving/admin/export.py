@@ -1,6 +1,6 @@
 """Every image with its embedding and its files, portion by portion. No gRPC here.
 
-The index is held only while the export begins: its snapshot stays good, so a slow reader keeps nobody waiting.
+The index is held only while the export begins: its snapshot stays good, so a slow reader holds nothing up.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PORTION_BYTES = 512 << 10
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportedImage:
     """An image's embedding, and where the image is, sorted and never empty."""
 
     embedding: Embedding
@@ -41,11 +41,11 @@ class Export:
         self.total = len(self._view)
         self._catalogue = catalogue
 
-    def portions(self, cancelled: Cancelled) -> Iterator[list[Exported]]:
+    def portions(self, cancelled: Cancelled) -> Iterator[list[ExportedImage]]:
         """The images in the order of their ids; one that has no file is left out.
 
         Raises:
-            Abandoned: nobody waits any more.
+            Abandoned: the caller has left.
         """
         with self._view as view:
             for ids, vectors in view.chunks(max(1, _PORTION_BYTES // (4 * view.dimension))):
@@ -53,4 +53,4 @@ class Export:
                 portion = list(map(Embedding, unpack_ids(ids), widen(vectors)))
                 files = self._catalogue.files_of([embedding.image_id for embedding in portion])
                 found = ((embedding, files.get(embedding.image_id, ())) for embedding in portion)
-                yield [Exported(embedding, tuple(paths)) for embedding, paths in found if paths]
+                yield [ExportedImage(embedding, tuple(paths)) for embedding, paths in found if paths]

@@ -46,7 +46,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
     ) -> index_service_pb2.RemoveResponse:
         """Take files and images out of the answers."""
         ingest = self._readiness.services().ingest
-        convert.few(request.image_ids, field="image_ids")
+        convert.check_count(request.image_ids, field="image_ids")
         ids = [convert.image_id_of(text, field="image_ids") for text in request.image_ids]
         paths = convert.paths_of(request.paths, request.paths_bytes)
         return convert.removed_to(ingest.remove(paths if ids else _some(paths), ids, alive=context.is_active), ids)
@@ -93,11 +93,11 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         """One page of the error ledger."""
         catalogue = self._readiness.services().catalogue
         page = _page("errors", request)
-        # One more than asked for tells whether there is a next page.
+        # One more than asked for shows whether there is a next page.
         lines = catalogue.rejections(after=page.after, limit=page.size + 1, under=page.under)
         total = catalogue.count_rejections(page.under) if page.total is None else page.total
         return index_service_pb2.ListErrorsResponse(
-            errors=[convert.line_to(line) for line in lines[: page.size]],
+            errors=[convert.file_error_to(line) for line in lines[: page.size]],
             next_page_token=page.token(lines[page.size - 1].key, total) if len(lines) > page.size else "",
             total=total,
             total_size=total,
@@ -127,7 +127,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         found = facts.file_at(services.catalogue, path)
         if isinstance(found, facts.FileDetails):
             return index_service_pb2.GetFileResponse(file=convert.file_to(found.file, found.facts))
-        return index_service_pb2.GetFileResponse(error=convert.line_to(found))
+        return index_service_pb2.GetFileResponse(error=convert.file_error_to(found))
 
     def GetImage(
         self, request: index_service_pb2.GetImageRequest, context: grpc.ServicerContext
@@ -152,10 +152,10 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
     def Verify(
         self, request: index_service_pb2.VerifyRequest, context: grpc.ServicerContext
     ) -> Iterator[index_service_pb2.VerifyResponse]:
-        """Read index and catalogue, and tell what is wrong with them."""
+        """Read index and catalogue, and report what is damaged."""
         services = self._readiness.services()
-        for checked in verify(services.jobs, services.serving, services.catalogue, cancelled_of(context)):
-            yield convert.checked_to(checked)
+        for progress in verify(services.jobs, services.serving, services.catalogue, cancelled_of(context)):
+            yield convert.verify_progress_to(progress)
 
     def Export(
         self, request: index_service_pb2.ExportRequest, context: grpc.ServicerContext

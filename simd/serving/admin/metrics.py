@@ -1,8 +1,8 @@
 """Metrics for Prometheus: calls and searches are counted as they happen, everything else is read by each scrape.
 
 One registry, owned by `Metrics`; nothing is global. A scrape reads the status (`overview.py`): it takes no lock that
-indexing holds for long, and what cannot be read now is left out. Labels have few values: methods that
-exist, status codes, reasons, roots. Seconds, bytes and counts are the units. `prometheus_client` is imported here only,
+indexing holds for long, and what cannot be read now is left out. Labels have few values: methods that exist, status
+codes, reasons, roots. Seconds, bytes and counts are the units. `prometheus_client` is imported here only,
 and this module only when metrics are asked for.
 """
 

@@ -37,7 +37,7 @@ class Page:
         """The page a request asks for; of a size that is too great, as many lines as a page may have.
 
         Raises:
-            InvalidRequest: a token of another list or of nobody.
+            InvalidRequest: a token of another list, or one that was never given out.
         """
         first = cls(name, under, min(size or DEFAULT_PAGE, MAX_PAGE))
         return first._following(token) if token else first

@@ -23,15 +23,17 @@ class StatusWatch:
 
     Args:
         feed: where the readings come from; closed by `close`.
-        most: how many may watch at once.
+        max_watchers: how many may watch at once.
         clock: the feed's.
     """
 
-    def __init__(self, feed: StatusFeed, most: int = MAX_WATCHERS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, feed: StatusFeed, max_watchers: int = MAX_WATCHERS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._feed = feed
-        self._most = most
+        self._max_watchers = max_watchers
         self._clock = clock
-        self._free = threading.Semaphore(most)
+        self._free = threading.Semaphore(max_watchers)
 
     def __call__(
         self, request: index_service_pb2.WatchStatusRequest, context: grpc.ServicerContext
@@ -46,7 +48,8 @@ class StatusWatch:
         interval_s = interval_of(request.min_interval)
         if not self._free.acquire(blocking=False):
             raise Overloaded(
-                f"{self._most} watch the status already, and no more can", remedy="ask for it from time to time instead"
+                f"{self._max_watchers} watch the status already, and no more can",
+                remedy="ask for it from time to time instead",
             )
         try:
             context.add_callback(self._feed.wake)

@@ -1,4 +1,4 @@
-"""Verifying index and catalogue while they are in use, and telling how far that is. No gRPC here."""
+"""Verifies index and catalogue while they are in use, and reports how far it is. No gRPC here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INTERVAL_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class VerifyProgress:
     """How far it is, in bytes of the index; in the last reading `problems` is what was found, a sentence each."""
 
     bytes_checked: int
@@ -26,14 +26,14 @@ class Checked:
 
 def verify(
     jobs: Jobs, serving: Serving, catalogue: Catalogue, cancelled: Cancelled, interval_s: float = INTERVAL_S
-) -> Iterator[Checked]:
+) -> Iterator[VerifyProgress]:
     """Verify what answers searches now.
 
     Args:
         jobs: runs it.
         serving: holds the index.
         catalogue: the catalogue.
-        cancelled: whether nobody waits any more; the work ends then.
+        cancelled: whether the caller has left; the work ends then.
         interval_s: the least time between two readings.
 
     Raises:
@@ -43,9 +43,9 @@ def verify(
     try:
         while not job.wait(interval_s):
             cancelled.check()
-            yield Checked(job.status.done, job.status.total)
+            yield VerifyProgress(job.status.done, job.status.total)
         problems, done = job.result(), job.status.done
-        yield Checked(done, done, tuple(problems))
+        yield VerifyProgress(done, done, tuple(problems))
     finally:
         job.cancel()
 

@@ -18,17 +18,17 @@ from functools import partial
 
 from simd.cancelled import Cancelled
 from simd.errors import NotReady, SimdError
-from simd.serving.search.matcher import Found
+from simd.serving.search.matcher import SearchResult
 from simd.serving.search.queries import Queries, Query
 from simd.serving.search.subjects import ImageBytes
 from simd.serving.transport.fairsemaphore import FairSemaphore
 
 IN_FLIGHT = 16
-"""So many searches of one stream at once: enough to keep decoders and backbone busy, few enough to let others in."""
+"""Searches of one stream at once: enough to keep decoders and backbone busy, few enough to let others in."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BatchQuery:
     """One search of a stream, or why it cannot be one."""
 
     tag: int
@@ -36,11 +36,11 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class BatchAnswer:
     """The answer to the search of this tag, or why there is none."""
 
     tag: int
-    outcome: Found | BaseException
+    outcome: SearchResult | BaseException
 
 
 class Batch:
@@ -60,12 +60,12 @@ class Batch:
         self._cancelled = Cancelled()
         self._room = threading.Semaphore(in_flight)
         self._changed = threading.Condition()
-        self._held: set[Future[Found]] = set()
-        self._answered: deque[Answered] = deque()
+        self._held: set[Future[SearchResult]] = set()
+        self._answered: deque[BatchAnswer] = deque()
         self._read_all = False
         self._failure: BaseException | None = None
 
-    def answers(self, requests: Iterator[Asked]) -> Iterator[Answered]:
+    def answers(self, requests: Iterator[BatchQuery]) -> Iterator[BatchAnswer]:
         """The answers, each as soon as it is there. Ends when all requests are answered, or after `close`.
 
         Raises:
@@ -80,7 +80,7 @@ class Batch:
             self.close()
 
     def close(self) -> None:
-        """Nobody waits any more: read nothing, and give up what has begun. Safe to call from any thread, and again."""
+        """Read nothing more, and cancel what has begun. Safe to call from any thread, and again."""
         self._cancelled.set()
         with self._changed:
             held = list(self._held)
@@ -92,7 +92,7 @@ class Batch:
         for outcome in held:
             outcome.cancel()
 
-    def _read(self, requests: Iterator[Asked]) -> None:
+    def _read(self, requests: Iterator[BatchQuery]) -> None:
         try:
             while self._enter() and self._submit(next(requests, None)):
                 pass
@@ -113,8 +113,8 @@ class Batch:
         self._room.acquire()
         return not self._cancelled.is_set()
 
-    def _submit(self, asked: Asked | None) -> bool:
-        """Begin with a search; false if there is none, or nobody waits."""
+    def _submit(self, asked: BatchQuery | None) -> bool:
+        """Begin a search; false if there is none, or the caller has left."""
         if asked is None:
             return False
         size = _size(asked.query)
@@ -128,25 +128,25 @@ class Batch:
             outcome.cancel()
         return True
 
-    def _outcome(self, query: Query | SimdError) -> Future[Found]:
+    def _outcome(self, query: Query | SimdError) -> Future[SearchResult]:
         if isinstance(query, SimdError):
             return _failed(query)
         try:
             return self._queries.submit(query, self._cancelled)
-        except Exception as error:  # noqa: BLE001 - it is that search's, and is told where it is put into words
+        except Exception as error:  # noqa: BLE001 - it is that search's, and is logged where it becomes a status
             return _failed(error)
 
-    def _answer(self, tag: int, size: int, outcome: Future[Found]) -> None:
+    def _answer(self, tag: int, size: int, outcome: Future[SearchResult]) -> None:
         """A search is done, or cancelled."""
         if size:
             self._held_bytes.release(self._caller, size)
         with self._changed:
             self._held.discard(outcome)
             if not self._cancelled.is_set():
-                self._answered.append(Answered(tag, _told(outcome)))
+                self._answered.append(BatchAnswer(tag, _result_or_error(outcome)))
             self._changed.notify_all()
 
-    def _next(self) -> Answered | None:
+    def _next(self) -> BatchAnswer | None:
         """Wait for an answer; None at the end."""
         with self._changed:
             self._changed.wait_for(lambda: self._answered or self._ended())
@@ -165,13 +165,13 @@ def _size(query: Query | SimdError) -> int:
     return 0
 
 
-def _failed(error: BaseException) -> Future[Found]:
-    outcome: Future[Found] = Future()
+def _failed(error: BaseException) -> Future[SearchResult]:
+    outcome: Future[SearchResult] = Future()
     outcome.set_exception(error)
     return outcome
 
 
-def _told(outcome: Future[Found]) -> Found | BaseException:
+def _result_or_error(outcome: Future[SearchResult]) -> SearchResult | BaseException:
     if outcome.cancelled():
         return NotReady("the daemon is stopping")
     return outcome.exception() or outcome.result()

@@ -7,8 +7,8 @@ from google.rpc import status_pb2
 
 from simd.errors import InvalidRequest
 from simd.serving.admin import convert
-from simd.serving.search.matcher import Found, Match
-from simd.serving.search.queries import Comparison, Query, blaming
+from simd.serving.search.matcher import Match, SearchResult
+from simd.serving.search.queries import Comparison, Query, prefixed_field
 from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
 from simd.v1 import search_service_pb2
 
@@ -38,9 +38,9 @@ def subject_of(request: search_service_pb2.SearchRequest | search_service_pb2.Su
         case "image":
             return ImageBytes(request.image)
         case "path":
-            return ServerPath(convert.checked(request.path.encode(), "path"))
+            return ServerPath(convert.check_path(request.path.encode(), "path"))
         case "path_bytes":
-            return ServerPath(convert.checked(request.path_bytes, "path"))
+            return ServerPath(convert.check_path(request.path_bytes, "path"))
         case "image_id":
             return StoredImage(convert.image_id_of(request.image_id))
         case "vector":
@@ -57,13 +57,13 @@ def compared_of(request: search_service_pb2.CompareRequest) -> tuple[Subject, Su
     Raises:
         InvalidRequest: as `subject_of`; the field begins with `first.` or `second.`.
     """
-    with blaming("first"):
+    with prefixed_field("first"):
         first = subject_of(request.first)
-    with blaming("second"):
+    with prefixed_field("second"):
         return first, subject_of(request.second)
 
 
-def found_to(found: Found) -> search_service_pb2.SearchResponse:
+def result_to(found: SearchResult) -> search_service_pb2.SearchResponse:
     """The answer to a search."""
     took = found.took
     return search_service_pb2.SearchResponse(

@@ -41,7 +41,7 @@ class Embedded:
 
 
 @dataclass(slots=True)
-class Identity:
+class PictureIdentity:
     """Which image a picture is, once that is known, and its vector if it is indexed."""
 
     image_id: ImageId | None = None
@@ -49,11 +49,11 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class PendingPicture:
     """A picture that is being decoded; `at` is when that began."""
 
     decoding: Decoding
-    identity: Identity
+    identity: PictureIdentity
     at: float
 
 
@@ -73,7 +73,7 @@ class Embedder:
         self._files = files
         self._clock = clock
 
-    def begin(self, served: Served, subject: Subject) -> Embedded | Begun:
+    def begin(self, served: Served, subject: Subject) -> Embedded | PendingPicture:
         """The vector, if it costs nothing, else a decoding under way.
 
         Args:
@@ -99,7 +99,7 @@ class Embedder:
                 return self._of_bytes(served, data)
 
     def finish(
-        self, served: Served, starts: Sequence[Embedded | Begun], *, alone: bool
+        self, served: Served, starts: Sequence[Embedded | PendingPicture], *, alone: bool
     ) -> list[Embedded | BaseException]:
         """The vectors; what was decoded goes through the backbone together. One that fails has its error as result.
 
@@ -112,9 +112,9 @@ class Embedder:
             ModelError: the backbone failed.
         """
         found = [start if isinstance(start, Embedded) else self._decoded(served, start) for start in starts]
-        pictures = [one for one in found if isinstance(one, _Picture)]
+        pictures = [one for one in found if isinstance(one, _DecodedPicture)]
         if not pictures:
-            return [one for one in found if not isinstance(one, _Picture)]
+            return [one for one in found if not isinstance(one, _DecodedPicture)]
         begun = self._clock()
         vectors = served.featurizer.embed([picture.pixels for picture in pictures], alone=alone)
         featurize_ms = (self._clock() - begun) * 1e3
@@ -122,9 +122,9 @@ class Embedder:
             Embedded(vector, picture.image_id, Took(decode_ms=picture.decode_ms, featurize_ms=featurize_ms))
             for picture, vector in zip(pictures, vectors, strict=True)
         )
-        return [next(embedded) if isinstance(one, _Picture) else one for one in found]
+        return [next(embedded) if isinstance(one, _DecodedPicture) else one for one in found]
 
-    def _of_path(self, served: Served, path: bytes) -> Embedded | Begun:
+    def _of_path(self, served: Served, path: bytes) -> Embedded | PendingPicture:
         begun = self._clock()
         listed = os.path.normpath(path)
         is_listed = self._catalogue.known_at(listed) is not None
@@ -135,14 +135,14 @@ class Embedder:
         stored = served.index.vector(known, deleted=True) if known else None
         if stored is not None:
             return Embedded(stored, known)
-        identity = Identity()
+        identity = PictureIdentity()
 
         def wanted(image_id: ImageId) -> Collection[Rendition]:
             identity.image_id = image_id
             identity.stored = served.index.vector(image_id, deleted=True)
             return () if identity.stored is not None else (served.input,)
 
-        return Begun(self._decoder.submit_file(real, wanted, self._files.open), identity, begun)
+        return PendingPicture(self._decoder.submit_file(real, wanted, self._files.open), identity, begun)
 
     def _unchanged(self, path: bytes, real: bytes, now: Stamp | None) -> ImageId | None:
         """The image that a file is, if it is still the file that was indexed."""
@@ -153,15 +153,15 @@ class Embedder:
                 return known.image_id
         return None
 
-    def _of_bytes(self, served: Served, data: bytes) -> Embedded | Begun:
+    def _of_bytes(self, served: Served, data: bytes) -> Embedded | PendingPicture:
         begun = self._clock()
         image_id = image_id_of(data)
         stored = served.index.vector(image_id, deleted=True)
         if stored is not None:
             return Embedded(stored, image_id)
-        return Begun(self._decoder.submit_bytes(data, served.input), Identity(image_id), begun)
+        return PendingPicture(self._decoder.submit_bytes(data, served.input), PictureIdentity(image_id), begun)
 
-    def _decoded(self, served: Served, start: Begun) -> Embedded | _Picture | BaseException:
+    def _decoded(self, served: Served, start: PendingPicture) -> Embedded | _DecodedPicture | BaseException:
         try:
             error = start.decoding.exception()
         except CancelledError:
@@ -171,11 +171,11 @@ class Embedder:
         identity, decode_ms = start.identity, (self._clock() - start.at) * 1e3
         if identity.stored is not None:
             return Embedded(identity.stored, identity.image_id, Took(decode_ms=decode_ms))
-        return _Picture(start.decoding.result().pictures[served.input], identity.image_id, decode_ms)
+        return _DecodedPicture(start.decoding.result().pictures[served.input], identity.image_id, decode_ms)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Picture:
+class _DecodedPicture:
     """A decoded picture."""
 
     pixels: Pixels

@@ -17,7 +17,7 @@ from typing import Generic, Protocol, TypeVar
 from simd.supervision import Threads
 
 AT_ONCE = 4
-"""More save little, and the cores run dry while so many searches are in one hand."""
+"""More save little, and leave other cores without work."""
 
 
 class Finishable(Protocol):
@@ -28,7 +28,7 @@ class Finishable(Protocol):
         ...
 
     def cancel(self) -> None:
-        """Say that nobody waits for it."""
+        """Its caller has left."""
         ...
 
 
@@ -41,9 +41,9 @@ class Finishers(Generic[_Search, _Outcome]):
 
     Args:
         name: of the threads.
-        finish: gives the outcomes of several searches, in the same order. It is told whether nothing but they was
-            submitted.
-        count: so many threads.
+        finish: gives the outcomes of several searches, in the same order; its second argument is whether they are all
+            that was submitted.
+        count: of threads.
         threads: runs them.
     """
 

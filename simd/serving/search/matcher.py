@@ -14,7 +14,7 @@ from simd.serving.transport.meter import Took
 from simd.types import Hit, ImageFacts, ImageId, Vector
 
 _WIDEN = (1, 4, 16)
-"""Ask for so many times the limit, one after the other, while images that lost their file leave the answer short."""
+"""Multiples of the limit to ask for, one after the other, while images that lost their file leave the answer short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """The answer to a query: the matches, nearest first; how many vectors were considered; whether nothing can have
     been missed; what it took."""
 
@@ -68,7 +68,9 @@ class Matcher:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
-    def nearest(self, served: Served, asked: Sequence[tuple[Terms, Vector]], check: Callable[[], None]) -> list[Found]:
+    def nearest(
+        self, served: Served, asked: Sequence[tuple[Terms, Vector]], check: Callable[[], None]
+    ) -> list[SearchResult]:
         """What is nearest to each vector, in the same order; queries of one kind share a scan.
 
         `check` is called before each scan; what it raises ends the work.
@@ -76,7 +78,7 @@ class Matcher:
         kinds: dict[tuple[int, bytes, bool], list[int]] = defaultdict(list)
         for at, (terms, _) in enumerate(asked):
             kinds[terms.kind].append(at)
-        found: dict[int, Found] = {}
+        found: dict[int, SearchResult] = {}
         for (_, path_prefix, _), places in kinds.items():
             among = self._catalogue.images_under(path_prefix) if path_prefix else None
             found |= self._of_a_kind(served, {at: asked[at] for at in places}, among, check)
@@ -88,9 +90,9 @@ class Matcher:
         asked: dict[int, tuple[Terms, Vector]],
         among: Collection[ImageId] | None,
         check: Callable[[], None],
-    ) -> dict[int, Found]:
+    ) -> dict[int, SearchResult]:
         """An image may have lost its file while its vector is still on its way out: then more are asked for."""
-        found: dict[int, Found] = {}
+        found: dict[int, SearchResult] = {}
         for factor in _WIDEN:
             left = [at for at in asked if at not in found]
             if not left:
@@ -106,7 +108,7 @@ class Matcher:
             matched = self._with_files(nears, terms.path_prefix)
             for at, answer, near, matches in zip(left, answers, nears, matched, strict=True):
                 if len(matches) >= terms.limit or len(near) < k or factor == _WIDEN[-1]:
-                    found[at] = Found(tuple(matches[: terms.limit]), answer.searched, answer.exact)
+                    found[at] = SearchResult(tuple(matches[: terms.limit]), answer.searched, answer.exact)
         return found
 
     def _with_files(self, nears: Sequence[Sequence[Hit]], prefix: bytes) -> list[list[Match]]:

@@ -18,9 +18,9 @@ from simd.cancelled import NEVER, Cancelled, result_of
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import InvalidRequest
 from simd.serving.ports import Decoder
-from simd.serving.search.embedder import Begun, Embedded, Embedder
+from simd.serving.search.embedder import Embedded, Embedder, PendingPicture
 from simd.serving.search.finishers import Finishers
-from simd.serving.search.matcher import Found, Matcher, Terms
+from simd.serving.search.matcher import Matcher, SearchResult, Terms
 from simd.serving.search.rootfiles import RootFiles
 from simd.serving.search.served import Served, Serving
 from simd.serving.search.subjects import Subject
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 1000
-"""So many matches, each with the longest path there is, still fit the 4 MiB that a gRPC client accepts by default."""
+"""As many matches, each with the longest path there is, still fit the 4 MiB that a gRPC client accepts by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Search:
-    """A query that has begun: for which model, how far that went, since when, and whether somebody waits."""
+    """A query that has begun: for which model, how far that went, since when, and whether its caller has left."""
 
     terms: Terms
     served: Served
-    start: Embedded | Begun
+    start: Embedded | PendingPicture
     at: float
     cancelled: Cancelled
 
@@ -73,8 +73,8 @@ class _Search:
             self.start.decoding.add_done_callback(lambda _: call())
 
     def cancel(self) -> None:
-        """Say that nobody waits for it."""
-        if isinstance(self.start, Begun):
+        """Its caller has left."""
+        if isinstance(self.start, PendingPicture):
             self.start.decoding.cancel()
 
 
@@ -88,7 +88,7 @@ class Queries:
         files: reads files inside roots.
         meter: counts searches.
         clock: seconds, for the times reported.
-        cores: so many threads finish searches at the same time, each several together.
+        cores: threads that finish searches at the same time, each several together.
         threads: runs them.
     """
 
@@ -110,15 +110,15 @@ class Queries:
         self._meter = meter or NoMeter()
         self._clock = clock
         threads = threads or Threads()
-        self._quick: Finishers[_Search, Found] = Finishers("finisher", self._finish, cores, threads)
-        self._slow: Finishers[_Search, Found] = Finishers("finisher-slow", self._finish, cores, threads)
+        self._quick: Finishers[_Search, SearchResult] = Finishers("finisher", self._finish, cores, threads)
+        self._slow: Finishers[_Search, SearchResult] = Finishers("finisher-slow", self._finish, cores, threads)
 
-    def search(self, query: Query, cancelled: Cancelled = NEVER) -> Found:
+    def search(self, query: Query, cancelled: Cancelled = NEVER) -> SearchResult:
         """Find what looks like the query.
 
         Args:
             query: what to look for.
-            cancelled: whether nobody waits any more.
+            cancelled: whether the caller has left.
 
         Raises:
             InvalidRequest: a limit, similarity, prefix, path or vector that cannot be.
@@ -126,19 +126,19 @@ class Queries:
             NotFound: no such image, or no such file.
             NotReady: the daemon stops.
             ModelError, StoreError, IndexUnavailable: it cannot be answered.
-            Abandoned: nobody waits any more.
+            Abandoned: the caller has left.
         """
         with self._serving.use() as served:
             search = self._begin(served, query, cancelled)
             if isinstance(search.start, Embedded):
-                return outcome_of(self._finish([search], True)[0])
+                return result_or_raise(self._finish([search], True)[0])
             try:
                 return result_of(self._finishers(search).submit(search), cancelled)
             finally:
                 # An error of its decoding holds this frame.
                 del search
 
-    def submit(self, query: Query, cancelled: Cancelled = NEVER) -> Future[Found]:
+    def submit(self, query: Query, cancelled: Cancelled = NEVER) -> Future[SearchResult]:
         """What will come of a search among many; it ends as `search` does. It can be cancelled until it is finished.
 
         Raises:
@@ -161,18 +161,18 @@ class Queries:
         terms = _terms(query)
         return _Search(terms, served, self._embedder.begin(served, query.subject), at, cancelled)
 
-    def _finishers(self, search: _Search) -> Finishers[_Search, Found]:
+    def _finishers(self, search: _Search) -> Finishers[_Search, SearchResult]:
         return self._slow if search.terms.takes_long else self._quick
 
-    def _finish(self, searches: Sequence[_Search], alone: bool) -> list[Found | BaseException]:
+    def _finish(self, searches: Sequence[_Search], alone: bool) -> list[SearchResult | BaseException]:
         """Each on the model that it began with."""
-        outcomes: dict[_Search, Found | BaseException] = {}
+        outcomes: dict[_Search, SearchResult | BaseException] = {}
         for served in dict.fromkeys(search.served for search in searches):
             mine = [search for search in searches if search.served is served]
             outcomes.update(zip(mine, self._found(served, mine, alone), strict=True))
         return [outcomes[search] for search in searches]
 
-    def _found(self, served: Served, searches: Sequence[_Search], alone: bool) -> list[Found | BaseException]:
+    def _found(self, served: Served, searches: Sequence[_Search], alone: bool) -> list[SearchResult | BaseException]:
         def check() -> None:
             if all(search.cancelled.is_set() for search in searches):
                 searches[0].cancelled.check()
@@ -182,7 +182,7 @@ class Queries:
         asked = [(one.terms, e.vector) for one, e in zip(searches, embedded, strict=True) if isinstance(e, Embedded)]
         found = iter(self._matcher.nearest(served, asked, check))
         end = self._clock()
-        outcomes: list[Found | BaseException] = []
+        outcomes: list[SearchResult | BaseException] = []
         for search, e in zip(searches, embedded, strict=True):
             if isinstance(e, BaseException):
                 outcomes.append(e)
@@ -207,28 +207,28 @@ class Queries:
     ) -> list[Embedded | BaseException]:
         starts = []
         for name, subject in subjects.items():
-            with blaming(name):
+            with prefixed_field(name):
                 starts.append(self._embedder.begin(served, subject))
-        cancelled.wait([start.decoding for start in starts if isinstance(start, Begun)])
+        cancelled.wait([start.decoding for start in starts if isinstance(start, PendingPicture)])
         return self._embedder.finish(served, starts, alone=False)
 
 
 def _compared(pair: list[Embedded | BaseException]) -> Comparison:
-    with blaming("first"):
-        one = outcome_of(pair.pop(0))
-    with blaming("second"):
-        other = outcome_of(pair.pop(0))
+    with prefixed_field("first"):
+        one = result_or_raise(pair.pop(0))
+    with prefixed_field("second"):
+        other = result_or_raise(pair.pop(0))
     # Rounded as what is stored is, so that a picture is 0 away from itself, indexed or not.
     distance = float(distances(half(one.vector), half(other.vector)[None])[0])
     same = one.image_id is not None and one.image_id == other.image_id
     return Comparison(distance, 1.0 - distance * distance / 2.0, same)
 
 
-def outcome_of(outcome: T | BaseException) -> T:
+def result_or_raise(outcome: T | BaseException) -> T:
     """What came of something, or its error raised.
 
-    An error holds the frames that it passes, and with them the picture that they work on. Whoever passes its outcome on
-    to here must not hold it as well: the two would keep each other until the garbage collector comes.
+    An error holds the frames that it passes, and with them the picture that they work on. A frame that passes its
+    outcome to here must not hold it as well: the two would keep each other until the garbage collector comes.
     """
     if isinstance(outcome, BaseException):
         try:
@@ -239,7 +239,7 @@ def outcome_of(outcome: T | BaseException) -> T:
 
 
 @contextmanager
-def blaming(name: str) -> Iterator[None]:
+def prefixed_field(name: str) -> Iterator[None]:
     """Say of an error which of two pictures it is about."""
     try:
         yield

@@ -44,7 +44,7 @@ class RootFiles:
         return real
 
     def stamp(self, path: bytes) -> Stamp | None:
-        """What tells whether a file whose path was resolved has changed; None if it cannot be looked at."""
+        """What shows whether a file whose path was resolved has changed; None if there is no way to see it."""
         try:
             return Stamp.of(os.stat(path))
         except OSError:
@@ -60,7 +60,7 @@ class RootFiles:
             DecoderUnavailable: the daemon may open no more files.
         """
         try:
-            # Without O_NONBLOCK, opening a pipe would wait for somebody to write to it.
+            # Without O_NONBLOCK, opening a pipe would wait for a writer.
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"there is no file {_text(path)}", field="path") from error

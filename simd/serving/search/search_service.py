@@ -9,7 +9,7 @@ import grpc
 from simd.errors import InvalidRequest
 from simd.serving.readiness import Readiness
 from simd.serving.search import convert_search as convert
-from simd.serving.search.batch import Answered, Asked, Batch
+from simd.serving.search.batch import Batch, BatchAnswer, BatchQuery
 from simd.serving.transport.callers import caller_of
 from simd.serving.transport.calllog import CallLog
 from simd.serving.transport.fairsemaphore import FairSemaphore
@@ -36,7 +36,7 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
     ) -> search_service_pb2.SearchResponse:
         """The images nearest to the query."""
         queries = self._readiness.services().queries
-        return convert.found_to(queries.search(convert.query_of(request), cancelled_of(context)))
+        return convert.result_to(queries.search(convert.query_of(request), cancelled_of(context)))
 
     def BatchSearch(
         self, request_iterator: Iterator[search_service_pb2.BatchSearchRequest], context: grpc.ServicerContext
@@ -45,13 +45,13 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
         batch = Batch(self._readiness.services().queries, self._held, caller_of(context.peer()))
         if not context.add_callback(batch.close):
             return
-        for answered in batch.answers(map(_asked, request_iterator)):
+        for answered in batch.answers(map(_query_of, request_iterator)):
             yield self._answer_to(answered, context.peer())
 
-    def _answer_to(self, answered: Answered, peer: str) -> search_service_pb2.BatchSearchResponse:
+    def _answer_to(self, answered: BatchAnswer, peer: str) -> search_service_pb2.BatchSearchResponse:
         outcome = answered.outcome
         if not isinstance(outcome, BaseException):
-            return search_service_pb2.BatchSearchResponse(tag=answered.tag, found=convert.found_to(outcome))
+            return search_service_pb2.BatchSearchResponse(tag=answered.tag, found=convert.result_to(outcome))
         failure = convert.failure_to(logged_status(outcome, "BatchSearch", peer, self._call_log))
         return search_service_pb2.BatchSearchResponse(tag=answered.tag, failure=failure)
 
@@ -64,8 +64,8 @@ class SearchService(search_service_pb2_grpc.SearchServiceServicer):
         return convert.compared_to(queries.compare(first, second, cancelled_of(context)))
 
 
-def _asked(request: search_service_pb2.BatchSearchRequest) -> Asked:
+def _query_of(request: search_service_pb2.BatchSearchRequest) -> BatchQuery:
     try:
-        return Asked(request.tag, convert.query_of(request.search))
+        return BatchQuery(request.tag, convert.query_of(request.search))
     except InvalidRequest as error:
-        return Asked(request.tag, error)
+        return BatchQuery(request.tag, error)

@@ -1,7 +1,7 @@
 """What answers searches: a model together with the index of its embeddings, replaced as one.
 
 A search uses one `Served` from its beginning to its end, so a query's vector is never compared with another model's.
-Who replaces it can wait until nobody uses the old one, and close it then.
+The old one can be closed once it is no longer in use, which can be waited for.
 """
 
 from __future__ import annotations
@@ -75,6 +75,6 @@ class Serving:
             return before
 
     def wait_unused(self, served: Served, timeout_s: float | None = None) -> bool:
-        """Return when nobody uses one that was replaced; False after `timeout_s`."""
+        """Return when one that was replaced is no longer in use; False after `timeout_s`."""
         with self._left:
             return self._left.wait_for(lambda: served not in self._users, timeout_s)

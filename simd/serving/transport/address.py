@@ -1,7 +1,7 @@
 """Where the daemon may listen: unix sockets, TCP on loopback, and what other machines reach if callers must say who
 they are.
 
-A unix socket is the caller's alone: mode 0600, in a directory that nobody else can rearrange.
+A unix socket is the caller's alone: mode 0600, in a directory that no other user can rearrange.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def prepare_socket(address: UnixAddress) -> None:
     """Make the place for a socket: its directory exists and is safe, and no stale socket is in the way.
 
     Raises:
-        ConfigError: the directory is not ours, somebody answers there, or something else has that name.
+        ConfigError: the directory is not ours, another process answers there, or something else has that name.
     """
     path = address.path
     try:
@@ -160,7 +160,7 @@ def prepare_socket(address: UnixAddress) -> None:
 
 
 def _check_directory(directory: Path) -> None:
-    """Nobody but us and root may put another socket in the place of ours."""
+    """No user but us and root may put another socket in the place of ours."""
     info = directory.stat()
     writable_by_others = info.st_mode & stat.S_IWOTH and not info.st_mode & stat.S_ISVTX
     if info.st_uid not in (os.getuid(), 0) or writable_by_others:

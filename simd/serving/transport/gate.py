@@ -36,7 +36,7 @@ _SLOT_WITHIN_S = 5.0
 REQUEST_BYTES = 64 << 20
 """Bytes of requests that all calls together may hold."""
 _TRIM_AFTER = 32 << 20
-"""After so many released bytes of requests, the free memory that they left in the heaps goes back to the kernel."""
+"""Released bytes of requests after which the free memory that they left in the heaps goes back to the kernel."""
 _LOOK_S = 0.5
 
 

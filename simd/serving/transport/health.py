@@ -1,6 +1,6 @@
 """`grpc.health.v1`: whether the daemon serves, for those who check and those who watch.
 
-Who watches is told at once, then of every change, and the stream ends with the server. The servicer of
+Watchers get the status at once, then every change, and the stream ends with the server. The servicer of
 `grpcio-health-checking` is not used: it sends while it holds the lock that gRPC's one polling thread needs when a
 watcher leaves, so one who comes as another leaves could stop the whole server.
 """
@@ -34,12 +34,12 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         self._closed = False
 
     def changed(self) -> None:
-        """Have those who watch told now; without that they are told within a second."""
+        """Notify watchers now; without that they are notified within a second."""
         with self._changed:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """It serves no longer, and whoever watches is told so and has seen it all."""
+        """It serves no longer; watchers are notified of that, and their streams end."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -69,16 +69,16 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         """The status of a service now and after every change."""
         # In gRPC's polling thread, so nothing slow is ever done under the lock.
         context.add_callback(self.changed)
-        told: object = None
+        sent: object = None
         while context.is_active():
             with self._changed:
                 status = self._status(request.service)
-                if status == told and not self._closed and context.is_active():
+                if status == sent and not self._closed and context.is_active():
                     self._changed.wait(_LOOK_S)
                     continue
                 closed = self._closed
-            if status != told:
-                told = status
+            if status != sent:
+                sent = status
                 yield _Response(status=status)
             if closed:
                 return

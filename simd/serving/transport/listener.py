@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _CONNECTIONS = 512
 _STREAMS = 1000
-_MEND_WITHIN_S = 1.0
+_REBIND_WITHIN_S = 1.0
 _NO_METHOD = "/simd.v1/NoMethod"
 
 P = ParamSpec("P")
@@ -153,7 +153,7 @@ class Listener:
                 return error.code() is grpc.StatusCode.UNIMPLEMENTED
         return True
 
-    def mend(self) -> None:
+    def rebind(self) -> None:
         """Make the socket's file again if it is gone, or another one is in its place.
 
         Raises:
@@ -165,7 +165,7 @@ class Listener:
             if self._server is not None:
                 log.warning("the socket %s is gone, though nobody was to take it away; it is made again", self.address)
             # gRPC takes the file of that name away when it ends, so it must end before there is another.
-            self._stop(_MEND_WITHIN_S)
+            self._stop(_REBIND_WITHIN_S)
             self._close()
             self._start()
 
@@ -209,7 +209,7 @@ class Listener:
         return str(TcpAddress(address.host, port) if isinstance(address, TcpAddress) else address)
 
     def _bind_private(self, server: grpc.Server) -> str:
-        """A socket that nobody else can reach, for `answers`: it has no certificate to show itself."""
+        """A socket that no other user can reach, for `answers`: it has no certificate to show itself."""
         directory = self._bound.enter_context(tempfile.TemporaryDirectory(prefix="simd-"))
         private = UnixAddress(Path(directory) / "probe")
         self._bind(server, private)

@@ -1,4 +1,4 @@
-"""What is counted while calls are answered, as a protocol: whoever counts is passed in, and by default nobody does.
+"""What is counted while calls are answered, as a protocol: what counts is passed in, and by default nothing does.
 
 Its methods are called in the threads that answer, and in gRPC's polling thread for calls that are refused: they take
 microseconds and never wait.

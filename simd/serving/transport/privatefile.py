@@ -22,7 +22,7 @@ def read_private(path: Path, setting: str) -> bytes:
         ConfigError: it cannot be read, is not a regular file, is too big, or others may read or change it.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe would wait for somebody to write to it.
+        # Without O_NONBLOCK, opening a pipe would wait for a writer.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}", field=setting) from error

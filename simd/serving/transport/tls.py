@@ -1,7 +1,7 @@
 """The server's certificate, and the authority whose clients it trusts.
 
-A renewed certificate is taken up by the next connection: the files' stamps are compared whenever somebody connects. A
-pair that does not fit, as while one of the two files is being replaced, is logged, and the one before stays in use.
+A renewed certificate is taken up by the next connection: each one compares the files' stamps. A pair that does not fit,
+as while one of the two files is being replaced, is logged, and the one before stays in use.
 """
 
 from __future__ import annotations

@@ -59,8 +59,8 @@ class Validity:
         return f"the certificate in {self.file} is valid until {_day(self.end)}"
 
 
-class Reminder:
-    """Says in the log what is wrong with certificates: at the start, once a day, and when a file has changed.
+class ExpiryWarnings:
+    """Logs what is wrong with certificates: at the start, once a day, and when a file has changed.
 
     Args:
         files: PEM files.
@@ -70,10 +70,10 @@ class Reminder:
     def __init__(self, files: Sequence[Path], clock: Callable[[], float] = time.time) -> None:
         self._files = files
         self._clock = clock
-        self._said: dict[Path, tuple[Validity, int]] = {}
+        self._logged: dict[Path, tuple[Validity, int]] = {}
 
-    def tell(self) -> None:
-        """Say it, if it was not said today."""
+    def check(self) -> None:
+        """Log it, if it was not logged today."""
         now = self._clock()
         for file in self._files:
             validity = Validity.of(file)
@@ -82,8 +82,8 @@ class Reminder:
                 continue
             # Counted from its end, so that the first day on which it is no longer valid has a line at once.
             day = (validity, int((now - validity.end) // _DAY_S))
-            if self._said.get(file) != day:
-                self._said[file] = day
+            if self._logged.get(file) != day:
+                self._logged[file] = day
                 log.log(logging.ERROR if now >= validity.end else logging.WARNING,
                         "%s; a new one is taken up without a restart", wrong)  # fmt: skip
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simctl import contents
 
 
-class Upkeep(Connection):
+class Maintenance(Connection):
     """What there is, and whether it is sound."""
 
     def files(self, path_prefix: Path | None = None, *, timeout: float | None = None) -> Iterator[contents.File]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import simctl
 from simctl.errors import DaemonUnreachable, SimctlError
-from simctl.patience import Patience
+from simctl.retry import Retrier
 
 from tests.serving.doubles import TextDecoder, serving
 from tests.serving.waiting import until
@@ -50,9 +50,9 @@ OVERLOADED = SimctlError("too busy", code="RESOURCE_EXHAUSTED", reason="OVERLOAD
 REFUSED = SimctlError("no image", code="INVALID_ARGUMENT", reason="IMAGE_REJECTED")
 
 
-def patience(seconds: float) -> tuple[Patience, Clock]:
+def patience(seconds: float) -> tuple[Retrier, Clock]:
     clock = Clock()
-    return Patience(seconds, clock=lambda: clock.now, sleep=clock.sleep), clock
+    return Retrier(seconds, clock=lambda: clock.now, sleep=clock.sleep), clock
 
 
 @pytest.mark.parametrize("error", [UNREACHABLE, NOT_READY, OVERLOADED])

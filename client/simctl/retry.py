@@ -1,8 +1,8 @@
-"""Trying again, while a daemon is not there, not ready or too busy.
+"""Retries, while a daemon is not there, not ready or too busy.
 
 A call that only reads is made again whatever became of it. One that changes something is made again only when the
-daemon said itself that it did not take it on. The pauses grow, differ from caller to caller, and are no shorter than
-the daemon asks for.
+daemon said itself that it did not begin with it. The pauses grow exponentially, with jitter, and are no shorter
+than the daemon asks for.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ T = TypeVar("T")
 _FIRST_S = 0.1
 _LONGEST_S = 2.0
 
-_NOT_TAKEN_ON = ("NOT_READY", "OVERLOADED")
+_NOT_STARTED = ("NOT_READY", "OVERLOADED")
 """Reasons of a daemon that has not begun with a call."""
 
 
-class Patience:
+class Retrier:
     """Makes calls until they succeed or the time is over.
 
     Args:
@@ -46,7 +46,7 @@ class Patience:
         """What a call returns in the end.
 
         Args:
-            attempt: makes the call within so many seconds.
+            attempt: makes the call, within the seconds it is given.
             limit: seconds that all attempts may take together.
             reads: whether it changes nothing.
 
@@ -61,15 +61,15 @@ class Patience:
             except SimctlError as error:
                 pause = max(error.retry_after_s or 0.0, pause_s) * _between(1.0, 1.5)
                 spent = self._clock() - began + pause
-                if not _is_worth_it(error, reads) or spent > min(self._seconds, limit or self._seconds):
+                if not _is_retryable(error, reads) or spent > min(self._seconds, limit or self._seconds):
                     raise
             self._sleep(pause)
             left = None if limit is None else limit - spent
             pause_s = min(2 * pause_s, _LONGEST_S)
 
 
-def _is_worth_it(error: SimctlError, reads: bool) -> bool:
-    return error.reason in _NOT_TAKEN_ON or (reads and error.code == "UNAVAILABLE")
+def _is_retryable(error: SimctlError, reads: bool) -> bool:
+    return error.reason in _NOT_STARTED or (reads and error.code == "UNAVAILABLE")
 
 
 def _between(low: float, high: float) -> float:
