@@ -46,7 +46,7 @@ class Attacked:
         (port,) = re.findall(r"listening on unix:\S+, (127\.0\.0\.1:\d+)", daemon.log.read_text())
         self.tcp: str = port
         self.owner = simctl.Client(self.unix, token_file=str(daemon.work / "admin"), timeout=ANSWERED_WITHIN_S)
-        daemon.until(lambda: self.owner.status().images == 1, "the picture to be indexed")
+        daemon.until(lambda: self.owner.status().files == 1, "the picture to be indexed")
         self.answers_its_owner()
         self._before = self.memory("VmRSS")
 
