@@ -11,7 +11,6 @@ import gc
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -33,22 +32,10 @@ from simd.featurize.decode.decode import DecodeLimits
 from simd.featurize.priority import Priority
 from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from simd.indexing import starvation
+from simd.indexing.build import build
 from simd.indexing.ingest import Ingest
-from simd.indexing.loop.agenda import Agenda
-from simd.indexing.loop.backlog import Backlog
-from simd.indexing.loop.batches import Batches
-from simd.indexing.loop.indexer import Indexer
-from simd.indexing.loop.pipeline import Pipeline
 from simd.indexing.loop.targets import Targets
-from simd.indexing.models.backfill import Backfill
 from simd.indexing.models.switch import ModelSwitch
-from simd.indexing.pause import Pause
-from simd.indexing.purge import Purge
-from simd.indexing.removal import removal_at
-from simd.indexing.roots.deletions import Deletions
-from simd.indexing.roots.look import looking
-from simd.indexing.roots.roots import Roots
-from simd.indexing.roots.scans import Scans
 from simd.indexing.starvation import Starvation
 from simd.indexing.summary import Summary
 from simd.jobs.jobs import Jobs
@@ -64,8 +51,6 @@ from simd.serving.transport.meter import Meter, NoMeter
 from simd.serving.transport.tls import Tls, TlsFiles
 from simd.serving.transport.validity import Reminder
 from simd.supervision import Threads
-from simd.watch.ignore import Ignore
-from simd.watch.settle import Settler
 
 log = logging.getLogger(__name__)
 
@@ -255,93 +240,17 @@ class Daemon:
         switch: ModelSwitch | None,
         pool: DecodePool,
     ) -> Ingest:
-        settings = self._settings
-        configured = [os.fsencode(path) for path in settings.roots]
-        catalogue.sync_roots(configured)
-        targets.delete(catalogue.orphans())
-        roots = Roots(catalogue.roots())
-        ignore = Ignore(settings.ignore, own=os.fsencode(settings.state_dir))
-        backlog = Backlog()
-        pause = Pause(settings.state_dir / "paused.json")
-        settler = Settler(settings.settle_s)
-        agenda = Agenda(settings.scan_interval_s)
-        look = looking(roots, ignore)
-        wake = threading.Event()
-        pipeline = Pipeline(
-            pool=pool,
-            targets=targets,
-            catalogue=catalogue,
-            window=3 * settings.batch_size,
-            wake=wake.set,
-            is_removed=removal_at(decisions, roots),
-        )
-        batches = Batches(
-            pipeline=pipeline,
-            backlog=backlog,
-            settler=settler,
-            look=look,
-            where=roots.where,
-            summary=self._summary,
-            batch_size=settings.batch_size,
-        )
-        deletions = Deletions(
-            known=catalogue.known,
-            files=lambda root_id: catalogue.counts().files_by_root.get(root_id, 0) - batches.deleting(root_id),
-            scan=agenda.hint,
-        )
-        indexer = Indexer(
-            backlog=backlog,
-            settler=settler,
-            pause=pause,
-            purge=Purge(catalogue, settings.grace_period_s),
-            wake=wake,
-            pipeline=pipeline,
-            batches=batches,
-            targets=targets,
-            backfill=Backfill(
-                targets=targets, catalogue=catalogue, roots=roots, whole=switch.finish if switch else None
-            ),
-            roots=roots,
-            known=catalogue.known,
-            look=look,
-            agenda=agenda,
-            deletions=deletions,
-            summary=self._summary,
-            threads=self._threads,
-        )
-        scans = Scans(
-            catalogue=catalogue,
-            backlog=backlog,
-            ignore=ignore,
-            roots=roots,
-            agenda=agenda,
-            deletions=deletions,
-            settle=indexer.settle,
-            settle_s=settings.settle_s,
-            news=indexer.wake,
-            is_idle=indexer.is_idle,
-            scanned=lambda root_id: ingest.scanned(root_id),
-            threads=self._threads,
-            hold_s=settings.grace_period_s,
-        )
-        ingest = Ingest(
+        return build(
+            self._settings,
             catalogue=catalogue,
             decisions=decisions,
-            roots=roots,
-            indexer=indexer,
-            agenda=agenda,
-            scans=scans,
-            settler=settler,
-            ignore=ignore,
-            pause=pause,
-            deletions=deletions,
+            targets=targets,
+            decoder=pool,
+            summary=self._summary,
             threads=self._threads,
-            configured=configured,
-            polled=[os.fsencode(path) for path in settings.poll],
-            poll_s=settings.poll_interval_s,
+            is_complete=switch.finish if switch else None,
             starved=lambda: self._starvation.trouble,
         )
-        return ingest
 
 
 def _configure(ingest: Ingest, fresh: Settings, signals: Signals) -> None:

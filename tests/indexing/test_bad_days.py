@@ -7,14 +7,15 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from simd.errors import Abandoned, Reason, StoreFull
-from simd.indexing.loop.backlog import Backlog, Urgency
+from simd.indexing.loop.backlog import Urgency
 from simd.types import Change, ChangeKind, FileKey, image_id_of
-from tests.indexing.bench import Bench
+from tests.indexing.bench import QUICK, Bench, WatchedBacklog
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def patience(looks: int) -> Callable[[], bool]:
     return lambda: next(left, None) is not None
 
 
-class BreakingBacklog(Backlog):
+class BreakingBacklog(WatchedBacklog):
     """A bug of ours, while `broken` is set."""
 
     broken = False
@@ -96,8 +97,9 @@ class TestScans:
         self, bench: Bench
     ) -> None:
         [root] = bench.ingest.roots()
-        futures = [bench.scans.request(root.root.root_id, b"%d" % number) for number in range(3)]
-        assert all(future.cancel() for future in futures)
+        with pytest.raises(Abandoned):
+            bench.ingest.scan([root.root.path] * 3, retry_rejected=False, alive=lambda: False)
+        assert bench.ingest.progress().scanning
         bench.start()
         bench.until(lambda: at_rest(bench))
         assert not bench.ingest.progress().scanning
@@ -222,7 +224,7 @@ class TestDecoders:
         assert bench.files()["0.png"] == image_id_of(b"another picture") and len(bench.files()) == 3
 
     def test_a_broken_file_that_is_dated_in_the_future_is_told_at_once(self, tmp_path: Path) -> None:
-        bench = Bench(tmp_path, young_s=3600.0, retry_delays_s=(3600.0,))
+        bench = Bench(tmp_path, delays=replace(QUICK, growing_s=3600.0), retry_delays_s=(3600.0,))
         try:
             path = bench.write("a.png", b"bad one")
             os.utime(path, (4e9, 4e9))
@@ -310,7 +312,11 @@ def test_a_file_that_is_deleted_just_before_its_folder_is_renamed_is_gone_howeve
 
     def let_scans_end() -> None:
         deadline = time.monotonic() + 2.0
-        while threading.current_thread().name == "indexer" and bench.scans.pending and time.monotonic() < deadline:
+        while (
+            threading.current_thread().name == "indexer"
+            and bench.ingest.queues()["scan"]
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.001)
 
     bench.database.before = let_scans_end
@@ -328,7 +334,7 @@ class TestReading:
     def push(self, bench: Bench, heard: float | None) -> None:
         [root] = bench.ingest.roots()
         bench.backlog.push(Change(ChangeKind.UPSERT, FileKey(root.root.root_id, b"0.png"), heard=heard), Urgency.EVENT)
-        bench.indexer.wake()
+        bench.ingest.turned()
         bench.until(lambda: at_rest(bench))
 
     def test_an_event_that_it_was_written_to_is_believed_unless_it_was_read_since(self, bench: Bench) -> None:

@@ -45,7 +45,8 @@ def test_a_stuck_loop_does_not(bench: Bench) -> None:
         stuck.set()
         assert free.wait(60)
 
-    bench.indexer.commands.post(hold)
+    bench.backbone.meanwhile = hold
+    bench.write("a.png", b"a picture")
     try:
         assert stuck.wait(20)
         bench.ingest.turned()

@@ -17,9 +17,9 @@ from tests.indexing.bench import Bench, FillingIndex
 Restarted = Callable[..., Bench]
 
 
-def made_in(work: Path, kind: str, index: FillingIndex | None = None, hold_s: float = 7 * 86400.0) -> Bench:
+def made_in(work: Path, kind: str, index: FillingIndex | None = None, grace_s: float = 7 * 86400.0) -> Bench:
     """A room whose stores always work, or one in which each refuses a third of what it is to write."""
-    made = Bench(work, index=index, hold_s=hold_s)
+    made = Bench(work, index=index, grace_s=grace_s)
     made.index.every = made.database.every = 3 if kind == "failing" else 0
     return made
 
@@ -63,9 +63,9 @@ def restarted(bench: Bench, kind: str) -> Iterator[Restarted]:
     """Gives the room as it is after the daemon was started again."""
     rooms = [bench]
 
-    def restart(hold_s: float = 7 * 86400.0) -> Bench:
+    def restart(grace_s: float = 7 * 86400.0) -> Bench:
         rooms[-1].ingest.stop()
-        rooms.append(made_in(bench.root.parent, kind, bench.index, hold_s))
+        rooms.append(made_in(bench.root.parent, kind, bench.index, grace_s))
         return rooms[-1]
 
     yield restart
@@ -117,7 +117,7 @@ class TestMassDeletionWhileNobodyWatched:
         for _ in range(2):
             again = restarted()
             assert len(again.start().settle().files()) == 160 and "are gone" in detail(again)
-        over = restarted(hold_s=0.0)
+        over = restarted(grace_s=0.0)
         over.start()
         over.until(lambda: len(over.files()) == 10)
         assert over.settle() and detail(over) == ""
