@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 
 from simd import __version__, memory
@@ -22,6 +23,7 @@ from simd.app.modelsinuse import ModelsInUse
 from simd.app.reload import Reload
 from simd.app.signals import Signals, ending_within
 from simd.app.statedir import prepare
+from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.decisions.decisions import FILE as DECISIONS
@@ -62,6 +64,8 @@ _WALL_S = 600.0
 """A worker that steps back may wait for the CPU so long at least, and one that hangs is ended after it."""
 _CONFIGURE_WITHIN_S = 10.0
 """How long indexing may take to begin with a change of the roots."""
+_LOOK_S = 0.1
+"""How often it is looked meanwhile whether the daemon is to end."""
 
 
 class Daemon:
@@ -254,14 +258,18 @@ class Daemon:
 
 
 def _configure(ingest: Ingest, fresh: Settings, signals: Signals) -> None:
-    """Watch the roots of the configuration; whoever asks for the end meanwhile does not wait for it."""
+    """Watch the roots of the configuration; a request to end the daemon meanwhile does not wait for it."""
+    cancelled = Cancelled()
     until = time.monotonic() + _CONFIGURE_WITHIN_S
-    try:
-        ingest.configure(
-            [os.fsencode(path) for path in fresh.roots],
-            alive=lambda: time.monotonic() < until and not signals.ending.is_set(),
-        )
-    except Abandoned as error:
-        raise NotReady(
-            f"indexing did not take them within {_CONFIGURE_WITHIN_S:g} s", remedy="reload once more"
-        ) from error
+    with ThreadPoolExecutor(1) as caller:
+        configured = caller.submit(ingest.configure, [os.fsencode(path) for path in fresh.roots], cancelled=cancelled)
+        # Python handles signals in the main thread alone, and not while that is blocked.
+        while not configured.done() and time.monotonic() < until and not signals.ending.is_set():
+            wait([configured], _LOOK_S)
+        cancelled.set()
+        try:
+            configured.result()
+        except Abandoned as error:
+            raise NotReady(
+                f"indexing did not take them within {_CONFIGURE_WITHIN_S:g} s", remedy="reload once more"
+            ) from error

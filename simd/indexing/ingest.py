@@ -7,12 +7,13 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 
+from simd.cancelled import NEVER, Cancelled
 from simd.catalogue.catalogue import Catalogue
 from simd.decisions.decisions import Decisions
 from simd.errors import InvalidRequest, NotReady, Reason
 from simd.indexing.explain import Explainer
 from simd.indexing.loop.agenda import Agenda
-from simd.indexing.loop.commands import Alive, always, results_of
+from simd.indexing.loop.commands import results_of
 from simd.indexing.loop.inbox import Inbox
 from simd.indexing.loop.indexer import Indexer
 from simd.indexing.loop.outcomes import Outcome
@@ -136,7 +137,7 @@ class Ingest:
         self._indexer.stop()
         self._indexer.outcomes.abandon(NotReady("the daemon is stopping"))
 
-    def add(self, paths: Sequence[bytes], *, alive: Alive = always) -> AddReport:
+    def add(self, paths: Sequence[bytes], *, cancelled: Cancelled = NEVER) -> AddReport:
         """Index files now, and folders from now on.
 
         A file must be inside a root; the call returns when it is searchable or refused. A folder outside every root
@@ -145,10 +146,10 @@ class Ingest:
 
         Args:
             paths: absolute ones.
-            alive: whether somebody still waits; what was asked for is done all the same.
+            cancelled: whether the caller has left; the files are indexed all the same.
 
         Raises:
-            Abandoned: `alive` said no.
+            Abandoned: it was cancelled.
         """
         keys, queued, refused = [], 0, []
         for path in map(os.path.abspath, paths):
@@ -157,15 +158,15 @@ class Ingest:
             if why is not None:
                 refused.append(why)
             elif is_folder:
-                queued += self._add_folder(path, alive)
+                queued += self._add_folder(path, cancelled)
             else:
                 keys.append(self._key(path))
         # Who names a file has a reason to: it is read, however little it seems to have changed.
         before = {key: self._image_of(key) for key in keys}
         wanted = list(before)
         added, unchanged = 0, 0
-        requests = self._indexer.commands.run(lambda: self._request(wanted), alive)
-        outcomes = results_of([future for _, future in requests], alive)
+        requests = self._indexer.commands.run(lambda: self._request(wanted), cancelled)
+        outcomes = results_of([future for _, future in requests], cancelled)
         for (key, _), outcome in zip(requests, outcomes, strict=True):
             if outcome.image_id is not None:
                 unchanged += outcome.image_id == before[key]
@@ -175,18 +176,20 @@ class Ingest:
                 refused.append(Refused(self._roots.where(key) or key.path, why_not.reason, why_not.detail))
         return AddReport(added, unchanged, tuple(refused), queued)
 
-    def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId], *, alive: Alive = always) -> RemoveReport:
+    def remove(
+        self, paths: Sequence[bytes], image_ids: Sequence[ImageId], *, cancelled: Cancelled = NEVER
+    ) -> RemoveReport:
         """Take files, folders and images out of the answers; a root that was added is no longer watched.
 
         Args:
             paths: absolute ones.
-            alive: whether somebody still waits; otherwise what has not begun is not done.
+            cancelled: whether the caller has left; what has not begun by then is not done.
 
         Raises:
             InvalidRequest: a path is a root that the configuration names.
-            Abandoned: `alive` said no.
+            Abandoned: it was cancelled.
         """
-        return self._indexer.commands.run(lambda: self._removal.remove(paths, image_ids), alive)
+        return self._indexer.commands.run(lambda: self._removal.remove(paths, image_ids), cancelled)
 
     def scan(
         self,
@@ -194,24 +197,24 @@ class Ingest:
         *,
         retry_rejected: bool,
         confirm_deletes: bool = False,
-        alive: Alive = always,
+        cancelled: Cancelled = NEVER,
     ) -> ScanReport:
         """Compare roots, or folders in them, with the catalogue; no path means every root.
 
         Args:
             retry_rejected: try again what is in the ledger, but for what was taken out on request.
             confirm_deletes: what is gone is meant to be gone, even if it is most of a root.
-            alive: whether somebody still waits; a scan that has begun goes on to its end all the same.
+            cancelled: whether the caller has left; a scan that has begun goes on to its end.
 
         Raises:
             InvalidRequest: a path is not inside a root.
-            Abandoned: `alive` said no.
+            Abandoned: it was cancelled.
         """
         keys = [self._key(path) for path in paths] or [FileKey(r.root_id, b"") for r in self._roots.all()]
         if retry_rejected:
-            self._indexer.commands.run(lambda: self._forget_rejected(keys, removed=False), alive)
+            self._indexer.commands.run(lambda: self._forget_rejected(keys, removed=False), cancelled)
         futures = [self._scans.request(key.root_id, key.path, confirm_deletes=confirm_deletes) for key in keys]
-        reports = results_of(futures, alive)
+        reports = results_of(futures, cancelled)
         return ScanReport(
             sum(r.seen for r in reports),
             sum(r.changed for r in reports),
@@ -271,13 +274,13 @@ class Ingest:
         self._indexer.wake()
         return paused
 
-    def configure(self, roots: Sequence[bytes], *, alive: Alive = always) -> None:
+    def configure(self, roots: Sequence[bytes], *, cancelled: Cancelled = NEVER) -> None:
         """The configuration names these roots now: watch what is new in it, forget what no longer is.
 
         Raises:
-            Abandoned: `alive` said no before it was done.
+            Abandoned: it was cancelled before it was done.
         """
-        self._indexer.commands.run(lambda: self._membership.configure(roots), alive)
+        self._indexer.commands.run(lambda: self._membership.configure(roots), cancelled)
 
     def ignore(self, patterns: Sequence[str]) -> None:
         """The settings name these patterns now: what they ignore leaves the answers, what they no longer do comes back.
@@ -338,13 +341,13 @@ class Ingest:
         if old is not None and new is not None:
             self._decisions.moved(old, new)
 
-    def _add_folder(self, path: bytes, alive: Alive) -> int:
+    def _add_folder(self, path: bytes, cancelled: Cancelled) -> int:
         """Watch a folder, or scan it when it is watched already. Returns how many files were queued."""
         if self._roots.locate(path) is None:
-            self._indexer.commands.run(lambda: self._membership.add(path), alive)
+            self._indexer.commands.run(lambda: self._membership.add(path), cancelled)
         key = self._key(path)
-        self._indexer.commands.run(lambda: self._forget_rejected([key], removed=True), alive)
-        return results_of([self._scans.request(key.root_id, key.path)], alive)[0].changed
+        self._indexer.commands.run(lambda: self._forget_rejected([key], removed=True), cancelled)
+        return results_of([self._scans.request(key.root_id, key.path)], cancelled)[0].changed
 
     def _request(self, keys: Sequence[FileKey]) -> list[tuple[FileKey, Future[Outcome]]]:
         """In the loop's thread: have files indexed now."""

@@ -6,12 +6,13 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from simd.cancelled import Cancelled
 from simd.errors import Abandoned, Reason, StoreFull
 from simd.indexing.loop.backlog import Urgency
 from simd.types import Change, ChangeKind, FileKey, image_id_of
@@ -38,12 +39,6 @@ def detail(bench: Bench) -> str:
 
 def at_rest(bench: Bench) -> bool:
     return bench.ingest.progress().pending == 0
-
-
-def patience(looks: int) -> Callable[[], bool]:
-    """Somebody who leaves after being asked so often whether he still waits."""
-    left = iter(range(looks))
-    return lambda: next(left, None) is not None
 
 
 class BreakingBacklog(WatchedBacklog):
@@ -97,8 +92,10 @@ class TestScans:
         self, bench: Bench
     ) -> None:
         [root] = bench.ingest.roots()
+        cancelled = Cancelled()
+        cancelled.set()
         with pytest.raises(Abandoned):
-            bench.ingest.scan([root.root.path] * 3, retry_rejected=False, alive=lambda: False)
+            bench.ingest.scan([root.root.path] * 3, retry_rejected=False, cancelled=cancelled)
         assert bench.ingest.progress().scanning
         bench.start()
         bench.until(lambda: at_rest(bench))
@@ -242,8 +239,10 @@ class TestFullDisk:
         waiting = bench.write("a.png", b"a picture")
         bench.until(lambda: bench.index.refused > 1)
         assert "no room" in detail(bench) and not at_rest(bench)
+        cancelled = Cancelled()
+        threading.Timer(0.3, cancelled.set).start()
         with pytest.raises(Abandoned):
-            bench.ingest.add([os.fsencode(waiting)], alive=patience(3))
+            bench.ingest.add([os.fsencode(waiting)], cancelled=cancelled)
         bench.ingest.configure([os.fsencode(bench.root)])
         assert bench.ingest.scan([], retry_rejected=True).seen == 4
         assert bench.ingest.remove([os.fsencode(bench.root / "0.png")], []).files == 1
