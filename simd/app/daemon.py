@@ -27,7 +27,7 @@ from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.decisions.decisions import FILE as DECISIONS
-from simd.decisions.decisions import Decisions, Removed
+from simd.decisions.decisions import Decisions
 from simd.durable import DirectoryLock
 from simd.errors import Abandoned, NotReady
 from simd.featurize.decode.decode import DecodeLimits
@@ -116,7 +116,7 @@ class Daemon:
         memory.give_large_back()
         reminder = Reminder(self._certificates.certificates if self._certificates else [])
         reminder.tell()
-        tellers = (self._summary.tell, self._door.tell, reminder.tell)
+        tellers = (self._summary.log_counts, self._door.tell, reminder.tell)
         stack.callback(Repeated("log", tellers, self._threads).close)
         looks = (self._starvation.look,)
         stack.callback(Repeated("starvation", looks, self._threads, starvation.PERIOD_S).close)
@@ -135,10 +135,9 @@ class Daemon:
         indexing_pool = self._pool(stack, settings.threads, wall_s, Priority(settings.indexing_priority))
         catalogue = Catalogue.open(settings.state_dir / "catalogue.sqlite")
         stack.callback(catalogue.close)
-        decisions = self._decisions(stack, catalogue)
 
         switch = models.switch(catalogue)
-        ingest = self._ingest(catalogue, decisions, models.targets, switch, indexing_pool)
+        ingest = self._ingest(stack, catalogue, models.targets, switch, indexing_pool)
         ingest.start()
         stack.callback(ingest.stop)
         queries = Queries(
@@ -176,7 +175,7 @@ class Daemon:
         period_s = sdnotify.watchdog_period_s(os.environ)
         stack.enter_context(
             sdnotify.Watchdog(
-                lambda: ingest.turned() and server.answers(_ANSWER_WITHIN_S), period_s, threads=self._threads
+                lambda: ingest.is_alive() and server.answers(_ANSWER_WITHIN_S), period_s, threads=self._threads
             )
         )
         return Reload(
@@ -229,21 +228,11 @@ class Daemon:
         stack.callback(pool.close)
         return pool
 
-    def _decisions(self, stack: ExitStack, catalogue: Catalogue) -> Decisions:
+    def _ingest(
+        self, stack: ExitStack, catalogue: Catalogue, targets: Targets, switch: ModelSwitch | None, pool: DecodePool
+    ) -> Ingest:
         decisions = Decisions(self._settings.state_dir / DECISIONS)
         stack.callback(decisions.close)
-        # Those that an older version remembered in the catalogue alone.
-        decisions.remove((Removed(path, stamp, None) for path, stamp in catalogue.removed()), again=False)
-        return decisions
-
-    def _ingest(
-        self,
-        catalogue: Catalogue,
-        decisions: Decisions,
-        targets: Targets,
-        switch: ModelSwitch | None,
-        pool: DecodePool,
-    ) -> Ingest:
         return build(
             self._settings,
             catalogue=catalogue,

@@ -23,9 +23,9 @@ from simd.featurize.decode.renditions import Array, Rendition, Stretched
 from simd.featurize.workers.pool import DecodedFile
 from simd.index.brute import BruteIndex
 from simd.indexing.build import Delays, build
-from simd.indexing.loop.backlog import Backlog, Urgency
+from simd.indexing.loop.backlog import Backlog, Priority
 from simd.indexing.loop.targets import Target, Targets
-from simd.indexing.models.backfill import Whole
+from simd.indexing.models.backfill import IsComplete
 from simd.indexing.summary import Summary
 from simd.sqlite.database import Database
 from simd.supervision import Backoff, Threads
@@ -203,11 +203,11 @@ class WatchedBacklog(Backlog):
         super().__init__(scan_bytes, event_bytes)
         self.requested: set[FileKey] = set()
 
-    def push(self, change: Change, urgency: Urgency) -> bool:
+    def push(self, change: Change, priority: Priority) -> bool:
         """Remember, and push."""
-        if urgency is Urgency.REQUEST:
+        if priority is Priority.REQUEST:
             self.requested.add(change.key)
-        return super().push(change, urgency)
+        return super().push(change, priority)
 
 
 class Bench:
@@ -225,7 +225,7 @@ class Bench:
         self,
         work: Path,
         successor: Target | None = None,
-        is_complete: Callable[[Bench], Whole] | None = None,
+        is_complete: Callable[[Bench], IsComplete] | None = None,
         index: FillingIndex | None = None,
         backlog: WatchedBacklog | None = None,
         grace_s: float = 7 * 86400.0,

@@ -6,7 +6,6 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,17 +13,9 @@ import pytest
 
 from simd.cancelled import Cancelled
 from simd.errors import Abandoned, Reason, StoreFull
-from simd.indexing.loop.backlog import Urgency
+from simd.indexing.loop.backlog import Priority
 from simd.types import Change, ChangeKind, FileKey, image_id_of
 from tests.indexing.bench import QUICK, Bench, WatchedBacklog
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """The room, not started yet."""
-    made = Bench(tmp_path)
-    yield made
-    made.close()
 
 
 def fill(bench: Bench, count: int, folder: str = "") -> None:
@@ -46,10 +37,10 @@ class BreakingBacklog(WatchedBacklog):
 
     broken = False
 
-    def push(self, change: Change, urgency: Urgency) -> bool:
-        if self.broken and urgency is Urgency.SCAN:
+    def push(self, change: Change, priority: Priority) -> bool:
+        if self.broken and priority is Priority.SCAN:
             raise RuntimeError("a bug of ours")
-        return super().push(change, urgency)
+        return super().push(change, priority)
 
 
 class TestScans:
@@ -332,8 +323,8 @@ class TestReading:
 
     def push(self, bench: Bench, heard: float | None) -> None:
         [root] = bench.ingest.roots()
-        bench.backlog.push(Change(ChangeKind.UPSERT, FileKey(root.root.root_id, b"0.png"), heard=heard), Urgency.EVENT)
-        bench.ingest.turned()
+        bench.backlog.push(Change(ChangeKind.UPSERT, FileKey(root.root.root_id, b"0.png"), heard=heard), Priority.EVENT)
+        bench.ingest.is_alive()
         bench.until(lambda: at_rest(bench))
 
     def test_an_event_that_it_was_written_to_is_believed_unless_it_was_read_since(self, bench: Bench) -> None:

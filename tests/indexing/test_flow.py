@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simd.indexing.loop.backlog import Urgency
+from simd.indexing.loop.backlog import Priority
 from simd.types import Change, ChangeKind, FileKey, PauseState, image_id_of
 from tests.indexing.bench import Bench, WatchedBacklog
 
@@ -133,7 +133,7 @@ def test_a_file_that_is_heard_of_again_before_its_batch_is_durable_is_not_decode
     key = FileKey(root.root.root_id, b"0.png")
 
     def hear() -> None:
-        bench.backlog.push(Change(ChangeKind.UPSERT, key), Urgency.EVENT)
+        bench.backlog.push(Change(ChangeKind.UPSERT, key), Priority.EVENT)
 
     bench.backbone.meanwhile = hear
     bench.start().settle()
@@ -174,7 +174,7 @@ def test_what_was_embedded_is_committed_even_if_the_next_files_cannot_be_begun(b
     def break_down() -> None:
         bench.decoder.broken = True
         bench.write("next.png", b"the next picture")
-        bench.backlog.push(Change(ChangeKind.UPSERT, key), Urgency.EVENT)
+        bench.backlog.push(Change(ChangeKind.UPSERT, key), Priority.EVENT)
 
     bench.backbone.meanwhile = break_down
     bench.start()

@@ -1,4 +1,4 @@
-"""What other threads ask of the indexing thread, which runs it between two batches, and how they wait for it."""
+"""Calls that other threads have the indexing thread run, between two batches, and how they wait for the results."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Commands:
     """A queue of calls; `run` and `post` may be called from any thread.
 
     Args:
-        wake: called when there is one.
-        failed: is told the error of a command that nobody waits for.
+        wake: called when one was added.
+        failed: called with the error of a command of `post`.
     """
 
     def __init__(self, wake: Callable[[], None], failed: Callable[[Exception], None]) -> None:
@@ -54,12 +54,12 @@ class Commands:
         return results_of([future], cancelled)[0]
 
     def post(self, command: Callable[[], None]) -> None:
-        """Run something; nobody waits for it."""
+        """Run something, without waiting for it."""
 
         def step() -> None:
             try:
                 command()
-            except Exception as error:  # noqa: BLE001 - it is told, and must not end what else is to be done
+            except Exception as error:  # noqa: BLE001 - it is reported, and must not keep other commands from running
                 self._failed(error)
 
         self._queue.append(step)
@@ -71,7 +71,7 @@ class Commands:
             self._queue.popleft()()
 
     def close(self) -> None:
-        """Refuse `run` from now on. What was accepted is there for the next `drain`."""
+        """Refuse `run` from now on. What was accepted is run by the next `drain`."""
         with self._lock:
             self._closed = True
 
