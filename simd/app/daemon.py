@@ -116,7 +116,7 @@ class Daemon:
         memory.give_large_back()
         reminder = Reminder(self._certificates.certificates if self._certificates else [])
         reminder.tell()
-        tellers = (self._summary.log_counts, self._door.tell, reminder.tell)
+        tellers = (self._summary.flush, self._door.tell, reminder.tell)
         stack.callback(Repeated("log", tellers, self._threads).close)
         looks = (self._starvation.look,)
         stack.callback(Repeated("starvation", looks, self._threads, starvation.PERIOD_S).close)

@@ -48,7 +48,7 @@ class Summary:
         """A file of a root cannot be judged now."""
         self._seldom.tell(logging.WARNING, (root_id, type(why)), str(why))
 
-    def log_counts(self) -> None:
+    def flush(self) -> None:
         """Log what became of files since the last call, if anything did."""
         with self._lock:
             parts = [f"indexed: {self._indexed}, with {self._embedded} new vectors"] if self._indexed else []
