@@ -64,8 +64,8 @@ _WALL_S = 600.0
 """A worker that steps back may wait for the CPU so long at least, and one that hangs is ended after it."""
 _CONFIGURE_WITHIN_S = 10.0
 """How long indexing may take to begin with a change of the roots."""
-_LOOK_S = 0.1
-"""How often it is looked meanwhile whether the daemon is to end."""
+_WAKE_S = 0.1
+"""How often the main thread wakes meanwhile, to handle signals."""
 
 
 class Daemon:
@@ -254,7 +254,7 @@ def _configure(ingest: Ingest, fresh: Settings, signals: Signals) -> None:
         configured = caller.submit(ingest.configure, [os.fsencode(path) for path in fresh.roots], cancelled=cancelled)
         # Python handles signals in the main thread alone, and not while that is blocked.
         while not configured.done() and time.monotonic() < until and not signals.ending.is_set():
-            wait([configured], _LOOK_S)
+            wait([configured], _WAKE_S)
         cancelled.set()
         try:
             configured.result()

@@ -41,7 +41,8 @@ _GONE = Rejection(Reason.UNREADABLE, "it is gone, or its root cannot be read now
 class Ingest:
     """Starts and stops indexing. Every method may be called from any thread but the indexing thread.
 
-    What takes `cancelled` raises Abandoned as soon as that is set; what has begun by then goes on to its end.
+    What takes `cancelled` raises Abandoned as soon as that is set. What has begun by then goes on to its end, and files
+    that are queued are indexed.
 
     Args:
         starved: why indexing hardly moves, for callers; empty while it does.
