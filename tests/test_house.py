@@ -51,7 +51,7 @@ EXEMPT = {
     ): "a cache: each model is verified when loaded, and made again",
     ("simd/featurize/models/conversion.py", "shutil.rmtree"): "what a conversion that was killed left in the cache",
     ("simd/featurize/models/conversion.py", "tempfile.TemporaryDirectory"): "a model on its way into the cache",
-    ("simd/indexing/roots/membership.py", "self._roots.replace"): "no path: the roots in memory",
+    ("simd/indexing/roots/watched.py", "self._roots.replace"): "no path: the roots in memory",
     ("simd/app/modelsinuse.py", "self.serving.replace"): "no path: the model in use",
     ("simd/serving/transport/address.py", "path.unlink"): "a socket that nobody answers",
     ("simd/serving/transport/listener.py", "tempfile.TemporaryDirectory"): "the place of a socket",

@@ -11,9 +11,9 @@ import gc
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 
 from simd import __version__, memory
@@ -24,33 +24,22 @@ from simd.app.modelsinuse import ModelsInUse
 from simd.app.reload import Reload
 from simd.app.signals import Signals, ending_within
 from simd.app.statedir import prepare
+from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.decisions.decisions import FILE as DECISIONS
-from simd.decisions.decisions import Decisions, Removed
+from simd.decisions.decisions import Decisions
 from simd.durable import DirectoryLock
 from simd.errors import Abandoned, NotReady
 from simd.featurize.decode.decode import DecodeLimits
 from simd.featurize.priority import Priority
 from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from simd.indexing import starvation
+from simd.indexing.build import build
 from simd.indexing.features.keeper import Keeper
 from simd.indexing.ingest import Ingest
-from simd.indexing.loop.agenda import Agenda
-from simd.indexing.loop.backlog import Backlog
-from simd.indexing.loop.batches import Batches
-from simd.indexing.loop.indexer import Indexer
-from simd.indexing.loop.pipeline import Pipeline
 from simd.indexing.loop.targets import Targets
-from simd.indexing.models.backfill import Backfill
 from simd.indexing.models.switch import ModelSwitch
-from simd.indexing.pause import Pause
-from simd.indexing.purge import Purge
-from simd.indexing.removal import removal_at
-from simd.indexing.roots.deletions import Deletions
-from simd.indexing.roots.look import looking
-from simd.indexing.roots.roots import Roots
-from simd.indexing.roots.scans import Scans
 from simd.indexing.starvation import Starvation
 from simd.indexing.summary import Summary
 from simd.jobs.jobs import Jobs
@@ -66,8 +55,6 @@ from simd.serving.transport.meter import Meter, NoMeter
 from simd.serving.transport.tls import Tls, TlsFiles
 from simd.serving.transport.validity import ExpiryWarnings
 from simd.supervision import Threads
-from simd.watch.ignore import Ignore
-from simd.watch.settle import Settler
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +66,8 @@ _WALL_S = 600.0
 """A worker of lower priority may wait for the CPU at least as long, and one that hangs is ended after it."""
 _CONFIGURE_WITHIN_S = 10.0
 """How long indexing may take to begin with a change of the roots."""
+_WAKE_S = 0.1
+"""How often the main thread wakes meanwhile, to handle signals."""
 
 
 class Daemon:
@@ -129,7 +118,7 @@ class Daemon:
         memory.give_large_back()
         expiry = ExpiryWarnings(self._certificates.certificates if self._certificates else [])
         expiry.check()
-        flushes = (self._summary.tell, self._call_log.flush, expiry.check)
+        flushes = (self._summary.flush, self._call_log.flush, expiry.check)
         stack.callback(Repeated("log", flushes, self._threads).close)
         looks = (self._starvation.look,)
         stack.callback(Repeated("starvation", looks, self._threads, starvation.PERIOD_S).close)
@@ -150,10 +139,9 @@ class Daemon:
         indexing_pool = self._pool(stack, settings.threads, wall_s, Priority(settings.indexing_priority))
         catalogue = Catalogue.open(settings.state_dir / "catalogue.sqlite")
         stack.callback(catalogue.close)
-        decisions = self._decisions(stack, catalogue)
 
         switch = models.switch(catalogue)
-        ingest = self._ingest(catalogue, decisions, models.targets, switch, indexing_pool, features.keeper)
+        ingest = self._ingest(stack, catalogue, models.targets, switch, indexing_pool, features.keeper)
         ingest.start()
         stack.callback(ingest.stop)
         features.keep_up(catalogue, indexing_pool, self._jobs, ingest)
@@ -195,7 +183,7 @@ class Daemon:
         period_s = sdnotify.watchdog_period_s(os.environ)
         stack.enter_context(
             sdnotify.Watchdog(
-                lambda: ingest.turned() and server.answers(_ANSWER_WITHIN_S), period_s, threads=self._threads
+                lambda: ingest.is_alive() and server.answers(_ANSWER_WITHIN_S), period_s, threads=self._threads
             )
         )
         return Reload(
@@ -248,121 +236,44 @@ class Daemon:
         stack.callback(pool.close)
         return pool
 
-    def _decisions(self, stack: ExitStack, catalogue: Catalogue) -> Decisions:
-        decisions = Decisions(self._settings.state_dir / DECISIONS)
-        stack.callback(decisions.close)
-        # Those that an older version remembered in the catalogue alone.
-        decisions.remove((Removed(path, stamp, None) for path, stamp in catalogue.removed()), again=False)
-        return decisions
-
     def _ingest(
         self,
+        stack: ExitStack,
         catalogue: Catalogue,
-        decisions: Decisions,
         targets: Targets,
         switch: ModelSwitch | None,
         pool: DecodePool,
         features: Keeper | None,
     ) -> Ingest:
-        settings = self._settings
-        configured = [os.fsencode(path) for path in settings.roots]
-        catalogue.sync_roots(configured)
-        targets.delete(catalogue.orphans())
-        roots = Roots(catalogue.roots())
-        ignore = Ignore(settings.ignore, own=os.fsencode(settings.state_dir))
-        backlog = Backlog()
-        pause = Pause(settings.state_dir / "paused.json")
-        settler = Settler(settings.settle_s)
-        agenda = Agenda(settings.scan_interval_s)
-        look = looking(roots, ignore)
-        wake = threading.Event()
-        pipeline = Pipeline(
-            pool=pool,
-            targets=targets,
-            catalogue=catalogue,
-            window=3 * settings.batch_size,
-            wake=wake.set,
-            is_removed=removal_at(decisions, roots),
-            features=features,
-        )
-        batches = Batches(
-            pipeline=pipeline,
-            backlog=backlog,
-            settler=settler,
-            look=look,
-            where=roots.where,
-            summary=self._summary,
-            batch_size=settings.batch_size,
-        )
-        deletions = Deletions(
-            known=catalogue.known,
-            files=lambda root_id: catalogue.counts().files_by_root.get(root_id, 0) - batches.deleting(root_id),
-            scan=agenda.hint,
-        )
-        indexer = Indexer(
-            backlog=backlog,
-            settler=settler,
-            pause=pause,
-            purge=Purge(catalogue, settings.grace_period_s),
-            wake=wake,
-            pipeline=pipeline,
-            batches=batches,
-            targets=targets,
-            backfill=Backfill(
-                targets=targets, catalogue=catalogue, roots=roots, whole=switch.finish if switch else None
-            ),
-            roots=roots,
-            known=catalogue.known,
-            look=look,
-            agenda=agenda,
-            deletions=deletions,
-            summary=self._summary,
-            threads=self._threads,
-        )
-        scans = Scans(
-            catalogue=catalogue,
-            backlog=backlog,
-            ignore=ignore,
-            roots=roots,
-            agenda=agenda,
-            deletions=deletions,
-            settle=indexer.settle,
-            settle_s=settings.settle_s,
-            news=indexer.wake,
-            is_idle=indexer.is_idle,
-            scanned=lambda root_id: ingest.scanned(root_id),
-            threads=self._threads,
-            hold_s=settings.grace_period_s,
-        )
-        ingest = Ingest(
+        decisions = Decisions(self._settings.state_dir / DECISIONS)
+        stack.callback(decisions.close)
+        return build(
+            self._settings,
             catalogue=catalogue,
             decisions=decisions,
-            roots=roots,
-            indexer=indexer,
-            agenda=agenda,
-            scans=scans,
-            settler=settler,
-            ignore=ignore,
-            pause=pause,
-            deletions=deletions,
+            targets=targets,
+            decoder=pool,
+            features=features,
+            summary=self._summary,
             threads=self._threads,
-            configured=configured,
-            polled=[os.fsencode(path) for path in settings.poll],
-            poll_s=settings.poll_interval_s,
+            is_complete=switch.finish if switch else None,
             starved=lambda: self._starvation.trouble,
         )
-        return ingest
 
 
 def _configure(ingest: Ingest, fresh: Settings, signals: Signals) -> None:
-    """Watch the roots of the configuration; gives up when the daemon is asked to end."""
+    """Watch the roots of the configuration; a request to end the daemon meanwhile does not wait for it."""
+    cancelled = Cancelled()
     until = time.monotonic() + _CONFIGURE_WITHIN_S
-    try:
-        ingest.configure(
-            [os.fsencode(path) for path in fresh.roots],
-            alive=lambda: time.monotonic() < until and not signals.ending.is_set(),
-        )
-    except Abandoned as error:
-        raise NotReady(
-            f"indexing did not take them within {_CONFIGURE_WITHIN_S:g} s", remedy="reload once more"
-        ) from error
+    with ThreadPoolExecutor(1) as caller:
+        configured = caller.submit(ingest.configure, [os.fsencode(path) for path in fresh.roots], cancelled=cancelled)
+        # Python handles signals in the main thread alone, and not while that is blocked.
+        while not configured.done() and time.monotonic() < until and not signals.ending.is_set():
+            wait([configured], _WAKE_S)
+        cancelled.set()
+        try:
+            configured.result()
+        except Abandoned as error:
+            raise NotReady(
+                f"indexing did not take them within {_CONFIGURE_WITHIN_S:g} s", remedy="reload once more"
+            ) from error

@@ -1,8 +1,8 @@
-"""Whether indexing is paused, and until when: a person's word, which outlasts a restart.
+"""Whether indexing is paused, and until when: set by a person, it outlasts a restart.
 
 The file is there while indexing is paused: `{"until": SECONDS_SINCE_THE_EPOCH}`, or null for "until it is resumed". It
 is replaced and removed in one step, so that a crash leaves the state before or the one after. One that cannot be read
-is damaged; indexing then stays paused, as somebody had asked for it, and `status` shows that.
+is damaged; indexing then stays paused, as it was when the file was written, and `status` shows that.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class Pause:
 
     @property
     def state(self) -> PauseState:
-        """How it is now; a pause whose time is over is none."""
+        """The state now; a pause whose time is over is none."""
         state = self._state
         return PauseState(False) if state.until is not None and state.until <= self._clock() else state
 
     @property
     def seconds_left(self) -> float | None:
-        """How long a pause that ends by itself still lasts; None when there is no such pause."""
+        """Seconds until a pause ends by itself; None when there is no such pause."""
         until = self.state.until
         return None if until is None else max(0.0, until - self._clock())
 
@@ -51,7 +51,7 @@ class Pause:
         """Pause, or change how long.
 
         Args:
-            for_s: after so many seconds it ends by itself; None: when it is resumed.
+            for_s: seconds after which it ends by itself; None: when it is resumed.
 
         Raises:
             StoreError: it is paused, but a restart would not know of it.

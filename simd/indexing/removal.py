@@ -1,73 +1,40 @@
-"""Taking files, folders, images and roots out of the answers on request.
-
-A removed file stays on disk, so it is remembered: as a decision, by its path and content, and in the ledger (reason
-`removed`) with the stamp it had. Scans leave it alone until it changes or somebody adds it again.
-"""
+"""Taking files, folders, images and roots out of the answers on request."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from simd.catalogue.catalogue import Catalogue
-from simd.catalogue.rows import RejectedFile
-from simd.decisions.decisions import REMOVED, Decisions, Removed
+from simd.indexing.ledger import Ledger, RemovedFile
 from simd.indexing.loop.indexer import Indexer
+from simd.indexing.orphans import Orphans
 from simd.indexing.roots.deletions import Deletions
-from simd.indexing.roots.look import Look, stamp_of
-from simd.indexing.roots.membership import Membership
 from simd.indexing.roots.roots import Roots
-from simd.types import FileKey, ImageId, RemoveReport, Stamp
-from simd.watch.settle import Settler
-
-
-def removal_at(decisions: Decisions, roots: Roots) -> Callable[[FileKey, ImageId, Stamp], bool]:
-    """Tells whether a person took this content out at this place."""
-
-    def is_removed(key: FileKey, image_id: ImageId, stamp: Stamp) -> bool:
-        path = roots.where(key)
-        return path is not None and decisions.is_removed(path, image_id, stamp)
-
-    return is_removed
-
-
-@dataclass(frozen=True, slots=True)
-class _Forgotten:
-    """What is written down of a file that was taken out: its line in the ledger, and the decision."""
-
-    line: RejectedFile
-    decision: Removed
+from simd.indexing.roots.watched import WatchedRoots
+from simd.types import FileKey, ImageId, RemoveReport
 
 
 class Removal:
-    """Called in the loop's thread.
-
-    Args:
-        deletions: which are told that these are meant.
-        look: the file as it is now.
-    """
+    """Used by the indexing thread alone."""
 
     def __init__(
         self,
-        *,
         catalogue: Catalogue,
-        decisions: Decisions,
+        ledger: Ledger,
         roots: Roots,
-        membership: Membership,
+        watched: WatchedRoots,
         indexer: Indexer,
-        settler: Settler,
+        orphans: Orphans,
         deletions: Deletions,
-        look: Look,
     ) -> None:
         self._catalogue = catalogue
-        self._decisions = decisions
+        self._ledger = ledger
         self._roots = roots
-        self._membership = membership
+        self._watched = watched
         self._indexer = indexer
-        self._settler = settler
+        self._orphans = orphans
         self._deletions = deletions
-        self._look = look
 
     def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId]) -> RemoveReport:
         """Take out what is at or below absolute paths, and the files of images.
@@ -78,19 +45,17 @@ class Removal:
         """
         # Before anything is done: what is refused is refused as a whole.
         for path in paths:
-            key = self._roots.locate(os.path.abspath(path))
-            if key is not None and not key.path:
-                self._membership.check_added(key.root_id)
+            if (root_id := self._root_at(path)) is not None:
+                self._watched.check_removable(root_id)
         files, orphans, missing = 0, [], []
         named: dict[FileKey, None] = {}
         for path in paths:
-            key = self._roots.locate(os.path.abspath(path))
-            if key is not None and not key.path:
-                count, gone = self._membership.drop(key.root_id)
+            if (root_id := self._root_at(path)) is not None:
+                count, gone = self._watched.remove(root_id)
                 files += count
                 orphans += gone
                 continue
-            found = self._files_at(path) if key is not None else []
+            found = self._files_at(path)
             named.update(dict.fromkeys(found))
             if not found:
                 missing.append(path)
@@ -100,33 +65,37 @@ class Removal:
             keys.update(dict.fromkeys(found))
             if not found:
                 missing.append(image_id)
-        removed = [one for key in keys if (one := self._forget(key, named=key in named)) is not None]
-        self._decisions.remove(one.decision for one in removed)
-        rejected = [one.line for one in removed]
-        orphans += self._catalogue.record([], rejected, [])
-        for line in rejected:
-            self._deletions.agreed(line.key.root_id)
-        if orphans:
-            self._indexer.take_out(orphans)
-        return RemoveReport(files + len(rejected), len(orphans), tuple(missing))
+        removed = [file for key in keys if (file := self._drop(key, named=key in named)) is not None]
+        orphans += self._ledger.remove(removed)
+        for file in removed:
+            # They do not count as lost.
+            self._deletions.confirmed(file.key.root_id)
+        self._orphans.delete(orphans)
+        return RemoveReport(files + len(removed), len(orphans), tuple(missing))
 
-    def _forget(self, key: FileKey, *, named: bool) -> _Forgotten | None:
-        """Drop whatever is under way for a file; what is to be remembered of it, if it is known."""
-        self._indexer.forget(key)
+    def _drop(self, key: FileKey, *, named: bool) -> RemovedFile | None:
+        """Drop whatever is in flight of a file. Returns what is to be remembered of it, or None if it is not known."""
+        self._indexer.discard(key)
         if not named:
-            # It may be another image by now, and that one may have been on its way.
-            self._settler.note(key)
-        known, path = self._catalogue.known(key), self._roots.where(key)
-        if known is None or path is None:
+            # It may be another image by now, which may have been in flight.
+            self._indexer.queue.settle(key)
+        known = self._catalogue.known(key)
+        if known is None or self._roots.path_of(key) is None:
             return None
-        # Who names a file means it as it is now, indexed so or not; who names an image, only what was indexed.
-        stamp = stamp_of(self._look, key, known.stamp) if named else known.stamp
-        content = known.image_id if stamp == known.stamp else None
-        return _Forgotten(RejectedFile(key, stamp, REMOVED), Removed(path, stamp, content))
+        # A file that is named is removed as it is now, indexed so or not; of an image only what was indexed.
+        stamp = self._roots.stat_or(key, known.stamp) if named else known.stamp
+        return RemovedFile(key, stamp, known.image_id if stamp == known.stamp else None)
+
+    def _root_at(self, path: bytes) -> int | None:
+        """The root at an absolute path."""
+        key = self._roots.locate(os.path.abspath(path))
+        return key.root_id if key is not None and not key.path else None
 
     def _files_at(self, path: bytes) -> list[FileKey]:
         """The indexed file at a path, or those in the folder."""
         found: list[FileKey] = []
+        if self._roots.locate(os.path.abspath(path)) is None:
+            return found
         while page := self._catalogue.files(after=found[-1] if found else None, under=path):
             found += [file.key for file in page]
         return found

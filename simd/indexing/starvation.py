@@ -1,4 +1,4 @@
-"""Whether indexing stands still because others have the CPU, which is what stepping back for them may come to."""
+"""Detects that indexing gets hardly any CPU: its threads have a lower priority than those of other programs."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from simd.featurize.cputime import CpuTime, Meanwhile
 log = logging.getLogger(__name__)
 
 PERIOD_S = 30.0
-"""Seconds between two looks: long enough for a search, or a program that starts, to be over."""
+"""Seconds between two measurements: longer than a search, or the start of a program, takes."""
 _SHORTEST_S = 10.0
-"""What is shorter tells nothing."""
+"""A shorter interval is not judged."""
 _LEAST = 0.05
-"""Where nobody else takes the CPU, decoders and backbone share it among themselves and each gets half of what it wants,
-or a third."""
+"""A smaller share of the wanted CPU time is starvation. Without other programs, decoders and backbone share the CPU
+among themselves: each gets half of what it wants, or a third."""
 _AT_WORK = 0.5
-"""What wants the CPU for less than this part of the time has nothing much to do."""
+"""Threads that want the CPU for a smaller part of the time have little to do, and are not judged."""
 
 
 class Starvation:
-    """Looks when it is called, about every `PERIOD_S`; `trouble` may be read from any thread.
+    """Measures when `look` is called, about every `PERIOD_S`; `trouble` may be read from any thread.
 
     Args:
-        priority: the setting `indexing_priority`, for what helps.
-        meanwhile: what the threads of indexing had and wanted since it was last called.
+        priority: the setting `indexing_priority`, which the remedy depends on.
+        meanwhile: CPU time that the threads of indexing had and wanted since its last call.
         clock: seconds that only go forward.
 
     Attributes:
-        trouble: what is wrong and what helps, for callers; empty while nothing is.
+        trouble: the problem and its remedy, for callers; empty while there is none.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Starvation:
         self.trouble = ""
 
     def look(self) -> None:
-        """See how it was since the last look, and log when it begins and when it is over."""
+        """Judge the time since the last call; log when starvation begins and when it ends."""
         now = self._clock()
         elapsed = now - self._looked
         if elapsed < _SHORTEST_S:

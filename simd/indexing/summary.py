@@ -1,4 +1,4 @@
-"""What became of files, for the log: a line a minute while anything does, and not one for each."""
+"""What became of files, for the log: a line a minute instead of one for each file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Summary:
         self._examples: dict[Reason, str] = {}
 
     def recorded(self, indexed: int, embedded: int, deleted: int) -> None:
-        """A batch was recorded: so many files with their images, pictures that were embedded, files that are gone."""
+        """A batch was recorded: how many files are indexed, pictures were embedded, and files are gone."""
         if indexed:
             log.debug("indexed %d files: %d embedded", indexed, embedded)
         with self._lock:
@@ -44,12 +44,12 @@ class Summary:
             self._rejected[why.reason] += 1
             self._examples.setdefault(why.reason, name)
 
-    def put_off(self, root_id: int, why: Exception) -> None:
-        """Nothing can be said of a file of a root now."""
+    def postponed(self, root_id: int, why: Exception) -> None:
+        """A file of a root cannot be judged now."""
         self._seldom.tell(logging.WARNING, (root_id, type(why)), str(why))
 
-    def tell(self) -> None:
-        """Tell what became of files since the last time, if anything did."""
+    def flush(self) -> None:
+        """Log what became of files since the last call, if anything did."""
         with self._lock:
             parts = [f"indexed: {self._indexed}, with {self._embedded} new vectors"] if self._indexed else []
             parts += [f"gone: {self._deleted}"] if self._deleted else []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from simd.cancelled import Work
+from simd.cancelled import Cancelled, Work
 from simd.featurize.decode.renditions import Array, Rendition
 from simd.types import (
     AddReport,
@@ -79,20 +79,18 @@ class Featurizer(Protocol):
 
 class Ingest(Protocol):
     """The door to indexing. `add`, `remove` and `scan` return when what they promise is done, or raise Abandoned once
-    `alive` says that the caller has left."""
+    they are cancelled."""
 
-    def add(self, paths: Sequence[bytes], /, *, alive: Callable[[], bool]) -> AddReport:
+    def add(self, paths: Sequence[bytes], /, *, cancelled: Cancelled) -> AddReport:
         """Index files now."""
         ...
 
-    def remove(
-        self, paths: Sequence[bytes], image_ids: Sequence[ImageId], /, *, alive: Callable[[], bool]
-    ) -> RemoveReport:
+    def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId], /, *, cancelled: Cancelled) -> RemoveReport:
         """Take files and images out of the answers."""
         ...
 
     def scan(
-        self, paths: Sequence[bytes], /, *, retry_rejected: bool, confirm_deletes: bool, alive: Callable[[], bool]
+        self, paths: Sequence[bytes], /, *, retry_rejected: bool, confirm_deletes: bool, cancelled: Cancelled
     ) -> ScanReport:
         """Compare roots, or directories in them, with the catalogue; no path means every root."""
         ...

@@ -16,38 +16,28 @@ import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.schema import SCHEMA
+from simd.config import Settings
 from simd.decisions.decisions import Decisions
 from simd.errors import CorruptStore, DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, StoreFull
 from simd.featurize.decode.renditions import Array, Features, Rendition, Stretched
 from simd.featurize.workers.pool import DecodedFile
 from simd.index.brute import BruteIndex
-from simd.indexing.ingest import Ingest
-from simd.indexing.loop.agenda import Agenda
-from simd.indexing.loop.backlog import Backlog
-from simd.indexing.loop.batches import Batches
-from simd.indexing.loop.indexer import Indexer
-from simd.indexing.loop.pipeline import Pipeline
+from simd.indexing.build import Delays, build
+from simd.indexing.loop.backlog import Backlog, Priority
 from simd.indexing.loop.targets import Target, Targets
-from simd.indexing.models.backfill import Backfill, Whole
-from simd.indexing.pause import Pause
-from simd.indexing.purge import Purge
-from simd.indexing.removal import removal_at
-from simd.indexing.roots.deletions import Deletions
-from simd.indexing.roots.look import looking
-from simd.indexing.roots.roots import Roots
-from simd.indexing.roots.scans import Scans
+from simd.indexing.models.backfill import IsComplete
 from simd.indexing.summary import Summary
 from simd.sqlite.database import Database
 from simd.supervision import Backoff, Threads
-from simd.types import Embedding, ImageFacts, ImageId, Pixels, Size, Stamp, Vector, image_id_of
+from simd.types import Change, Embedding, FileKey, ImageFacts, ImageId, Pixels, Size, Stamp, Vector, image_id_of
 from simd.vectors.metric import half, normalise
-from simd.watch.ignore import Ignore
 from simd.watch.settle import Settler
 
 T = TypeVar("T")
 
 DIMENSION = 16
 SIZE = (4, 4)
+QUICK = Delays(batch_retry_s=(0.01, 0.02), scan_retry_s=(0.01, 0.6), offline_s=0.05, growing_s=0.0)
 
 
 class Decoder:
@@ -214,13 +204,28 @@ def features_of(data: bytes, wanted: Collection[Rendition]) -> bytes | None:
     return b"" if data.startswith(b"blank") else b"features of " + data
 
 
+class WatchedBacklog(Backlog):
+    """A backlog that remembers in `requested` which files callers waited for."""
+
+    def __init__(self, scan_bytes: int = 32 << 20, event_bytes: int = 32 << 20) -> None:
+        super().__init__(scan_bytes, event_bytes)
+        self.requested: set[FileKey] = set()
+
+    def push(self, change: Change, priority: Priority) -> bool:
+        """Remember, and push."""
+        if priority is Priority.REQUEST:
+            self.requested.add(change.key)
+        return super().push(change, priority)
+
+
 class Bench:
     """Everything between a folder and an index, started by `start`.
 
     Args:
         work: holds the folder and the catalogue.
         successor: an index to build beside the one that answers.
-        whole: judges the end of a pass of the backfill.
+        is_complete: judges the end of a pass of the backfill.
+        grace_s: the setting `grace_period_s`.
         clock: seconds since the epoch, as scans see it.
     """
 
@@ -228,17 +233,18 @@ class Bench:
         self,
         work: Path,
         successor: Target | None = None,
-        whole: Callable[[Bench], Whole] | None = None,
+        is_complete: Callable[[Bench], IsComplete] | None = None,
         index: FillingIndex | None = None,
-        backlog: Backlog | None = None,
-        purge: Callable[[Catalogue], Purge] = lambda catalogue: Purge(catalogue, 7 * 86400.0),
-        hold_s: float = 7 * 86400.0,
+        backlog: WatchedBacklog | None = None,
+        grace_s: float = 7 * 86400.0,
         clock: Callable[[], float] = time.time,
-        young_s: float = 0.0,
+        delays: Delays = QUICK,
         retry_delays_s: Sequence[float] = (0.01, 0.02, 0.05),
     ) -> None:
         self.root = work / "root"
         self.root.mkdir(exist_ok=True)
+        state_dir = work / "state"
+        state_dir.mkdir(exist_ok=True)
         self.database = FillingDatabase(work / "catalogue.sqlite", SCHEMA)
         self.catalogue = Catalogue(self.database)
         self.decisions = Decisions(work / "decisions.sqlite")
@@ -248,91 +254,21 @@ class Bench:
         self.summary = Summary()
         self.backbone = Backbone()
         self.targets = Targets(Target("old", SIZE, self.backbone, self.index), successor)
-        self.catalogue.sync_roots([os.fsencode(self.root)])
-        roots, ignore, settler = (
-            Roots(self.catalogue.roots()),
-            Ignore(),
-            Settler(0.05, retry_delays_s=retry_delays_s),
-        )
-        self.backlog = backlog = Backlog() if backlog is None else backlog
-        self.pause = Pause(work / "paused.json")
-        agenda = Agenda(3600, (0.01, 0.6))
-        look = looking(roots, ignore)
-        wake = threading.Event()
-        pipeline = Pipeline(
-            pool=self.decoder,
-            targets=self.targets,
-            catalogue=self.catalogue,
-            window=12,
-            wake=wake.set,
-            is_removed=removal_at(self.decisions, roots),
-        )
-        batches = Batches(
-            pipeline=pipeline,
-            backlog=backlog,
-            settler=settler,
-            look=look,
-            where=roots.where,
-            summary=self.summary,
-            batch_size=4,
-            retry_s=(0.01, 0.02),
-            young_s=young_s,
-        )
-        deletions = Deletions(
-            known=self.catalogue.known,
-            files=lambda root_id: self.catalogue.counts().files_by_root.get(root_id, 0) - batches.deleting(root_id),
-            scan=agenda.hint,
-        )
-        self.indexer = Indexer(
-            backlog=backlog,
-            settler=settler,
-            pause=self.pause,
-            purge=purge(self.catalogue),
-            wake=wake,
-            pipeline=pipeline,
-            batches=batches,
-            targets=self.targets,
-            backfill=Backfill(
-                targets=self.targets, catalogue=self.catalogue, roots=roots, whole=whole(self) if whole else None
-            ),
-            roots=roots,
-            known=self.catalogue.known,
-            look=look,
-            agenda=agenda,
-            deletions=deletions,
-            summary=self.summary,
-            threads=self.threads,
-        )
-        self.scans = scans = Scans(
-            catalogue=self.catalogue,
-            backlog=backlog,
-            ignore=ignore,
-            roots=roots,
-            agenda=agenda,
-            deletions=deletions,
-            settle=self.indexer.settle,
-            news=self.indexer.wake,
-            is_idle=self.indexer.is_idle,
-            scanned=lambda root_id: self.ingest.scanned(root_id),
-            threads=self.threads,
-            clock=clock,
-            hold_s=hold_s,
-            offline_s=0.05,
-        )
-        self.ingest = Ingest(
+        self.backlog = WatchedBacklog() if backlog is None else backlog
+        self.ingest = build(
+            Settings(state_dir, "", roots=(self.root,), batch_size=4, grace_period_s=grace_s),
             catalogue=self.catalogue,
             decisions=self.decisions,
-            roots=roots,
-            indexer=self.indexer,
-            agenda=agenda,
-            scans=scans,
-            settler=settler,
-            ignore=ignore,
-            pause=self.pause,
-            deletions=deletions,
+            targets=self.targets,
+            decoder=self.decoder,
+            summary=self.summary,
             threads=self.threads,
+            is_complete=is_complete(self) if is_complete else None,
             starved=lambda: "starved",
-            configured=[os.fsencode(self.root)],
+            backlog=self.backlog,
+            settler=Settler(0.05, retry_delays_s=retry_delays_s),
+            clock=clock,
+            delays=delays,
         )
 
     def start(self) -> Bench:

@@ -6,23 +6,16 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from simd.cancelled import Cancelled
 from simd.errors import Abandoned, Reason, StoreFull
-from simd.indexing.loop.backlog import Backlog, Urgency
+from simd.indexing.loop.backlog import Priority
 from simd.types import Change, ChangeKind, FileKey, image_id_of
-from tests.indexing.bench import Bench
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """The room, not started yet."""
-    made = Bench(tmp_path)
-    yield made
-    made.close()
+from tests.indexing.bench import QUICK, Bench, WatchedBacklog
 
 
 def fill(bench: Bench, count: int, folder: str = "") -> None:
@@ -39,21 +32,15 @@ def at_rest(bench: Bench) -> bool:
     return bench.ingest.progress().pending == 0
 
 
-def patience(looks: int) -> Callable[[], bool]:
-    """Somebody who leaves after being asked so often whether he still waits."""
-    left = iter(range(looks))
-    return lambda: next(left, None) is not None
-
-
-class BreakingBacklog(Backlog):
+class BreakingBacklog(WatchedBacklog):
     """A bug of ours, while `broken` is set."""
 
     broken = False
 
-    def push(self, change: Change, urgency: Urgency) -> bool:
-        if self.broken and urgency is Urgency.SCAN:
+    def push(self, change: Change, priority: Priority) -> bool:
+        if self.broken and priority is Priority.SCAN:
             raise RuntimeError("a bug of ours")
-        return super().push(change, urgency)
+        return super().push(change, priority)
 
 
 class TestScans:
@@ -96,8 +83,11 @@ class TestScans:
         self, bench: Bench
     ) -> None:
         [root] = bench.ingest.roots()
-        futures = [bench.scans.request(root.root.root_id, b"%d" % number) for number in range(3)]
-        assert all(future.cancel() for future in futures)
+        cancelled = Cancelled()
+        cancelled.set()
+        with pytest.raises(Abandoned):
+            bench.ingest.scan([root.root.path] * 3, retry_rejected=False, cancelled=cancelled)
+        assert bench.ingest.progress().scanning
         bench.start()
         bench.until(lambda: at_rest(bench))
         assert not bench.ingest.progress().scanning
@@ -222,7 +212,7 @@ class TestDecoders:
         assert bench.files()["0.png"] == image_id_of(b"another picture") and len(bench.files()) == 3
 
     def test_a_broken_file_that_is_dated_in_the_future_is_told_at_once(self, tmp_path: Path) -> None:
-        bench = Bench(tmp_path, young_s=3600.0, retry_delays_s=(3600.0,))
+        bench = Bench(tmp_path, delays=replace(QUICK, growing_s=3600.0), retry_delays_s=(3600.0,))
         try:
             path = bench.write("a.png", b"bad one")
             os.utime(path, (4e9, 4e9))
@@ -240,8 +230,10 @@ class TestFullDisk:
         waiting = bench.write("a.png", b"a picture")
         bench.until(lambda: bench.index.refused > 1)
         assert "no room" in detail(bench) and not at_rest(bench)
+        cancelled = Cancelled()
+        threading.Timer(0.3, cancelled.set).start()
         with pytest.raises(Abandoned):
-            bench.ingest.add([os.fsencode(waiting)], alive=patience(3))
+            bench.ingest.add([os.fsencode(waiting)], cancelled=cancelled)
         bench.ingest.configure([os.fsencode(bench.root)])
         assert bench.ingest.scan([], retry_rejected=True).seen == 4
         assert bench.ingest.remove([os.fsencode(bench.root / "0.png")], []).files == 1
@@ -310,7 +302,11 @@ def test_a_file_that_is_deleted_just_before_its_folder_is_renamed_is_gone_howeve
 
     def let_scans_end() -> None:
         deadline = time.monotonic() + 2.0
-        while threading.current_thread().name == "indexer" and bench.scans.pending and time.monotonic() < deadline:
+        while (
+            threading.current_thread().name == "indexer"
+            and bench.ingest.queues()["scan"]
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.001)
 
     bench.database.before = let_scans_end
@@ -327,8 +323,8 @@ class TestReading:
 
     def push(self, bench: Bench, heard: float | None) -> None:
         [root] = bench.ingest.roots()
-        bench.backlog.push(Change(ChangeKind.UPSERT, FileKey(root.root.root_id, b"0.png"), heard=heard), Urgency.EVENT)
-        bench.indexer.wake()
+        bench.backlog.push(Change(ChangeKind.UPSERT, FileKey(root.root.root_id, b"0.png"), heard=heard), Priority.EVENT)
+        bench.ingest.is_alive()
         bench.until(lambda: at_rest(bench))
 
     def test_an_event_that_it_was_written_to_is_believed_unless_it_was_read_since(self, bench: Bench) -> None:

@@ -48,7 +48,7 @@ def test_files_come_and_go_while_the_index_is_damaged(tmp_path: Path) -> None:
 
 
 def test_progress_roots_and_switch_are_told_while_the_catalogue_is_damaged(bench: Bench, tmp_path: Path) -> None:
-    bench.pause.pause(None)
+    bench.ingest.pause()
     bench.start()
     switch = ModelSwitch(
         targets=bench.targets,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from simd.indexing.loop.backlog import Backlog, Urgency
+from simd.indexing.loop.backlog import Priority
 from simd.types import Change, ChangeKind, FileKey, PauseState, image_id_of
-from tests.indexing.bench import Bench
+from tests.indexing.bench import Bench, WatchedBacklog
 
 SOME_ENTRIES = 5_000
 """Bytes: room for seven files in a backlog."""
@@ -21,7 +21,7 @@ SOME_ENTRIES = 5_000
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """The room, not started yet, with little room in its backlog."""
-    made = Bench(tmp_path, backlog=Backlog(scan_bytes=SOME_ENTRIES, event_bytes=SOME_ENTRIES))
+    made = Bench(tmp_path, backlog=WatchedBacklog(SOME_ENTRIES, SOME_ENTRIES))
     yield made
     made.close()
 
@@ -95,7 +95,7 @@ def test_while_paused_a_scan_that_finds_more_than_there_is_room_for_ends_all_the
     bench.start()
     write_some(bench, 50)
     report = bench.ingest.scan([], retry_rejected=False)
-    assert report.seen == 50 and len(bench.backlog) < 20
+    assert report.seen == 50 and bench.ingest.queues()["backlog"] < 20
     bench.ingest.resume()
     bench.until(lambda: bench.ingest.progress().pending == 0)
     assert len(bench.files()) == 50 and bench.backbone.embedded == 50
@@ -119,7 +119,7 @@ def test_of_a_backlog_the_newest_files_are_indexed_first(tmp_path: Path) -> None
         roomy.ingest.pause()
         roomy.start()
         roomy.ingest.scan([], retry_rejected=False)
-        roomy.until(lambda: len(roomy.backlog) == 30)
+        roomy.until(lambda: roomy.ingest.queues()["backlog"] == 30)
         roomy.ingest.resume()
         roomy.settle()
         assert roomy.decoder.asked == [f"{number}.png" for number in range(30)]
@@ -133,7 +133,7 @@ def test_a_file_that_is_heard_of_again_before_its_batch_is_durable_is_not_decode
     key = FileKey(root.root.root_id, b"0.png")
 
     def hear() -> None:
-        bench.backlog.push(Change(ChangeKind.UPSERT, key), Urgency.EVENT)
+        bench.backlog.push(Change(ChangeKind.UPSERT, key), Priority.EVENT)
 
     bench.backbone.meanwhile = hear
     bench.start().settle()
@@ -174,7 +174,7 @@ def test_what_was_embedded_is_committed_even_if_the_next_files_cannot_be_begun(b
     def break_down() -> None:
         bench.decoder.broken = True
         bench.write("next.png", b"the next picture")
-        bench.backlog.push(Change(ChangeKind.UPSERT, key), Urgency.EVENT)
+        bench.backlog.push(Change(ChangeKind.UPSERT, key), Priority.EVENT)
 
     bench.backbone.meanwhile = break_down
     bench.start()
@@ -211,7 +211,7 @@ def test_p7_status_answers_while_a_scan_is_held_up_and_the_loop_is_stuck(bench: 
     bench.index.full = True
     write_some(bench, 100)
     bench.start()
-    bench.until(lambda: bench.index.refused > 1 and len(bench.backlog) >= 7)
+    bench.until(lambda: bench.index.refused > 1 and bench.ingest.queues()["backlog"] >= 7)
     with ThreadPoolExecutor(8) as watchers:
         answers = [watchers.submit(lambda: (bench.ingest.progress(), bench.ingest.roots())) for _ in range(50)]
         for answer in answers:
@@ -246,7 +246,7 @@ def test_nobody_waits_for_ever_for_a_file_that_is_taken_out_meanwhile(bench: Ben
     path = os.fsencode(bench.write("1.png", b"another picture"))
     with ThreadPoolExecutor(1) as callers:
         added = callers.submit(lambda: bench.ingest.add([path]))
-        bench.until(lambda: bench.indexer.outcomes.urgency(key) is Urgency.REQUEST)
+        bench.until(lambda: key in bench.backlog.requested)
         assert bench.ingest.remove([path], []).files == 1
         try:
             report = added.result(timeout=10)
@@ -265,7 +265,7 @@ def test_nobody_waits_for_ever_for_a_file_whose_root_goes_away(bench: Bench) -> 
     with ThreadPoolExecutor(1) as callers:
         answer = callers.submit(lambda: bench.ingest.add([path]))
         answer.add_done_callback(lambda _: done.set())
-        bench.until(lambda: bench.indexer.outcomes.urgency(key) is Urgency.REQUEST)
+        bench.until(lambda: key in bench.backlog.requested)
         bench.root.rename(bench.root.with_name("elsewhere"))
         report = answer.result(timeout=20)
         assert report.added == 0 and len(report.rejected) == 1

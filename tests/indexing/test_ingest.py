@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,6 @@ from simd.errors import InvalidRequest, Reason
 from simd.indexing.models.backfill import reconcile
 from simd.types import ImageId, image_id_of
 from tests.indexing.bench import Bench
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """The room, not started yet."""
-    made = Bench(tmp_path)
-    yield made
-    made.close()
 
 
 def ids(*contents: bytes) -> set[ImageId]:

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.indexing.bench import Bench
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path)
-    try:
-        yield bench
-    finally:
-        bench.close()
 
 
 def test_an_idle_loop_moves_because_it_is_asked(bench: Bench) -> None:
     bench.start()
     bench.settle()
     for _ in range(3):
-        bench.until(bench.ingest.turned)
+        bench.until(bench.ingest.is_alive)
 
 
 def test_a_loop_that_waits_for_room_on_the_disk_moves(bench: Bench) -> None:
@@ -33,7 +20,7 @@ def test_a_loop_that_waits_for_room_on_the_disk_moves(bench: Bench) -> None:
     bench.start()
     bench.until(lambda: bench.index.refused >= 1)
     for _ in range(2):
-        bench.until(bench.ingest.turned)
+        bench.until(bench.ingest.is_alive)
 
 
 def test_a_stuck_loop_does_not(bench: Bench) -> None:
@@ -45,11 +32,12 @@ def test_a_stuck_loop_does_not(bench: Bench) -> None:
         stuck.set()
         assert free.wait(60)
 
-    bench.indexer.commands.post(hold)
+    bench.backbone.meanwhile = hold
+    bench.write("a.png", b"a picture")
     try:
         assert stuck.wait(20)
-        bench.ingest.turned()
-        assert not any(bench.ingest.turned() for _ in range(100))
+        bench.ingest.is_alive()
+        assert not any(bench.ingest.is_alive() for _ in range(100))
     finally:
         free.set()
-    bench.until(bench.ingest.turned)
+    bench.until(bench.ingest.is_alive)

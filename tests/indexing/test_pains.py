@@ -17,9 +17,9 @@ from tests.indexing.bench import Bench, FillingIndex
 Restarted = Callable[..., Bench]
 
 
-def made_in(work: Path, kind: str, index: FillingIndex | None = None, hold_s: float = 7 * 86400.0) -> Bench:
+def made_in(work: Path, kind: str, index: FillingIndex | None = None, grace_s: float = 7 * 86400.0) -> Bench:
     """A room whose stores always work, or one in which each refuses a third of what it is to write."""
-    made = Bench(work, index=index, hold_s=hold_s)
+    made = Bench(work, index=index, grace_s=grace_s)
     made.index.every = made.database.every = 3 if kind == "failing" else 0
     return made
 
@@ -63,9 +63,9 @@ def restarted(bench: Bench, kind: str) -> Iterator[Restarted]:
     """Gives the room as it is after the daemon was started again."""
     rooms = [bench]
 
-    def restart(hold_s: float = 7 * 86400.0) -> Bench:
+    def restart(grace_s: float = 7 * 86400.0) -> Bench:
         rooms[-1].ingest.stop()
-        rooms.append(made_in(bench.root.parent, kind, bench.index, hold_s))
+        rooms.append(made_in(bench.root.parent, kind, bench.index, grace_s))
         return rooms[-1]
 
     yield restart
@@ -117,7 +117,7 @@ class TestMassDeletionWhileNobodyWatched:
         for _ in range(2):
             again = restarted()
             assert len(again.start().settle().files()) == 160 and "are gone" in detail(again)
-        over = restarted(hold_s=0.0)
+        over = restarted(grace_s=0.0)
         over.start()
         over.until(lambda: len(over.files()) == 10)
         assert over.settle() and detail(over) == ""
@@ -173,11 +173,11 @@ class TestMassDeletionByEvents:
     def test_a_scan_of_the_whole_root_begins_a_new_count(self) -> None:
         model = Model(1000)
         assert model.delete(400) == 400 and model.deletions.lost(1) == 400
-        model.deletions.weighed(1)
+        model.deletions.reset(1)
         assert model.delete(1000) == 300 and model.deletions.lost(1) == 300, "half of the 600 that were there"
         assert model.scans == [1], "one scan is enough"
         other = Change(ChangeKind.DELETE, FileKey(2, b"a"))
-        assert model.deletions.believe(other)
+        assert model.deletions.accepts(other)
 
     def test_a_folder_that_thousands_of_files_pass_through_loses_nothing(self) -> None:
         model = Model(1)
@@ -186,7 +186,7 @@ class TestMassDeletionByEvents:
             assert model.delete(1) == 1
         assert model.deletions.lost(1) <= 1 and model.scans == []
 
-    def test_what_grew_since_the_last_scan_is_counted_from_its_height(self) -> None:
+    def test_what_grew_since_the_last_scan_is_counted_from_its_peak(self) -> None:
         model = Model(10)
         assert model.delete(5) == 5
         model.files = 1000
@@ -196,14 +196,14 @@ class TestMassDeletionByEvents:
         model = Model(1000)
         assert model.delete(10) == 10
         assert model.delete(890, judged=True) == 890 and model.deletions.lost(1) == 10
-        model.deletions.agreed(1, 20)
+        model.deletions.confirmed(1, 20)
         model.files -= 20
         assert model.delete(80) == 80, "110 were there, 10 of them are missed"
         assert model.deletions.lost(1) == 90 and model.scans == []
 
     def test_what_is_not_known_does_not_count(self) -> None:
         deletions = Deletions(known=lambda key: None, files=lambda root_id: 0, scan=lambda root_id: None)
-        assert all(deletions.believe(Change(ChangeKind.DELETE, FileKey(1, b"a"))) for _ in range(500))
+        assert all(deletions.accepts(Change(ChangeKind.DELETE, FileKey(1, b"a"))) for _ in range(500))
         assert deletions.lost(1) == 0
 
 
@@ -216,13 +216,13 @@ class Model:
         self.deletions = Deletions(known=lambda key: key, files=lambda _: self.files, scan=self.scans.append)
 
     def delete(self, count: int, *, judged: bool = False) -> int:
-        """Delete files; how many of the deletions were believed."""
-        believed = 0
+        """Delete files; how many of the deletions were accepted."""
+        accepted = 0
         for _ in range(count):
-            if self.deletions.believe(Change(ChangeKind.DELETE, FileKey(1, b"a"), judged=judged)):
+            if self.deletions.accepts(Change(ChangeKind.DELETE, FileKey(1, b"a"), judged=judged)):
                 self.files -= 1
-                believed += 1
-        return believed
+                accepted += 1
+        return accepted
 
 
 class TestMoves:

@@ -69,7 +69,7 @@ class Line:
         self.backbone = Backbone()
         self.woken = threading.Event()
         self.pipeline = Pipeline(
-            pool=pool or self.decoder,
+            decoder=pool or self.decoder,
             targets=Targets(Target("double", SIZE, self.backbone, self.index)),
             catalogue=self.catalogue,
             wake=self.woken.set,
@@ -87,11 +87,11 @@ class Line:
     def finish(self) -> list[bytes]:
         """Commit what ended; the files to be done again."""
         jobs = self.pipeline.collect(100)
-        batch = self.pipeline.sort(jobs, [])
+        batch = self.pipeline.batch_of(jobs, [])
         self.pipeline.embed(batch)
         self.pipeline.commit(batch)
         self.pipeline.release(jobs)
-        return [change.key.path for change in batch.again]
+        return [change.key.path for change in batch.requeued]
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_p15_what_is_under_way_is_bounded_by_number_and_by_the_bytes_of_its_pict
         directory.mkdir()
         line = Line(directory, **limits)
         for number in range(100):
-            if line.pipeline.room:
+            if line.pipeline.has_room:
                 line.start(b"%d" % number)
         assert len(line.pipeline) == most
         line.catalogue.close()
@@ -173,7 +173,7 @@ def test_p15_what_is_under_way_is_bounded_by_number_and_by_the_bytes_of_its_pict
 
 def test_p15_a_file_that_changes_all_the_time_fills_the_window_and_not_the_memory(line: Line) -> None:
     started = 0
-    while line.pipeline.room:
+    while line.pipeline.has_room:
         line.start(b"a", Stamp(started, 0, 0))
         started += 1
     assert started == 8 and len(line.pipeline) == 1

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from simd.indexing.purge import Purge
 from simd.types import image_id_of
-from tests.indexing.bench import Bench
+from tests.indexing.bench import QUICK, Bench
 
 
 def test_images_without_a_file_are_forgotten_when_their_time_is_over_and_not_before(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, purge=lambda catalogue: Purge(catalogue, 0.5, period_s=0.01))
+    bench = Bench(tmp_path, grace_s=0.5, delays=replace(QUICK, purge_s=0.01))
     kept, gone = image_id_of(b"kept"), image_id_of(b"gone")
     try:
         bench.write("kept.png", b"kept")
@@ -28,7 +28,7 @@ def test_images_without_a_file_are_forgotten_when_their_time_is_over_and_not_bef
 
 
 def test_a_picture_that_returns_after_it_was_forgotten_is_decoded_again(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, purge=lambda catalogue: Purge(catalogue, 0.0, period_s=0.01))
+    bench = Bench(tmp_path, grace_s=0.0, delays=replace(QUICK, purge_s=0.01))
     image_id = image_id_of(b"a picture")
     try:
         bench.write("kept.png", b"an empty root would be taken for an unmounted disk")

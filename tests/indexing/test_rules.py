@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,6 @@ import pytest
 from simd.errors import ConfigError
 from simd.types import Explanation, image_id_of
 from tests.indexing.bench import Bench
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """The room, not started yet."""
-    made = Bench(tmp_path)
-    yield made
-    made.close()
 
 
 def fill(bench: Bench, *names: str) -> None:

@@ -46,7 +46,7 @@ class Switching:
         """Stop, and start with the new model beside the old one."""
         self.bench.close()
         target = Target("new", self.size, self.backbone, self.new)
-        self.bench = Bench(self.work, target, self._whole, self.before.index)
+        self.bench = Bench(self.work, target, self._is_complete, self.before.index)
         reconcile(self.bench.catalogue, self.bench.index, self.new)
         return self.bench.start()
 
@@ -66,7 +66,7 @@ class Switching:
         status = self.status()
         return status.detail if status else ""
 
-    def _whole(self, bench: Bench) -> Callable[[int, int], bool]:
+    def _is_complete(self, bench: Bench) -> Callable[[int, int], bool]:
         self.switch = ModelSwitch(
             targets=bench.targets,
             catalogue=bench.catalogue,

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import Counts, IndexedFile, RejectedFile
 from simd.catalogue.schema import SCHEMA
@@ -251,18 +252,16 @@ class MemoryIngest:
     roots_: list[RootStatus] = field(default_factory=list)
     calls: list[tuple[object, ...]] = field(default_factory=list)
 
-    def add(self, paths: Sequence[bytes], *, alive: Callable[[], bool]) -> AddReport:
+    def add(self, paths: Sequence[bytes], *, cancelled: Cancelled) -> AddReport:
         self.calls.append(("add", *paths))
         return self.add_report
 
-    def remove(
-        self, paths: Sequence[bytes], image_ids: Sequence[ImageId], *, alive: Callable[[], bool]
-    ) -> RemoveReport:
+    def remove(self, paths: Sequence[bytes], image_ids: Sequence[ImageId], *, cancelled: Cancelled) -> RemoveReport:
         self.calls.append(("remove", *paths, *image_ids))
         return self.remove_report
 
     def scan(
-        self, paths: Sequence[bytes], *, retry_rejected: bool, confirm_deletes: bool, alive: Callable[[], bool]
+        self, paths: Sequence[bytes], *, retry_rejected: bool, confirm_deletes: bool, cancelled: Cancelled
     ) -> ScanReport:
         self.calls.append(("scan", *paths, retry_rejected, confirm_deletes))
         return self.scan_report

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
-from simd.errors import Abandoned
+from simd.cancelled import Cancelled
 from simd.serving.transport.auth import Role, Tokens
 from simd.serving.transport.guard import headers_of
 from simd.serving.transport.lanes import LaneName
@@ -322,14 +322,13 @@ class PatientIngest(MemoryIngest):
         self.left = threading.Event()
 
     def scan(
-        self, paths: Sequence[bytes], *, retry_rejected: bool, confirm_deletes: bool, alive: Callable[[], bool]
+        self, paths: Sequence[bytes], *, retry_rejected: bool, confirm_deletes: bool, cancelled: Cancelled
     ) -> ScanReport:
         self.begun.set()
-        pause = threading.Event()
-        while alive():
-            pause.wait(0.01)
-        self.left.set()
-        raise Abandoned("nobody waits for the answer any more")
+        with cancelled.calling(self.left.set):
+            self.left.wait()
+        cancelled.check()
+        raise AssertionError("it waits until it is cancelled")
 
 
 @pytest.mark.parametrize("timeout", [0.2, None])

@@ -1,12 +1,12 @@
-"""What is waiting to be indexed: one entry a file, the latest news of it, in the order it should be done.
+"""What is waiting to be indexed: a priority queue with one entry a file, its latest change.
 
-Requests come first, because a person waits for them; then events, because somebody has just saved the file; among the
-files of a scan the newest come first; deletions found by a scan come last, so that a moved file is found at its new
-place before its old one is gone. While indexing is paused only requests and deletions come out.
+Requests come first, because a person waits for them; then events, because the file has just been saved; among the files
+of a scan the newest come first; deletions found by a scan come last, so that a moved file is found at its new place
+before its old one is gone. While indexing is paused only requests and deletions come out.
 
-Memory is bounded, separately for events and for scans: a scan is held up, and events beyond their limit are forgotten
-and their root is named by `take_scans`, because a scan finds them all. During a pause nothing is held up, so scans
-that find no room are treated like events: their root is named once the pause is over.
+Memory is bounded, separately for events and for scans. A scan blocks when there is no room. Events beyond their limit
+are dropped and their root is returned by `take_scans`, because a scan finds them all. During a pause nothing blocks:
+what a scan finds beyond the limit is then dropped like events, and its root is scanned again after the pause.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _ENTRY_BYTES = 700
 """What an entry takes in memory beside the file's path, with its places in the two heaps and the dictionary."""
 
 _STALE_ENTRIES = 1000
-"""So many entries of a heap may be out of date, beside as many as are current, before it is built anew."""
+"""How many entries of a heap may be out of date, beside as many as are current, before it is rebuilt."""
 
 
-class Urgency(IntEnum):
-    """Who is waiting."""
+class Priority(IntEnum):
+    """Where a change comes from; the lowest number is first."""
 
     REQUEST = 0
     EVENT = 1
@@ -36,16 +36,16 @@ class Urgency(IntEnum):
 
 
 _Place = tuple[int, int, int, FileKey]
-"""Rank, negative time if the newest come first, number of arrival, file: heaps sort by it."""
+"""Rank, negative time if the newest come first, number of arrival, file: the sort key of the heaps."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """The latest news of a file. `number` tells its place in a heap from those of older news."""
+    """The latest change of a file. `number` distinguishes its place in a heap from those of older changes."""
 
     number: int
     change: Change
-    urgency: Urgency
+    priority: Priority
 
     @property
     def size(self) -> int:
@@ -55,30 +55,29 @@ class _Entry:
     @property
     def outlasts_pause(self) -> bool:
         """Whether it comes out while indexing is paused."""
-        return self.urgency is Urgency.REQUEST or self.change.kind is ChangeKind.DELETE
+        return self.priority is Priority.REQUEST or self.change.kind is ChangeKind.DELETE
 
     @property
     def place(self) -> _Place:
-        """Where it belongs."""
-        by_scan = self.urgency is Urgency.SCAN
+        """Its sort key."""
+        by_scan = self.priority is Priority.SCAN
         last = by_scan and self.change.kind is ChangeKind.DELETE
         newest_first = -self.change.stamp.mtime_ns if by_scan and self.change.stamp else 0
-        return (int(self.urgency) + last, newest_first, self.number, self.change.key)
+        return (int(self.priority) + last, newest_first, self.number, self.change.key)
 
 
 class Backlog:
     """A priority queue of `Change`s, keyed by file; safe to use from any thread.
 
     Args:
-        scan_bytes: `push` of a scan's change blocks while those of scans take so much memory, which slows the scan to
-            the pace of indexing.
-        event_bytes: how much memory those of events may take. Those of requests are not bounded here, but by what a
-            request can hold.
+        scan_bytes: memory for the changes of scans; `push` blocks while there is no room, which slows the scan to the
+            pace of indexing.
+        event_bytes: memory for those of events. Those of requests are bounded by what a request can hold.
     """
 
     def __init__(self, scan_bytes: int = 32 * MIB, event_bytes: int = 32 * MIB) -> None:
-        self._limits = {Urgency.SCAN: scan_bytes, Urgency.EVENT: event_bytes}
-        self._taken = dict.fromkeys(Urgency, 0)
+        self._limits = {Priority.SCAN: scan_bytes, Priority.EVENT: event_bytes}
+        self._taken = dict.fromkeys(Priority, 0)
         self._heaps: dict[bool, list[_Place]] = {True: [], False: []}
         self._latest: dict[FileKey, _Entry] = {}
         self._counter = 0
@@ -87,35 +86,35 @@ class Backlog:
         self._closed = False
         self._room = threading.Condition()
 
-    def push(self, change: Change, urgency: Urgency) -> bool:
-        """Add a change, replacing an older one of the same file, whose urgency it keeps if that was higher.
+    def push(self, change: Change, priority: Priority) -> bool:
+        """Add a change, replacing an older one of the same file, whose priority it keeps if that came first.
 
         Returns False when the backlog was closed.
         """
         with self._room:
-            while urgency is Urgency.SCAN and self._is_full(urgency) and not self._paused and not self._closed:
+            while priority is Priority.SCAN and self._is_full(priority) and not self._paused and not self._closed:
                 self._room.wait()
             if self._closed:
                 return False
             before = self._remove(change.key)
             if before is not None and change.heard is None:
                 change = replace(change, heard=before.change.heard)
-            entry = _Entry(self._counter, change, min(urgency, before.urgency) if before else urgency)
+            entry = _Entry(self._counter, change, min(priority, before.priority) if before else priority)
             self._counter += 1
-            if self._is_full(entry.urgency):
-                self._forget(change.key.root_id, entry.urgency)
+            if self._is_full(entry.priority):
+                self._drop(change.key.root_id, entry.priority)
             if change.key.root_id not in self._scans or self._comes_out_soon(entry):
                 self._put(entry)
             return True
 
-    def pop(self, *, all_may_come: bool = True) -> Change | None:
+    def pop(self, *, as_if_paused: bool = False) -> Change | None:
         """The next change, or None.
 
         Args:
-            all_may_come: otherwise only what comes out during a pause does.
+            as_if_paused: only what comes out during a pause.
         """
         with self._room:
-            rest = self._head(False) if all_may_come and not self._paused else None
+            rest = None if as_if_paused or self._paused else self._head(False)
             heads = [head for head in (self._head(True), rest) if head]
             if not heads:
                 return None
@@ -124,7 +123,7 @@ class Backlog:
             return entry.change
 
     def discard(self, key: FileKey) -> None:
-        """Forget what is waiting for a file."""
+        """Drop what is waiting of a file."""
         with self._room:
             self._remove(key)
 
@@ -135,7 +134,7 @@ class Backlog:
             self._room.notify_all()
 
     def take_scans(self) -> list[int]:
-        """Roots that have to be scanned, because too much was waiting; none while it is paused."""
+        """Roots that have to be scanned, because changes of them were dropped; none while it is paused."""
         with self._room:
             if self._paused:
                 return []
@@ -144,7 +143,7 @@ class Backlog:
             return scans
 
     def close(self) -> None:
-        """Release whoever is blocked in `push`; nothing is accepted any more."""
+        """Release threads that are blocked in `push`; nothing is accepted any more."""
         with self._room:
             self._closed = True
             self._room.notify_all()
@@ -153,24 +152,24 @@ class Backlog:
         with self._room:
             return len(self._latest)
 
-    def _is_full(self, urgency: Urgency) -> bool:
-        return urgency in self._limits and self._taken[urgency] >= self._limits[urgency]
+    def _is_full(self, priority: Priority) -> bool:
+        return priority in self._limits and self._taken[priority] >= self._limits[priority]
 
-    def _forget(self, root_id: int, urgency: Urgency) -> None:
-        """Leave what is waiting for a root to a scan of it."""
+    def _drop(self, root_id: int, priority: Priority) -> None:
+        """Drop what is waiting of a root: a scan of it has to find it again."""
         self._scans.add(root_id)
-        entries = [e for e in self._latest.values() if e.change.key.root_id == root_id and e.urgency is urgency]
+        entries = [e for e in self._latest.values() if e.change.key.root_id == root_id and e.priority is priority]
         for entry in entries:
             if not self._comes_out_soon(entry):
                 self._remove(entry.change.key)
 
     def _comes_out_soon(self, entry: _Entry) -> bool:
-        """Whether it takes no room for long: a request, or a deletion while nothing else comes out."""
-        return entry.urgency is Urgency.REQUEST or (self._paused and entry.outlasts_pause)
+        """Whether it occupies memory for a short time only: a request, or a deletion while nothing else comes out."""
+        return entry.priority is Priority.REQUEST or (self._paused and entry.outlasts_pause)
 
     def _put(self, entry: _Entry) -> None:
         self._latest[entry.change.key] = entry
-        self._taken[entry.urgency] += entry.size
+        self._taken[entry.priority] += entry.size
         heap = self._heaps[entry.outlasts_pause]
         heapq.heappush(heap, entry.place)
         if len(heap) > 2 * len(self._latest) + _STALE_ENTRIES:
@@ -178,10 +177,10 @@ class Backlog:
             heapq.heapify(heap)
 
     def _remove(self, key: FileKey) -> _Entry | None:
-        """Take a file out; its place in the heap stays behind and is passed over."""
+        """Remove a file; its place in the heap stays behind and is skipped later."""
         entry = self._latest.pop(key, None)
         if entry is not None:
-            self._taken[entry.urgency] -= entry.size
+            self._taken[entry.priority] -= entry.size
             self._room.notify_all()
         return entry
 

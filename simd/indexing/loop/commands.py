@@ -1,4 +1,4 @@
-"""What other threads ask of the indexing thread, which runs it between two batches, and how they wait for it."""
+"""Calls that other threads have the indexing thread run, between two batches, and how they wait for the results."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
+from queue import SimpleQueue
 from typing import TypeVar
 
-from simd.errors import Abandoned, NotReady
+from simd.cancelled import Cancelled
+from simd.errors import NotReady
 
 T = TypeVar("T")
-
-_POLL_S = 0.1
-
-Alive = Callable[[], bool]
-"""Whether somebody still waits."""
 
 
 class Commands:
     """A queue of calls; `run` and `post` may be called from any thread.
 
     Args:
-        wake: called when there is one.
-        failed: is told the error of a command that nobody waits for.
+        wake: called when one was added.
+        failed: called with the error of a command of `post`.
     """
 
     def __init__(self, wake: Callable[[], None], failed: Callable[[Exception], None]) -> None:
@@ -33,12 +30,12 @@ class Commands:
         self._closed = False
         self._lock = threading.Lock()
 
-    def run(self, command: Callable[[], T], alive: Alive) -> T:
+    def run(self, command: Callable[[], T], cancelled: Cancelled) -> T:
         """Run something and wait for it; what it returns or raises.
 
         Raises:
             NotReady: the daemon is stopping.
-            Abandoned: `alive` said no before its turn came; then it is never run.
+            Abandoned: it was cancelled before its end; if its turn had not come, it is never run.
         """
         future: Future[T] = Future()
 
@@ -54,15 +51,15 @@ class Commands:
                 raise NotReady("the daemon is stopping")
             self._queue.append(step)
         self._wake()
-        return results_of([future], alive)[0]
+        return results_of([future], cancelled)[0]
 
     def post(self, command: Callable[[], None]) -> None:
-        """Run something; nobody waits for it."""
+        """Run something, without waiting for it."""
 
         def step() -> None:
             try:
                 command()
-            except Exception as error:  # noqa: BLE001 - it is told, and must not end what else is to be done
+            except Exception as error:  # noqa: BLE001 - it is reported, and must not keep other commands from running
                 self._failed(error)
 
         self._queue.append(step)
@@ -74,7 +71,7 @@ class Commands:
             self._queue.popleft()()
 
     def close(self) -> None:
-        """Refuse `run` from now on. What was accepted is there for the next `drain`."""
+        """Refuse `run` from now on. What was accepted is run by the next `drain`."""
         with self._lock:
             self._closed = True
 
@@ -82,34 +79,23 @@ class Commands:
         return len(self._queue)
 
 
-def always() -> bool:
-    """Somebody who does not leave."""
-    return True
-
-
-def results_of(futures: Sequence[Future[T]], alive: Alive) -> list[T]:
-    """The results, in order. What has not begun when nobody waits any more never begins.
+def results_of(futures: Sequence[Future[T]], cancelled: Cancelled) -> list[T]:
+    """The results, in order. When the caller leaves first, what has not begun never begins, and what has goes on.
 
     Raises:
-        Abandoned: `alive` said no.
+        Abandoned: it was cancelled before all were done.
         NotReady: the daemon stops.
     """
-    try:
-        return [_result_of(future, alive) for future in futures]
-    except Abandoned:
+    ended: SimpleQueue[bool] = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(lambda _: ended.put(True))
+    with cancelled.calling(lambda: ended.put(False)):
+        are_done = all(ended.get() for _ in futures) or all(future.done() for future in futures)
+    if not are_done:
         for future in futures:
             future.cancel()
-        raise
+        cancelled.check()
+    try:
+        return [future.result() for future in futures]
     except CancelledError as error:
         raise NotReady("the daemon is stopping") from error
-
-
-def _result_of(future: Future[T], alive: Alive) -> T:
-    while True:
-        try:
-            return future.result(timeout=_POLL_S)
-        except TimeoutError:
-            if future.done():
-                raise
-            if not alive():
-                raise Abandoned("nobody waits for the answer any more") from None

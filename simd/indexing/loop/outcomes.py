@@ -1,4 +1,4 @@
-"""Who waits for a file, and what became of it."""
+"""The callers that wait for a file, and what became of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from simd.indexing.loop.backlog import Urgency
 from simd.types import FileKey, ImageId, Rejection
 
 
@@ -18,8 +17,11 @@ class Outcome:
     rejection: Rejection | None
 
 
+GONE = Outcome(None, None)
+
+
 class Outcomes:
-    """Futures by file, for requests that wait until a file is decided."""
+    """Futures by file, for requests that wait until a file is decided. Every method may be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -33,31 +35,27 @@ class Outcomes:
         return future
 
     def __contains__(self, key: FileKey) -> bool:
-        """Whether somebody waits for this file."""
+        """Whether a caller waits for this file."""
         with self._lock:
             return key in self._waiting
 
-    def tell(self, key: FileKey, outcome: Outcome) -> None:
-        """Answer everybody who waits for this file."""
+    def resolve(self, key: FileKey, outcome: Outcome) -> None:
+        """Answer all who wait for this file."""
         with self._lock:
             futures = self._waiting.pop(key, [])
         for future in futures:
             if future.set_running_or_notify_cancel():
                 future.set_result(outcome)
 
-    def urgency(self, key: FileKey) -> Urgency:
-        """How urgent news of this file is: what somebody waits for is a request, however often it has to be tried."""
-        return Urgency.REQUEST if key in self else Urgency.EVENT
-
-    def tell_rest(self, outcome: Outcome) -> None:
-        """Answer everybody who still waits."""
+    def resolve_all(self, outcome: Outcome) -> None:
+        """Answer all who still wait, for whatever file."""
         with self._lock:
             keys = list(self._waiting)
         for key in keys:
-            self.tell(key, outcome)
+            self.resolve(key, outcome)
 
-    def abandon(self, error: Exception) -> None:
-        """Answer everybody who still waits with an error."""
+    def fail_all(self, error: Exception) -> None:
+        """Answer all who still wait with an error."""
         with self._lock:
             futures = [future for waiting in self._waiting.values() for future in waiting]
             self._waiting.clear()

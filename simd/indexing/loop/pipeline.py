@@ -4,7 +4,7 @@ Decoding runs in worker processes while a batch is embedded, so both use the cor
 order in which decoding ends. A picture is decoded and embedded for every target that lacks its vector, for no other.
 
 Crash note: a batch is first durable in every index, then in the catalogue, and only then are images without a file
-taken out of the answers. A crash between the steps leaves vectors without a file, which `reconcile` mends at the next
+deleted from the indexes. A crash between the steps leaves vectors without a file, which `reconcile` deletes at the next
 start; no vector has to be computed twice for that.
 """
 
@@ -32,8 +32,8 @@ from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Rejectio
 
 log = logging.getLogger(__name__)
 
-_WAKINGS = 4
-"""About how often the loop is woken while a full window is decoded."""
+_WAKES = 4
+"""About how often the indexing thread is woken while a full window is decoded."""
 
 
 class FileDecoder(Protocol):
@@ -46,9 +46,10 @@ class FileDecoder(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """One file on its way: what is known of it, the decoding under way, and what that `found`.
+    """One file in flight: what is known of it, the decoding under way, and what that `found`.
 
-    `path` is absolute, `began` is when its decoding was asked for, in monotonic seconds: it is read after that.
+    `path` is absolute. `began` is when its decoding was submitted, in monotonic seconds: it is read after that. `claim`
+    is its content, while other files with the same content wait for this decoding.
     """
 
     change: Change
@@ -61,7 +62,7 @@ class Job:
     dropped: bool = False
 
     def covers(self, change: Change, stamp: Stamp) -> bool:
-        """Whether it is the file as it stands, read after what was heard of it."""
+        """Whether it is the file as it is now, read after the event that the change comes from."""
         return self.stamp == stamp and (change.heard is None or self.began > change.heard)
 
 
@@ -72,9 +73,11 @@ class Batch:
     Attributes:
         decoded: the jobs whose content is known, and with them what is to be embedded.
         vectors: by index, those that it lacks.
-        rejected: what is no picture; `refused` is the content of those that were decoded.
+        indexed: files whose image has a vector in every index.
+        rejected: files that are no picture; `refused` is the content of those that were decoded.
+        deleted: files that are gone.
         unsettled: files that changed, or went, while they were read.
-        again: files that wait for another one with the same content.
+        requeued: files that wait for another one with the same content.
         postponed: files that cannot be decoded now, `waiting` those that cannot be embedded now, and `trouble` why.
         orphans: once the files are recorded, the images that have lost their last one.
         features: the local features of what was decoded for them.
@@ -87,7 +90,7 @@ class Batch:
     rejected: list[RejectedFile] = field(default_factory=list)
     deleted: list[FileKey] = field(default_factory=list)
     unsettled: list[FileKey] = field(default_factory=list)
-    again: list[Change] = field(default_factory=list)
+    requeued: list[Change] = field(default_factory=list)
     postponed: list[FileKey] = field(default_factory=list)
     waiting: list[Job] = field(default_factory=list)
     refused: dict[ImageId, Rejection] = field(default_factory=dict)
@@ -97,7 +100,7 @@ class Batch:
     embedded: int = 0
 
     def drop(self, keys: Collection[FileKey]) -> list[FileKey]:
-        """Record nothing of these files; those of them that it would have recorded."""
+        """Record nothing of these files. Returns those of them that it would have recorded."""
         recorded = {job.change.key for job in self.decoded} | {file.key for file in self.indexed}
         recorded |= {item.key for item in self.rejected}
         self.decoded = [job for job in self.decoded if job.change.key not in keys]
@@ -111,9 +114,9 @@ class Pipeline:
 
     Args:
         window: how many files may be in decoding at once, those dropped meanwhile included.
-        window_bytes: how many bytes their pictures may take together; one file is always let in.
-        wake: called, from any thread, when a fair share of the decodings under way have ended; one whose end is not
-            told must be looked for now and then, with `collect`.
+        window_bytes: how many bytes their pictures may take together; one file is always admitted.
+        wake: called, from any thread, when a fair share of the decodings under way have ended, and not for each of
+            them: the owner has to poll `collect` as well.
         is_removed: whether a person took this content out at this place.
         features: says of which pictures local features are made, and keeps them; None is of none.
     """
@@ -121,7 +124,7 @@ class Pipeline:
     def __init__(
         self,
         *,
-        pool: FileDecoder,
+        decoder: FileDecoder,
         targets: Targets,
         catalogue: Catalogue,
         window: int,
@@ -130,7 +133,7 @@ class Pipeline:
         window_bytes: int = 128 << 20,
         features: Keeper | None = None,
     ) -> None:
-        self._pool = pool
+        self._decoder = decoder
         self._targets = targets
         self._catalogue = catalogue
         self._window = window
@@ -149,34 +152,34 @@ class Pipeline:
         return len(self._jobs)
 
     @property
-    def room(self) -> bool:
+    def has_room(self) -> bool:
         """Whether another file may be started."""
         most = min(self._window, self._window_bytes // self._targets.picture_bytes)
         return self._under_way < max(1, most)
 
     @property
     def decoding(self) -> bool:
-        """Whether any decoding was not collected yet, of a file that was dropped included."""
+        """Whether any decoding is yet to be collected, also of a file that was dropped."""
         return self._under_way > 0
 
-    def complete(self, image_id: ImageId) -> bool:
-        """Whether no index lacks the image."""
-        return self._targets.complete(image_id)
+    def is_indexed(self, image_id: ImageId) -> bool:
+        """Whether every index has the image."""
+        return self._targets.contain(image_id)
 
     def start(self, change: Change, stamp: Stamp, path: bytes) -> None:
-        """Begin with a file. A decoding of it that is under way goes on if the file is the same, or is dropped."""
+        """Decode a file, unless a decoding of it as it is now is under way; one of an older state is dropped."""
         before = self._jobs.get(change.key)
         if before is not None and before.covers(change, stamp):
             return
         self.drop(change.key)
         job = Job(change, stamp, path, time.monotonic())
-        job.future = self._pool.submit_file(path, lambda image_id: self._wanted(job, image_id))
+        job.future = self._decoder.submit_file(path, lambda image_id: self._wanted(job, image_id))
         self._jobs[change.key] = job
         self._under_way += 1
         job.future.add_done_callback(lambda _: self._ended(job))
 
     def drop(self, key: FileKey) -> None:
-        """Forget a file that is under way: what its decoding brings is thrown away."""
+        """Remove a file: the result of its decoding is discarded."""
         job = self._jobs.pop(key, None)
         if job is not None:
             job.dropped = True
@@ -197,19 +200,19 @@ class Pipeline:
                 jobs.append(job)
         return jobs
 
-    def sort(self, jobs: Sequence[Job], deleted: Sequence[FileKey]) -> Batch:
-        """What decoding brought, each file to where it belongs; files that are gone go with them."""
+    def batch_of(self, jobs: Sequence[Job], deleted: Sequence[FileKey]) -> Batch:
+        """A batch of files that were decoded and of files that are gone."""
         batch = Batch(deleted=list(deleted))
         for job in jobs:
-            self._sort(job, batch)
+            self._add(job, batch)
         return batch
 
     def embed(self, batch: Batch) -> None:
         """Embed what is new, and decide what is recorded; nothing is durable yet. May be repeated after an error.
 
         Args:
-            batch: what `sort` gave. If the model that answers searches fails, what needs it is `waiting`, and nothing
-                else is held up.
+            batch: what `batch_of` made. If the model that answers searches fails, only the files that need it are
+                `waiting`.
 
         Raises:
             StoreError: the index or the catalogue cannot be read.
@@ -217,7 +220,7 @@ class Pipeline:
         for target in self._targets:
             if target not in batch.vectors:
                 self._embed(target, batch)
-        # A copy says nothing of the picture: it comes after the file that was decoded for both, whichever ended first.
+        # A copy has no facts of the picture: it comes after the file that was decoded for both, whichever ended first.
         for job in sorted(batch.decoded, key=lambda job: job.found is None or job.found.facts is None):
             self._place(job, batch)
             batch.decoded.remove(job)
@@ -226,9 +229,9 @@ class Pipeline:
         """Make a batch durable and visible; may be repeated after a `StoreError`.
 
         Raises:
-            StoreFull: no room; nothing is lost, call again later.
+            StoreFull: no room; nothing is lost, call it later once more.
         """
-        # Files may have been dropped since they were embedded, and a vector without a file is not to be answered.
+        # Files may have been dropped since they were embedded, and a vector without a file must not be in the answers.
         recorded = {file.image_id for file in batch.indexed}
         for target, vectors in batch.vectors.items():
             target.index.put([Embedding(image_id, v) for image_id, v in vectors.items() if image_id in recorded])
@@ -241,12 +244,12 @@ class Pipeline:
             self._targets.delete(batch.orphans)
 
     def release(self, jobs: list[Job]) -> None:
-        """Let other files with the same content go on; called when their batch is durable."""
+        """Let other files with the same content be decoded; called when the batch is durable."""
         for job in jobs:
             self._release(job)
 
     def _wanted(self, job: Job, image_id: ImageId) -> Collection[Rendition]:
-        """What must be made of a file's picture: asked by the pool's threads, once its content is known."""
+        """What must be made of a file's picture: called by the pool's threads, once its content is known."""
         if job.dropped:
             return ()
         with self._lock:
@@ -273,8 +276,8 @@ class Pipeline:
 
     def _ended(self, job: Job) -> None:
         self._done.put(job)
-        # Not for each of many: whoever is woken takes the interpreter from the threads that feed the workers.
-        if self._done.qsize() * _WAKINGS >= self._under_way:
+        # Not for each of many: the thread that is woken takes the interpreter from those that feed the workers.
+        if self._done.qsize() * _WAKES >= self._under_way:
             self._wake()
 
     def _release(self, job: Job) -> None:
@@ -283,8 +286,8 @@ class Pipeline:
                 self._claimed.discard(job.claim)
             job.claim = None
 
-    def _sort(self, job: Job, batch: Batch) -> None:
-        """What decoding brought; failures go into the batch, each to where it belongs."""
+    def _add(self, job: Job, batch: Batch) -> None:
+        """Add a decoded file to a batch, or how its decoding failed."""
         future, job.future = job.future, None
         key = job.change.key
         try:
@@ -313,7 +316,7 @@ class Pipeline:
             del future
 
     def _embed(self, target: Target, batch: Batch) -> None:
-        """Compute the vectors that a target lacks. A successor that fails holds nobody up: the batch goes without."""
+        """Compute the vectors that a target lacks. If the successor fails, the batch is committed without its."""
         fresh = {
             found.image_id: found.pictures[target.input]
             for job in batch.decoded
@@ -349,17 +352,17 @@ class Pipeline:
         elif not supplied and self._targets.serving.input in found.pictures:
             batch.waiting.append(job)
         else:
-            batch.again.append(Change(ChangeKind.UPSERT, key, job.stamp))
+            batch.requeued.append(Change(ChangeKind.UPSERT, key, job.stamp))
 
 
 def _has_vector(target: Target, image_id: ImageId) -> bool:
-    """Whether nothing has to be computed: it is in the index, or kept there from before its deletion and can be had."""
+    """Whether nothing has to be computed: it is in the index, or is kept there since its deletion and readable."""
     index = target.index
     return index.contains(image_id) or (index.damage is None and index.vector(image_id, deleted=True) is not None)
 
 
 def _supply(target: Target, image_id: ImageId, vectors: dict[ImageId, Vector]) -> bool:
-    """Whether the image is in the target's answers once `vectors` are; one that was deleted is put back from there."""
+    """Whether the target has the image once it has `vectors`; the vector of one that was deleted is added to these."""
     if image_id in vectors or target.index.contains(image_id):
         return True
     kept = target.index.vector(image_id, deleted=True)

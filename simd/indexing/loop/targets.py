@@ -1,4 +1,4 @@
-"""The indexes that are kept up: one, or two while a model's index is built beside the one that answers.
+"""The indexes that are written: one, or two while a model's index is built beside the one that answers.
 
 Every change goes to all of them, so that what lands during a switch is searchable at once and is in the successor too.
 A vector is only ever put into the index of the model that computed it: the two travel together as one `Target`.
@@ -39,7 +39,7 @@ class Target:
 
 
 class Targets:
-    """The one that answers searches first. Changed by the indexing thread alone, read by any.
+    """The targets, the one that answers searches first. Changed by the indexing thread alone, read by any.
 
     Args:
         serving: whose index answers searches.
@@ -68,11 +68,11 @@ class Targets:
 
     @property
     def picture_bytes(self) -> int:
-        """What decoding one file gives: a picture in each size that is needed."""
+        """How much memory the pictures of one file take: one in each size that is needed."""
         return sum(max_bytes(rendition) for rendition in {target.input for target in self._all})
 
-    def complete(self, image_id: ImageId) -> bool:
-        """Whether no index lacks the image."""
+    def contain(self, image_id: ImageId) -> bool:
+        """Whether every index has the image."""
         return all(target.index.contains(image_id) for target in self._all)
 
     def missing(self, image_ids: Sequence[ImageId]) -> list[ImageId]:
@@ -81,7 +81,7 @@ class Targets:
         return [image_id for image_id in image_ids if image_id in lacking]
 
     def delete(self, image_ids: Sequence[ImageId]) -> None:
-        """Take images out of every index; durable on return."""
+        """Delete images from every index; durable on return."""
         for target in self._all:
             target.index.delete(image_ids)
 

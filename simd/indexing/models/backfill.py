@@ -1,11 +1,12 @@
 """Images that have a file and no vector: after a crash, after a repair, and all of them when the model is another one.
 
-They are offered to the loop one file an image, when nothing else waits, so events and scans go first. Memory is flat:
-the catalogue is read as the loop asks. A *pass* goes through all images once. When all it offered was decided, another
-one follows while they get fewer; what is then still missing is tried again later, ever more seldom, and after a scan.
+They are offered to the indexing thread one file an image, when nothing else waits, so events and scans go first.
+Memory is constant: the catalogue is read as files are asked for. A *pass* goes through all images once. When all it
+offered was decided, another one follows while fewer are missing each time; what is then still missing is retried after
+ever longer waits, and after a scan.
 
-An image is *unreachable* while none of its files is to be seen, because their root is offline or their deletion is
-held. That is no deletion: it stays in the catalogue, and is embedded once a file of it is back.
+An image is *unreachable* while none of its files can be read, because their root is offline or their deletion is held.
+That is no deletion: it stays in the catalogue, and is embedded once a file of it is back.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import Counts
 from simd.index.base import VectorStore
 from simd.indexing.loop.targets import Targets
-from simd.indexing.roots.look import Look
 from simd.indexing.roots.roots import Roots
 from simd.supervision import Backoff
 from simd.types import ID_BYTES, Change, ChangeKind, ImageId
@@ -36,32 +36,32 @@ log = logging.getLogger(__name__)
 
 _PAGE = 1000
 _STRETCH = 65_536
-"""So many images of an index are compared with the catalogue at once."""
+"""How many images of an index are compared with the catalogue at once."""
 
 _STEP = 100
-"""The loop has its turn after a page of images that are not missing, and after so many that are unreachable."""
+"""`next` returns after a page of images that are not missing, and after this number of unreachable ones."""
 
 _RETRY_S = (5.0, 3600.0)
-"""The first and the longest wait before what is missing is looked at again."""
+"""The first and the longest wait before missing images are retried."""
 
-Whole = Callable[[int, int], bool]
-"""Told at the end of a pass how many images are missing, and how many of these are unreachable; whether to rest."""
+IsComplete = Callable[[int, int], bool]
+"""Called at the end of a pass with the number of missing images and how many of these are unreachable. Returns whether
+that is all right; otherwise they are retried."""
 
 
 class _Pass(Enum):
-    """Where a pass stands: `again` begins it, `next` brings it to its end, `decided` judges it there."""
+    """The state of a pass: `begin_pass` begins it, `next` brings it to its end, `decided` judges it there."""
 
-    RESTING = "there is none, until somebody asks for one or a retry is due"
+    RESTING = "there is none, until `begin_pass` or until a retry is due"
     OFFERING = "`next` may have more to offer"
-    OFFERED = "some of what was offered may be under way still"
+    OFFERED = "some of what was offered may be in flight still"
 
 
 class Backfill:
     """Used by the indexing thread alone, but for its properties.
 
     Args:
-        whole: asked at the end of a pass, and what it is not content with is tried again; None is content when nothing
-            is missing.
+        is_complete: judges the end of a pass; None accepts it when no image is missing.
         clock: monotonic seconds.
     """
 
@@ -71,13 +71,13 @@ class Backfill:
         targets: Targets,
         catalogue: Catalogue,
         roots: Roots,
-        whole: Whole | None = None,
+        is_complete: IsComplete | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._targets = targets
         self._catalogue = catalogue
         self._roots = roots
-        self._whole = whole or (lambda missing, _: missing == 0)
+        self._is_complete = is_complete or (lambda missing, _: missing == 0)
         self._retry = Backoff(*_RETRY_S, clock)
         self._pass = _Pass.RESTING
         self._offers: Iterator[Change | None] | None = None
@@ -102,19 +102,15 @@ class Backfill:
         return self._lacking(self._catalogue.counts())
 
     def start(self) -> None:
-        """Mend what a crash left, and begin the first pass; called once, before `next`."""
+        """Repair what a crash left, and begin the first pass; called once, before `next`."""
         try:
             if homeless := reconcile(self._catalogue, *(target.index for target in self._targets)):
                 log.info("mended after a crash: %d vectors without a file are out of the answers", homeless)
         finally:
-            self.again()
+            self.begin_pass()
 
-    def mend(self) -> None:
-        """Take images without a file out of the answers: a store that failed may have kept that from being done."""
-        self._targets.delete(self._catalogue.orphans())
-
-    def again(self) -> None:
-        """Begin a pass, unless one is under way."""
+    def begin_pass(self) -> None:
+        """Begin a pass, unless one has begun."""
         if self._pass is not _Pass.RESTING:
             return
         self._pass = _Pass.OFFERING
@@ -122,18 +118,14 @@ class Backfill:
         self._missing_before = self.missing()
         self._seen_unreachable = 0
 
-    def next(self, look: Look) -> Change | None:
-        """The next file to index; None for now. Considers a bounded number of images.
-
-        Args:
-            look: the stamp of a file now, None if there is none; where it cannot tell, the file is out of reach.
-        """
+    def next(self) -> Change | None:
+        """The next file to index, or None for now. Considers a bounded number of images."""
         if self.next_due() == 0:
-            self.again()
+            self.begin_pass()
         if not self.offering:
             return None
         if self._offers is None:
-            self._offers = self._go(look)
+            self._offers = self._go()
         try:
             if self._missing_before and not self._targets.trouble:
                 return next(self._offers)
@@ -143,46 +135,46 @@ class Backfill:
         return None
 
     def next_due(self) -> float | None:
-        """Seconds until `next` may have something again; None when it need not be asked."""
+        """Seconds until `next` may have something; None while only `begin_pass` leads to that."""
         return self._retry.left_s if self._pass is _Pass.RESTING and self._retry.failing else None
 
     def decided(self) -> None:
-        """Nothing that was offered is under way any more: judge the pass if it has come to its end."""
+        """All files that were offered are decided: judge the pass if it has come to its end."""
         if self._pass is not _Pass.OFFERED:
             return
         self._pass = _Pass.RESTING
         self.unreachable = self._seen_unreachable
         missing = self.missing()
-        if self._whole(missing, self.unreachable):
+        if self._is_complete(missing, self.unreachable):
             self._retry.succeeded()
         elif missing < self._missing_before and missing > self.unreachable:
             self._retry.succeeded()
-            self.again()
+            self.begin_pass()
         else:
             self._retry.failed()
 
     def _lacking(self, counts: Counts) -> int:
         return max(0, *(counts.images - len(target.index) for target in self._targets))
 
-    def _go(self, look: Look) -> Iterator[Change | None]:
+    def _go(self) -> Iterator[Change | None]:
         images = self._catalogue.image_ids()
         while page := list(islice(images, _PAGE)):
             yield None
             for image_id in self._targets.missing(page):
-                change = self._offer(image_id, look)
+                change = self._offer(image_id)
                 if change is None:
                     self._seen_unreachable += 1
                 if change is not None or self._seen_unreachable % _STEP == 0:
                     yield change
 
-    def _offer(self, image_id: ImageId, look: Look) -> Change | None:
-        """A file of the image that is there now."""
+    def _offer(self, image_id: ImageId) -> Change | None:
+        """A file of the image that can be read now, or None."""
         for path in self._catalogue.files_of([image_id]).get(image_id, ()):
             key = self._roots.locate(path)
             if key is None:
                 continue
             with suppress(RootOffline, RulesUnread, OSError):
-                if (stamp := look(key)) is not None:
+                if (stamp := self._roots.stat(key)) is not None:
                     return Change(ChangeKind.UPSERT, key, stamp)
         return None
 

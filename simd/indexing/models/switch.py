@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 
 
 class ModelSwitch:
-    """A switch under way. `finish` is called by the indexing thread alone, `status` by any.
+    """A switch in progress. `finish` is called by the indexing thread alone, `status` by any.
 
     Args:
         serving: the name of the model that is to be replaced.
-        detail: what a person should know from the start; often empty.
+        detail: added to the detail of `status`; often empty.
         deadline: seconds since the epoch from which on unreachable images are not waited for.
         install: makes the successor answer searches, durably.
     """
@@ -73,7 +73,7 @@ class ModelSwitch:
         return self._done and missing == 0
 
     def status(self) -> SwitchStatus | None:
-        """Where it stands; None when it is done."""
+        """Its progress; None when it is done."""
         if self._done:
             return None
         return SwitchStatus(
@@ -96,7 +96,7 @@ class ModelSwitch:
         self._targets.promote()
 
     def _held(self) -> str:
-        """What it waits for beyond its own work."""
+        """What it waits for, other than the images that are still to be embedded."""
         if self._targets.trouble or self._trouble:
             return f"it waits and is tried again: {self._targets.trouble or self._trouble}"
         if self._failed > 0:

@@ -1,4 +1,4 @@
-"""What the scans found out about a root, and how a person is told."""
+"""What the scans found out about a root, and its description for people."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _PROBLEMS_KEPT = 100
 
 @dataclass(frozen=True, slots=True)
 class RootState:
-    """Whether a root could be read when it was last looked at (`reason`: why not), when it was last scanned whole,
-    which deletions are held, what could not be read or understood, and why the last scan `failed`, if it did."""
+    """Whether a root could be read at its last scan (`reason`: why not), when all of it was last scanned, in seconds
+    since the epoch, which deletions are held, what could not be read or understood, and why the last scan `failed`."""
 
     online: bool = True
     last_scan: float | None = None
@@ -25,7 +25,7 @@ class RootState:
 
     @property
     def detail(self) -> str:
-        """What a person should know; empty when all is well."""
+        """What is wrong, for people; empty when nothing is."""
         unread = [problem for problem in self.problems if isinstance(problem, Unread)]
         flaws = [problem for problem in self.problems if isinstance(problem, Flaw)]
         failed = f"the last scan failed and is tried again: {self.failed}" if self.failed else ""
@@ -47,7 +47,7 @@ class RootState:
 
         Args:
             scan: what it found.
-            under: the part of the root that was looked at; b"" is all of it.
+            under: the part of the root that was scanned; b"" is all of it.
             at: when, in seconds since the epoch.
         """
         if not under:

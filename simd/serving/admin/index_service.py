@@ -39,7 +39,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         """Index files now."""
         ingest = self._readiness.services().ingest
         paths = _not_empty(convert.paths_of(request.paths, request.paths_bytes))
-        return convert.added_to(ingest.add(paths, alive=context.is_active))
+        return convert.added_to(ingest.add(paths, cancelled=cancelled_of(context)))
 
     def Remove(
         self, request: index_service_pb2.RemoveRequest, context: grpc.ServicerContext
@@ -49,7 +49,9 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         convert.check_count(request.image_ids, field="image_ids")
         ids = [convert.image_id_of(text, field="image_ids") for text in request.image_ids]
         paths = convert.paths_of(request.paths, request.paths_bytes)
-        return convert.removed_to(ingest.remove(paths if ids else _not_empty(paths), ids, alive=context.is_active), ids)
+        return convert.removed_to(
+            ingest.remove(paths if ids else _not_empty(paths), ids, cancelled=cancelled_of(context)), ids
+        )
 
     def Scan(
         self, request: index_service_pb2.ScanRequest, context: grpc.ServicerContext
@@ -63,7 +65,7 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
             _not_empty(paths) if request.confirm_deletes else paths,
             retry_rejected=request.retry_rejected,
             confirm_deletes=request.confirm_deletes,
-            alive=context.is_active,
+            cancelled=cancelled_of(context),
         )
         return convert.scanned_to(report)
 

@@ -9,104 +9,104 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simd.indexing.loop.agenda import Agenda, Folders, Request
+from simd.indexing.roots.schedule import Folders, ScanRequest, Schedule
 
 HOUR = 3600.0
 
 
-def asked(root_id: int, under: bytes = b"") -> Request:
-    return Request(root_id, under, Future())
+def asked(root_id: int, under: bytes = b"") -> ScanRequest:
+    return ScanRequest(root_id, under, Future())
 
 
-def taken(agenda: Agenda) -> tuple[int, bytes, bool]:
+def taken(schedule: Schedule) -> tuple[int, bytes, bool]:
     """The next scan, which ends at once."""
-    request = agenda.next()
+    request = schedule.next()
     assert request is not None
-    agenda.ended(request)
+    schedule.finished(request)
     return request.root_id, request.under, request.timed
 
 
-class TestAgenda:
-    def test_who_waits_comes_first_then_hints_root_by_root_then_the_timer(self) -> None:
-        agenda = Agenda(HOUR)
-        agenda.within(4, 0.0)
+class TestSchedule:
+    def test_who_waits_comes_first_then_folders_root_by_root_then_the_timer(self) -> None:
+        schedule = Schedule(HOUR, offline_s=0.0)
+        schedule.recheck(4)
         for root_id, under in ((1, b"a"), (1, b"b"), (2, b"c")):
-            agenda.hint(root_id, under)
-        agenda.ask(asked(3, b"d"))
-        assert [taken(agenda) for _ in range(5)] == [
+            schedule.enqueue(root_id, under)
+        schedule.submit(asked(3, b"d"))
+        assert [taken(schedule) for _ in range(5)] == [
             (3, b"d", False), (1, b"a", False), (2, b"c", False), (1, b"b", False), (4, b"", True),
         ]  # fmt: skip
 
-    def test_the_same_folder_is_hinted_at_once_and_a_scan_of_the_root_covers_it(self) -> None:
-        agenda = Agenda(HOUR)
+    def test_the_same_folder_is_queued_once_and_a_scan_of_the_root_covers_it(self) -> None:
+        schedule = Schedule(HOUR)
         for _ in range(3):
-            agenda.hint(1, b"a")
-        assert agenda.pending == 1
-        agenda.ask(asked(1))
-        assert taken(agenda) == (1, b"", False) and agenda.pending == 0
+            schedule.enqueue(1, b"a")
+        assert schedule.pending == 1
+        schedule.submit(asked(1))
+        assert taken(schedule) == (1, b"", False) and schedule.pending == 0
 
     def test_the_next_scan_of_a_root_is_on_the_timer_before_it_begins(self) -> None:
-        agenda = Agenda(0.001)
-        agenda.hint(1, b"")
-        assert [taken(agenda) for _ in range(3)] == [(1, b"", False), (1, b"", True), (1, b"", True)]
-        assert agenda.pending == 0, "the timer's own are not pending"
+        schedule = Schedule(0.001)
+        schedule.enqueue(1, b"")
+        assert [taken(schedule) for _ in range(3)] == [(1, b"", False), (1, b"", True), (1, b"", True)]
+        assert schedule.pending == 0, "the timer's own are not pending"
 
-    def test_a_scan_that_is_owed_is_pending_until_it_begins(self) -> None:
-        agenda = Agenda(HOUR, owed_s=(0.001, 0.001))
+    def test_a_retry_is_pending_until_it_begins(self) -> None:
+        schedule = Schedule(HOUR, retry_s=(0.001, 0.001))
         for _ in range(2):
-            agenda.owe(1)
-        assert agenda.pending == 1
-        request = agenda.next()
-        assert request is not None and request.timed and agenda.pending == 1, "it is running"
-        agenda.owe(1)
-        agenda.ended(request)
-        assert agenda.pending == 1, "something was put off while it ran"
-        assert taken(agenda) == (1, b"", True) and agenda.pending == 0
+            schedule.retry(1)
+        assert schedule.pending == 1
+        request = schedule.next()
+        assert request is not None and request.timed and schedule.pending == 1, "it is running"
+        schedule.retry(1)
+        schedule.finished(request)
+        assert schedule.pending == 1, "something was put off while it ran"
+        assert taken(schedule) == (1, b"", True) and schedule.pending == 0
 
-    def test_a_scan_of_the_root_that_somebody_asked_for_is_the_one_that_is_owed(self) -> None:
-        agenda = Agenda(HOUR, owed_s=(HOUR, HOUR))
-        agenda.owe(1)
-        agenda.hint(1, b"a part")
-        assert taken(agenda) == (1, b"a part", False) and agenda.pending == 1
-        agenda.ask(asked(1))
-        assert taken(agenda) == (1, b"", False) and agenda.pending == 0
+    def test_a_scan_of_the_root_that_a_caller_asked_for_is_the_retry(self) -> None:
+        schedule = Schedule(HOUR, retry_s=(HOUR, HOUR))
+        schedule.retry(1)
+        schedule.enqueue(1, b"a part")
+        assert taken(schedule) == (1, b"a part", False) and schedule.pending == 1
+        schedule.submit(asked(1))
+        assert taken(schedule) == (1, b"", False) and schedule.pending == 0
 
     def test_a_shorter_interval_takes_effect_at_once(self) -> None:
-        agenda = Agenda(HOUR)
-        agenda.hint(1, b"")
-        taken(agenda)
-        waiting = threading.Thread(target=lambda: taken(agenda))
+        schedule = Schedule(HOUR)
+        schedule.enqueue(1, b"")
+        taken(schedule)
+        waiting = threading.Thread(target=lambda: taken(schedule))
         waiting.start()
-        agenda.every(0.01)
+        schedule.set_interval(0.01)
         waiting.join(20.0)
         assert not waiting.is_alive()
 
     def test_a_root_that_is_gone_is_on_no_list(self) -> None:
-        agenda = Agenda(0.0, owed_s=(0.0, 0.0))
-        agenda.hint(1, b"a")
-        agenda.owe(1)
-        agenda.forget(1)
-        agenda.hint(2, b"b")
-        assert agenda.pending == 1 and taken(agenda) == (2, b"b", False)
+        schedule = Schedule(0.0, retry_s=(0.0, 0.0))
+        schedule.enqueue(1, b"a")
+        schedule.retry(1)
+        schedule.forget(1)
+        schedule.enqueue(2, b"b")
+        assert schedule.pending == 1 and taken(schedule) == (2, b"b", False)
 
     @pytest.mark.parametrize("early", [True, False])
     def test_nobody_waits_for_a_scan_that_never_begins(self, early: bool) -> None:
-        agenda = Agenda(HOUR)
+        schedule = Schedule(HOUR)
         request = asked(1)
         if early:
-            agenda.ask(request)
-        agenda.close()
+            schedule.submit(request)
+        schedule.close()
         if not early:
-            agenda.ask(request)
+            schedule.submit(request)
         assert request.future is not None and request.future.cancelled()
-        assert agenda.next() is None
+        assert schedule.next() is None
 
     def test_whoever_waits_for_the_next_scan_is_released_at_the_end(self) -> None:
-        agenda = Agenda(HOUR)
+        schedule = Schedule(HOUR)
         found: list[object] = []
-        waiting = threading.Thread(target=lambda: found.append(agenda.next()))
+        waiting = threading.Thread(target=lambda: found.append(schedule.next()))
         waiting.start()
-        agenda.close()
+        schedule.close()
         waiting.join(20.0)
         assert found == [None]
 

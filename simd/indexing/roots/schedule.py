@@ -1,7 +1,7 @@
-"""Which scan comes next: those that somebody waits for, then folders that events named, then the timer.
+"""Which scan comes next: those that callers wait for, then folders that events named, then those that are due.
 
-A root is *owed* a scan when something was put off until then: a file that could not be looked at, a scan that failed.
-It comes within seconds, and counts as pending until it begins; where scans stay owed, they come ever more seldom.
+Something may have been put off until a root's next scan: a file that could not be read, or a scan that failed. Such a
+scan is retried within seconds, after ever longer waits, and counts as pending until it begins.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from simd.types import ScanReport
 
 _IN_FOLDER = 100
 _IN_ROOT = 1000
-"""More folders than so many below one, or in a root, take longer one by one than that as a whole."""
+"""More folders than this below one, or in a root, take longer one by one than that as a whole."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Request:
+class ScanRequest:
     """A root, or a folder in it, to be scanned.
 
-    `future` gets the report, if somebody waits for it; `timed` says that only the timer or something owed asks for it.
+    `future` gets the report, if a caller waits for it; `timed` says that only the timer or a retry asks for it.
     """
 
     root_id: int
@@ -36,24 +36,26 @@ class Request:
     timed: bool = False
 
 
-class Agenda:
-    """Every method may be called from any thread.
+class Schedule:
+    """A queue of scans, and a timer for each root. Every method may be called from any thread.
 
     Args:
         interval_s: seconds between two scans of a root on the timer, with a quarter as jitter, so that roots do not
             line up.
-        owed_s: the first and the longest wait for a scan that is owed.
+        retry_s: the first and the longest wait before a scan is retried.
+        offline_s: seconds between two checks of a root that stays offline.
     """
 
-    def __init__(self, interval_s: float, owed_s: tuple[float, float] = (1.0, 60.0)) -> None:
+    def __init__(self, interval_s: float, retry_s: tuple[float, float] = (1.0, 60.0), offline_s: float = 10.0) -> None:
         self._interval_s = interval_s
-        self._owed_s = owed_s
+        self._retry_s = retry_s
+        self._offline_s = offline_s
         self._changed = threading.Condition()
-        self._asked: deque[Request] = deque()
-        self._hinted: dict[int, Folders] = {}
+        self._submitted: deque[ScanRequest] = deque()
+        self._queued: dict[int, Folders] = {}
         self._due: dict[int, float] = {}
-        self._owed: set[int] = set()
-        self._waits: dict[int, Backoff] = {}
+        self._retries: set[int] = set()
+        self._backoffs: dict[int, Backoff] = {}
         self._running = False
         self._closed = False
         self._jitter = random.Random()
@@ -62,44 +64,44 @@ class Agenda:
     def pending(self) -> int:
         """Scans that are wanted and not ended; those of the timer not before they begin."""
         with self._changed:
-            hinted = sum(map(len, self._hinted.values()))
-            return int(self._running) + len(self._asked) + hinted + len(self._owed)
+            queued = sum(map(len, self._queued.values()))
+            return int(self._running) + len(self._submitted) + queued + len(self._retries)
 
-    def ask(self, request: Request) -> None:
-        """Somebody waits for this scan. After `close` its future is cancelled."""
+    def submit(self, request: ScanRequest) -> None:
+        """Scan before all others, as a caller waits. After `close` the request's future is cancelled."""
         with self._changed:
             if not self._closed:
-                self._asked.append(request)
+                self._submitted.append(request)
             elif request.future is not None:
                 request.future.cancel()
             self._changed.notify_all()
 
-    def hint(self, root_id: int, under: bytes = b"") -> None:
-        """Scan a folder soon, b"" is all of the root; several hints for the same folder are one scan."""
+    def enqueue(self, root_id: int, under: bytes = b"") -> None:
+        """Scan a folder soon, b"" is all of the root; the same folder twice is one scan."""
         with self._changed:
-            self._hinted.setdefault(root_id, Folders()).add(under)
+            self._queued.setdefault(root_id, Folders()).add(under)
             self._changed.notify_all()
 
-    def owe(self, root_id: int, *, afresh: bool = False) -> None:
-        """Something was put off until the root's next scan: let it come within seconds.
+    def retry(self, root_id: int, *, reset: bool = False) -> None:
+        """Something was put off until the root's next scan: run it within seconds.
 
         Args:
-            afresh: something has moved on, so the wait is the first one again.
+            reset: there was progress, so the wait is the first one again.
         """
         with self._changed:
-            wait = self._waits.setdefault(root_id, Backoff(*self._owed_s))
-            if afresh:
-                wait.succeeded()
-            if root_id not in self._owed:
-                self._owed.add(root_id)
-                self._scan_within(root_id, wait.failed())
+            backoff = self._backoffs.setdefault(root_id, Backoff(*self._retry_s))
+            if reset:
+                backoff.succeeded()
+            if root_id not in self._retries:
+                self._retries.add(root_id)
+                self._scan_within(root_id, backoff.failed())
 
-    def within(self, root_id: int, seconds: float) -> None:
-        """Let the timer scan a root after so many seconds at the latest."""
+    def recheck(self, root_id: int) -> None:
+        """A root is still offline: scan it soon; that does not count as pending."""
         with self._changed:
-            self._scan_within(root_id, seconds)
+            self._scan_within(root_id, self._offline_s)
 
-    def every(self, interval_s: float) -> None:
+    def set_interval(self, interval_s: float) -> None:
         """From now on the timer has this interval; roots that wait for longer do so no more."""
         with self._changed:
             self._interval_s = interval_s
@@ -109,13 +111,13 @@ class Agenda:
     def forget(self, root_id: int) -> None:
         """A root is gone."""
         with self._changed:
-            self._hinted.pop(root_id, None)
+            self._queued.pop(root_id, None)
             self._due.pop(root_id, None)
-            self._owed.discard(root_id)
-            self._waits.pop(root_id, None)
+            self._retries.discard(root_id)
+            self._backoffs.pop(root_id, None)
 
-    def next(self) -> Request | None:
-        """The next scan, once it is due; None when closed. It is running until `ended`.
+    def next(self) -> ScanRequest | None:
+        """The next scan, once it is due; None when closed. It is running until `finished`.
 
         Whatever it comes to, the root's next one is on the timer by then.
         """
@@ -124,44 +126,44 @@ class Agenda:
                 if (request := self._take()) is not None:
                     self._running = True
                     if not request.under:
-                        self._hinted.pop(request.root_id, None)
-                        self._owed.discard(request.root_id)
+                        self._queued.pop(request.root_id, None)
+                        self._retries.discard(request.root_id)
                         self._due[request.root_id] = time.monotonic() + self._interval()
                     return request
                 soonest = min(self._due.values(), default=None)
                 self._changed.wait(None if soonest is None else max(0.0, soonest - time.monotonic()))
         return None
 
-    def ended(self, request: Request) -> None:
+    def finished(self, request: ScanRequest) -> None:
         """A scan is over, however it went."""
         with self._changed:
             self._running = False
-            if not request.under and request.root_id not in self._owed:
-                self._waits.pop(request.root_id, None)
+            if not request.under and request.root_id not in self._retries:
+                self._backoffs.pop(request.root_id, None)
 
     def close(self) -> None:
-        """Nothing more comes; who waits for a scan that has not begun does so no longer."""
+        """Nothing more comes; the futures of scans that have not begun are cancelled."""
         with self._changed:
             self._closed = True
-            asked, self._asked = self._asked, deque()
+            submitted, self._submitted = self._submitted, deque()
             self._changed.notify_all()
-        for request in asked:
+        for request in submitted:
             if request.future is not None:
                 request.future.cancel()
 
-    def _take(self) -> Request | None:
-        if self._asked:
-            return self._asked.popleft()
-        for root_id, folders in self._hinted.items():
+    def _take(self) -> ScanRequest | None:
+        if self._submitted:
+            return self._submitted.popleft()
+        for root_id, folders in self._queued.items():
             under = folders.pop()
-            # The next hint is another root's, if there is one.
-            del self._hinted[root_id]
+            # The next folder is another root's, if there is one.
+            del self._queued[root_id]
             if folders:
-                self._hinted[root_id] = folders
-            return Request(root_id, under)
+                self._queued[root_id] = folders
+            return ScanRequest(root_id, under)
         now = time.monotonic()
         due = [(at, root_id) for root_id, at in self._due.items() if at <= now]
-        return Request(min(due)[1], timed=True) if due else None
+        return ScanRequest(min(due)[1], timed=True) if due else None
 
     def _scan_within(self, root_id: int, seconds: float) -> None:
         due = time.monotonic() + seconds
@@ -173,9 +175,9 @@ class Agenda:
 
 
 class Folders:
-    """Folders of a root to be looked at, with all that is in them: not many, whatever is added.
+    """Folders of a root to be scanned, with all that is in them: a bounded number, whatever is added.
 
-    One that is in another is left out; too many below one folder become that one.
+    One that is inside another is left out; too many below one folder become that one.
     """
 
     def __init__(self) -> None:
@@ -189,11 +191,11 @@ class Folders:
         return iter(self._folders)
 
     def covers(self, folder: bytes) -> bool:
-        """Whether a folder is looked at."""
+        """Whether a folder is to be scanned, by itself or inside another."""
         return folder in self._folders or any(above in self._folders for above in _above(folder))
 
     def add(self, folder: bytes) -> None:
-        """Look at a folder; b"" is the root."""
+        """Scan a folder; b"" is the root."""
         if self.covers(folder):
             return
         if self._below[folder]:
@@ -209,7 +211,7 @@ class Folders:
                 return
 
     def pop(self) -> bytes:
-        """Take out the first one."""
+        """Remove and return the first one."""
         folder = next(iter(self._folders))
         self._remove(folder)
         return folder
@@ -223,7 +225,7 @@ class Folders:
 
 
 def _above(folder: bytes) -> Iterator[bytes]:
-    """The folders that hold one, the innermost first, the root last."""
+    """The folders that contain one, the innermost first, the root last."""
     while folder:
         folder = folder.rpartition(b"/")[0]
         yield folder
