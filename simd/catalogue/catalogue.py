@@ -29,6 +29,7 @@ from simd.errors import CorruptStore, Reason, StoreError
 from simd.sqlite.database import Database
 from simd.sqlite.integers import signed
 from simd.types import FileKey, Identity, ImageFacts, ImageId, KnownFile, Root, Stamp
+from simd.vectors.topk import Ids, unpack_ids
 
 log = logging.getLogger(__name__)
 
@@ -286,8 +287,9 @@ class Catalogue:
             key = queries.locate(queries.roots(connection), os.path.normpath(absolute))
             return queries.known(connection, key) if key else None
 
-    def images_under(self, prefix: bytes) -> set[ImageId]:
-        """Images that have a file at or below an absolute path, component by component; b"" is all of them."""
+    def images_under(self, prefix: bytes) -> Ids:
+        """The images of the files at or below an absolute path, component by component, uint8 `(n, 16)`: one for each
+        file; b"" is all of them."""
         with self._database.reading() as connection:
             return queries.images_in(connection, scopes_under(queries.roots(connection), prefix))
 
@@ -373,7 +375,7 @@ class Catalogue:
         return orphans
 
     def _delete(self, connection: sqlite3.Connection, scopes: Sequence[Scope]) -> list[ImageId]:
-        touched = queries.images_in(connection, scopes)
+        touched = set(unpack_ids(queries.images_in(connection, scopes)))
         for scope in scopes:
             connection.execute(f"DELETE FROM files WHERE {WITHIN}", scope.bounds)
             connection.execute(f"DELETE FROM rejected WHERE {WITHIN}", scope.bounds)

@@ -18,11 +18,12 @@ The contract every implementation is tested against (`tests/contract`):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from simd.errors import CorruptStore
+from simd.index.filter import EVERYTHING, Filter
 from simd.types import Answer, Embedding, ImageId, Vector
 from simd.vectors.metric import Half
 from simd.vectors.topk import Ids
@@ -144,7 +145,7 @@ class Searcher(Protocol):
         queries: Vector,
         k: int,
         *,
-        among: Collection[ImageId] | None = None,
+        among: Filter = EVERYTHING,
         exact: bool = False,
     ) -> list[Answer]:
         """The `k` nearest of each query, nearest first.
@@ -152,11 +153,12 @@ class Searcher(Protocol):
         Args:
             queries: `(q, dimension)` float32, L2-normalised.
             k: at most so many hits a query; 0 gives none; more than there are gives all.
-            among: consider only these images; ids that are not stored are ignored.
+            among: which images are considered.
             exact: prove that nothing nearer was missed, at whatever cost.
 
         Raises:
             InvalidRequest: wrong shape, not finite, not normalised, or negative k.
+            ValueError: `among` has a prefix, and this index knows no paths.
         """
         ...
 
@@ -166,7 +168,7 @@ class Searcher(Protocol):
         radius: float,
         *,
         limit: int,
-        among: Collection[ImageId] | None = None,
+        among: Filter = EVERYTHING,
     ) -> list[Answer]:
         """Every image at most `radius` from each query, nearest first; nothing is missed.
 
@@ -175,10 +177,11 @@ class Searcher(Protocol):
             radius: 0 finds what is the same, 2 and more finds everything.
             limit: at most so many hits a query, the nearest, which bounds the memory; an answer that it cuts is not
                 `exact`, every other one is.
-            among: consider only these images; ids that are not stored are ignored.
+            among: which images are considered.
 
         Raises:
             InvalidRequest: wrong shape, not finite, not normalised, or a negative radius or limit.
+            ValueError: as `search`.
         """
         ...
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
 import numpy as np
 
 from simd.errors import CorruptStore, InvalidRequest
 from simd.index.base import CHUNK_ROWS, Chunk, IndexStats
+from simd.index.filter import EVERYTHING, Filter
 from simd.types import ID_BYTES, Answer, Embedding, Hit, ImageId, Vector
 from simd.vectors.metric import check_radius, check_vectors, distances, half
-from simd.vectors.topk import pack_ids, top_k
+from simd.vectors.topk import pack_ids, top_k, unpack_ids
 
 
 class BruteIndex:
@@ -66,15 +67,11 @@ class BruteIndex:
         found = self._live.get(image_id)
         return self._deleted.get(image_id) if found is None and deleted else found
 
-    def search(
-        self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
-    ) -> list[Answer]:
+    def search(self, queries: Vector, k: int, *, among: Filter = EVERYTHING, exact: bool = False) -> list[Answer]:
         """The `k` nearest of each query."""
         return self.view().search(queries, k, among=among, exact=exact)
 
-    def within(
-        self, queries: Vector, radius: float, *, limit: int, among: Collection[ImageId] | None = None
-    ) -> list[Answer]:
+    def within(self, queries: Vector, radius: float, *, limit: int, among: Filter = EVERYTHING) -> list[Answer]:
         """Every image at most `radius` from each query, nearest first."""
         return self.view().within(queries, radius, limit=limit, among=among)
 
@@ -120,18 +117,14 @@ class BruteView:
         self.dimension = dimension
         self._vectors: dict[ImageId, Vector] | None = vectors
 
-    def search(
-        self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
-    ) -> list[Answer]:
+    def search(self, queries: Vector, k: int, *, among: Filter = EVERYTHING, exact: bool = False) -> list[Answer]:
         """The `k` nearest of each query."""
         if k < 0:
             raise InvalidRequest(f"k is {k}; it must not be negative", field="limit")
         check_vectors(queries, self.dimension)
         return [Answer(hits[:k], len(hits), True) for hits in self._compared(queries, among)]
 
-    def within(
-        self, queries: Vector, radius: float, *, limit: int, among: Collection[ImageId] | None = None
-    ) -> list[Answer]:
+    def within(self, queries: Vector, radius: float, *, limit: int, among: Filter = EVERYTHING) -> list[Answer]:
         """Every image at most `radius` from each query, nearest first."""
         check_radius(radius, limit)
         check_vectors(queries, self.dimension)
@@ -175,9 +168,15 @@ class BruteView:
             raise ValueError("the view is closed")
         return self._vectors
 
-    def _compared(self, queries: Vector, among: Collection[ImageId] | None) -> list[list[Hit]]:
+    def _compared(self, queries: Vector, among: Filter) -> list[list[Hit]]:
         """For each query every image that counts, nearest first."""
-        images = [i for i in self._state if among is None or i in among]
+        among.require_resolved()
+        counted = set(self._state)
+        if among.any_of is not None:
+            counted &= set(unpack_ids(among.any_of))
+        if among.not_in is not None:
+            counted -= set(unpack_ids(among.not_in))
+        images = list(counted)
         if not images:
             return [[] for _ in queries]
         rows, ids = np.stack([self._state[i] for i in images]), pack_ids(images)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from simd.durable import Disk
 from simd.errors import CorruptStore
 from simd.index.base import CHUNK_ROWS, Chunk, IndexStats
+from simd.index.filter import EVERYTHING, Filter
 from simd.index.repair import finish_repair
 from simd.index.view import LocalView
 from simd.search.shortlist import Scan, Shortlist, load_kernel
@@ -102,15 +103,11 @@ class LocalIndex:
         """The stored vector, or None."""
         return self._store.vector(image_id, deleted=deleted)
 
-    def search(
-        self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
-    ) -> list[Answer]:
+    def search(self, queries: Vector, k: int, *, among: Filter = EVERYTHING, exact: bool = False) -> list[Answer]:
         """The `k` nearest of each query, nearest first."""
         return self.view().search(queries, k, among=among, exact=exact)
 
-    def within(
-        self, queries: Vector, radius: float, *, limit: int, among: Collection[ImageId] | None = None
-    ) -> list[Answer]:
+    def within(self, queries: Vector, radius: float, *, limit: int, among: Filter = EVERYTHING) -> list[Answer]:
         """Every image at most `radius` from each query, nearest first; nothing is missed."""
         return self.view().within(queries, radius, limit=limit, among=among)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import Self
 
 from simd.index.base import CHUNK_ROWS, Chunk
+from simd.index.filter import EVERYTHING, Filter
 from simd.search.radius import within
 from simd.search.searcher import Spread, search, shortlist_size
 from simd.storage.snapshot import Snapshot
@@ -39,23 +40,22 @@ class LocalView:
         """Length of every vector."""
         return int(self._state.parts[-1].vectors.shape[1])
 
-    def search(
-        self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
-    ) -> list[Answer]:
+    def search(self, queries: Vector, k: int, *, among: Filter = EVERYTHING, exact: bool = False) -> list[Answer]:
         """The `k` nearest of each query, nearest first."""
         snapshot = self._sound()
-        found = search(snapshot, queries, k, among=among, exact=exact, spread=self._spread)
+        among.require_resolved()
+        found = search(snapshot, queries, k, any_of=among.any_of, not_in=among.not_in, exact=exact, spread=self._spread)
         self._looked(snapshot, len(queries) * shortlist_size(k))
         return found
 
-    def within(
-        self, queries: Vector, radius: float, *, limit: int, among: Collection[ImageId] | None = None
-    ) -> list[Answer]:
+    def within(self, queries: Vector, radius: float, *, limit: int, among: Filter = EVERYTHING) -> list[Answer]:
         """Every image at most `radius` from each query, nearest first; nothing is missed."""
         snapshot = self._sound()
+        among.require_resolved()
         return within(
-            snapshot, queries, radius, limit=limit, among=among, looked=lambda rows: self._looked(snapshot, rows)
-        )
+            snapshot, queries, radius, limit=limit, any_of=among.any_of, not_in=among.not_in,
+            looked=lambda rows: self._looked(snapshot, rows),
+        )  # fmt: skip
 
     def vector(self, image_id: ImageId) -> Vector | None:
         """The vector of an image in the answers, or None."""

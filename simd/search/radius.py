@@ -6,7 +6,7 @@ one is compared exactly. Memory is bounded by the largest part and the limit, no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,8 +15,9 @@ from simd.search.shortlist import Projections, Scan
 from simd.search.targets import Target, are_on_disk, targets_of
 from simd.storage.arrays import will_need
 from simd.storage.snapshot import Snapshot
-from simd.types import Answer, ImageId, Vector
+from simd.types import Answer, Vector
 from simd.vectors.metric import check_radius, check_vectors, half
+from simd.vectors.topk import Ids
 
 _AT_ONCE = 4096
 _BEYOND_ALL = 3.0
@@ -29,7 +30,8 @@ def within(
     radius: float,
     *,
     limit: int,
-    among: Collection[ImageId] | None = None,
+    any_of: Ids | None = None,
+    not_in: Ids | None = None,
     looked: Callable[[int], None] = lambda rows: None,
 ) -> list[Answer]:
     """Every live image at most `radius` from each query, sorted by distance, then image_id.
@@ -39,7 +41,7 @@ def within(
         queries: float32 `(q, dimension)`, L2-normalised; rounded to float16 first, as what is stored was.
         radius: 0 finds what is the same.
         limit: at most so many hits a query, the nearest; an answer that it cuts is not exact.
-        among: consider only these images.
+        any_of, not_in: consider only these images, and none of those: see `Filter`.
         looked: told how many vectors are being read.
 
     Raises:
@@ -48,7 +50,7 @@ def within(
     check_radius(radius, limit)
     check_vectors(queries, snapshot.parts[-1].vectors.shape[1])
     queries = half(queries)
-    targets = targets_of(snapshot, among)
+    targets = targets_of(snapshot, any_of, not_in)
     searched = sum(target.count for target in targets)
     projections = Projections(queries)
     scans = [(target, Scan(target.part, target.allowed, target.count, projections)) for target in targets]

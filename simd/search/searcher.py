@@ -8,7 +8,7 @@ vectors come out in the order of their ids whatever part they are in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -18,8 +18,9 @@ from simd.search.shortlist import Projections, Scan, Shortlist
 from simd.search.targets import Target, are_on_disk, targets_of
 from simd.storage.arrays import will_need
 from simd.storage.snapshot import Snapshot
-from simd.types import Answer, ImageId, Vector
+from simd.types import Answer, Vector
 from simd.vectors.metric import check_vectors, half
+from simd.vectors.topk import Ids
 
 _MIN_SHORTLIST = 200
 _SHORTLIST_PER_HIT = 8
@@ -33,7 +34,8 @@ def search(
     queries: Vector,
     k: int,
     *,
-    among: Collection[ImageId] | None = None,
+    any_of: Ids | None = None,
+    not_in: Ids | None = None,
     exact: bool = False,
     spread: Spread = map,
 ) -> list[Answer]:
@@ -43,7 +45,7 @@ def search(
         snapshot: what is stored.
         queries: float32 `(q, dimension)`, L2-normalised; rounded to float16 first, as what is stored was.
         k: at most so many hits a query.
-        among: consider only these images.
+        any_of, not_in: consider only these images, and none of those: see `Filter`.
         exact: prove that nothing was missed.
         spread: calls a function for each scan, as `map` does; the way to use several cores.
 
@@ -54,7 +56,7 @@ def search(
         raise InvalidRequest(f"k is {k}; it must not be negative", field="limit")
     check_vectors(queries, snapshot.parts[-1].vectors.shape[1])
     queries = half(queries)
-    targets = targets_of(snapshot, among)
+    targets = targets_of(snapshot, any_of, not_in)
     searched = sum(target.count for target in targets)
     if k == 0 or not searched or not len(queries):
         return [Answer([], searched, True) for _ in range(len(queries))]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from simd.storage.snapshot import Bitmap, Keys, Part, Snapshot
-from simd.types import ID_BYTES, ImageId
-from simd.vectors.topk import keys, pack_ids
+from simd.storage.snapshot import Bitmap, Part, Rows, Snapshot
+from simd.vectors.topk import Ids, Keys, keys
 
 _LIKELY_IN_MEMORY = 1 << 30
 """So many bytes of vectors are mostly in the page cache; asking for rows beforehand would cost more than it gains."""
@@ -25,17 +23,14 @@ class Target:
     count: int
 
 
-def targets_of(snapshot: Snapshot, among: Collection[ImageId] | None) -> list[Target]:
-    """The live rows of a snapshot, or those of these images."""
-    wanted = None if among is None else _wanted(among)
-    targets = []
-    for part in snapshot.parts:
-        if not part.alive:
-            continue
-        target = Target(part, part.live, part.alive) if wanted is None else _filtered(part, wanted)
-        if target.count:
-            targets.append(target)
-    return targets
+def targets_of(snapshot: Snapshot, any_of: Ids | None = None, not_in: Ids | None = None) -> list[Target]:
+    """The live rows of a snapshot; if given, only those of images that are among `any_of`, and not in `not_in`."""
+    if any_of is None and not_in is None:
+        return [Target(part, part.live, part.alive) for part in snapshot.parts if part.alive]
+    wanted = None if any_of is None else keys(any_of)
+    unwanted = None if not_in is None else keys(not_in)
+    targets = (_filtered(part, wanted, unwanted) for part in snapshot.parts if part.alive)
+    return [target for target in targets if target.count]
 
 
 def are_on_disk(targets: Sequence[Target]) -> bool:
@@ -43,14 +38,17 @@ def are_on_disk(targets: Sequence[Target]) -> bool:
     return sum(target.part.vectors.nbytes for target in targets) > _LIKELY_IN_MEMORY
 
 
-def _wanted(among: Collection[ImageId]) -> Keys:
-    ids = pack_ids([image_id for image_id in among if len(image_id) == ID_BYTES])
-    return np.unique(keys(ids))
+def _filtered(part: Part, wanted: Keys | None, unwanted: Keys | None) -> Target:
+    if wanted is None:
+        mask = part.mask()
+    else:
+        mask = np.zeros(part.rows, dtype=np.bool_)
+        mask[_live_rows(part, wanted)] = True
+    if unwanted is not None:
+        mask[_live_rows(part, unwanted)] = False
+    return Target(part, np.packbits(mask, bitorder="little"), int(np.count_nonzero(mask)))
 
 
-def _filtered(part: Part, wanted: Keys) -> Target:
-    rows = part.locate(wanted) if wanted.size else np.empty(0, dtype=np.intp)
-    rows = rows[part.is_live(rows)]
-    mask: npt.NDArray[np.bool_] = np.zeros(part.rows, dtype=np.bool_)
-    mask[rows] = True
-    return Target(part, np.packbits(mask, bitorder="little"), int(rows.size))
+def _live_rows(part: Part, images: Keys) -> Rows:
+    rows = part.locate(images)
+    return rows[part.is_live(rows)]

@@ -17,10 +17,10 @@ from simd.storage.manifest import Manifest
 from simd.storage.recovery import LOG, SEGMENTS, assemble
 from simd.storage.segment import Segment, open_segment
 from simd.storage.segment_writer import CHUNK_ROWS
-from simd.storage.snapshot import Keys, Snapshot
+from simd.storage.snapshot import Snapshot
 from simd.vectors.metric import NORM_TOLERANCE, widen
 from simd.vectors.quantizer import LIMIT, OFFSET, SLACK
-from simd.vectors.topk import Ids, keys
+from simd.vectors.topk import Ids, Keys, keys
 
 Pause = Callable[[int], None]
 """Told how many bytes were read since the last time; what it raises ends the check."""

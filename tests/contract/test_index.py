@@ -90,20 +90,6 @@ def test_equal_vectors_come_in_the_order_of_their_ids(subject: Subject) -> None:
     assert search(subject.index, vector, 10) == same[:10]
 
 
-def test_a_filtered_search_still_gives_k_answers(subject: Subject) -> None:
-    subject.put(*range(120))
-    subject.delete(3)
-    among = {image_id(n) for n in (*range(100, 120), 3)} | {image_id(999)}
-    (answer,) = subject.index.search(unit(5)[None], 15, among=among, exact=True)
-    assert len(answer.hits) == 15
-    assert answer.searched == 20
-    expected = sorted((float(np.linalg.norm(unit(5) - unit(n))), image_id(n)) for n in range(100, 120))
-    assert [hit.image_id for hit in answer.hits] == [i for _, i in expected[:15]]
-    assert search(subject.index, unit(5), 5, among=[]) == []
-    assert search(subject.index, unit(5), 5, among=[image_id(999)]) == []
-    assert search(subject.index, unit(5), 5, among=(image_id(8),)) == [image_id(8)]
-
-
 def test_a_batch_gives_what_single_queries_give(subject: Subject) -> None:
     subject.put(*range(90))
     queries = np.stack([unit(n) for n in range(500, 510)])
@@ -149,17 +135,6 @@ def test_a_limit_keeps_the_nearest_and_says_that_it_cuts(subject: Subject) -> No
         assert len(answer.hits) == count
         assert [hit.image_id for hit in answer.hits[:300]] == same[:count]
         assert answer.exact == (limit >= 300)
-
-
-def test_within_a_radius_among_some_images(subject: Subject) -> None:
-    subject.put(*range(120))
-    subject.delete(3)
-    among = {image_id(n) for n in (*range(100, 120), 3, 999)}
-    (answer,) = subject.index.within(unit(5)[None], 2.5, limit=50, among=among)
-    assert {hit.image_id for hit in answer.hits} == {image_id(n) for n in range(100, 120)}
-    assert answer.exact and answer.searched == 20
-    (nothing,) = subject.index.within(unit(5)[None], 2.5, limit=50, among=[])
-    assert (nothing.hits, nothing.searched, nothing.exact) == ([], 0, True)
 
 
 @pytest.mark.parametrize(("radius", "limit"), [(-0.1, 1), (float("nan"), 1), (0.5, -1)])

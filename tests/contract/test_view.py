@@ -10,7 +10,9 @@ import pytest
 
 from simd.errors import CorruptStore
 from simd.index.base import View
+from simd.index.filter import Filter
 from simd.index.local import LocalIndex
+from simd.vectors.topk import pack_ids
 from tests.contract.subjects import Subject
 from tests.serving.doubles import damage_a_segment
 from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, Clock, embeddings, image_id, unit
@@ -22,7 +24,7 @@ def answers(view: View) -> list[object]:
     """Everything that can be asked."""
     return [
         view.search(QUERIES, 9, exact=True),
-        view.search(QUERIES, 200, among=[image_id(n) for n in range(40)], exact=True),
+        view.search(QUERIES, 200, among=Filter(any_of=pack_ids([image_id(n) for n in range(40)])), exact=True),
         view.within(QUERIES, 1.4, limit=500),
         {one: None if (vector := view.vector(one)) is None else vector.tobytes() for one in map(image_id, range(150))},
         sorted(view.ids()),

@@ -12,19 +12,21 @@ import pytest
 _SEARCHES = """
 import sys
 from pathlib import Path
+from simd.index.filter import EVERYTHING, Filter
 from simd.index.local import LocalIndex
-from tests.stores import FINGERPRINT, OPTIONS, DIMENSION, embedding, embeddings, unit
+from simd.vectors.topk import pack_ids
+from tests.stores import FINGERPRINT, OPTIONS, DIMENSION, embeddings, image_id, unit
 
 index = LocalIndex.open(Path(sys.argv[1]), DIMENSION, FINGERPRINT, options=OPTIONS)
 index.put(embeddings(*range(200)))
 index.flush()
 index.put(embeddings(*range(200, 220)))
-index.delete([embedding(7).image_id])
+index.delete([image_id(7)])
 for number in (3, 7, 210):
     for exact in (False, True):
-        for among in (None, [embedding(n).image_id for n in range(100, 215)]):
+        for among in (EVERYTHING, Filter(any_of=pack_ids([image_id(n) for n in range(100, 215)]))):
             (answer,) = index.search(unit(number)[None], 5, among=among, exact=exact)
-            print(number, answer.hits[0].image_id == embedding(number).image_id, len(answer.hits))
+            print(number, answer.hits[0].image_id == image_id(number), len(answer.hits))
 index.close()
 """
 

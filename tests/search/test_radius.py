@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from simd.index.base import Index
 from simd.index.brute import BruteIndex
+from simd.index.filter import Filter
 from simd.index.local import LocalIndex
 from simd.search.radius import within
 from simd.storage.snapshot import Snapshot
 from simd.types import Embedding
 from simd.vectors.metric import distances, half, normalise
-from simd.vectors.topk import top_k
+from simd.vectors.topk import pack_ids, top_k
 from tests.search.test_searcher import DIM, clustered, part_of
 from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, image_id, unit
 
@@ -79,7 +80,7 @@ def test_whatever_the_history_it_is_what_the_oracle_finds(
             if act in ("flush", "compact"):
                 getattr(local, act)()
         queries = np.stack([unit(0), unit(5), unit(1000)])
-        among = [image_id(n) for n in range(0, 80, 3)]
+        among = Filter(any_of=pack_ids([image_id(n) for n in range(0, 80, 3)]))
         assert local.within(queries, radius, limit=limit) == brute.within(queries, radius, limit=limit)
         assert local.within(queries, radius, limit=limit, among=among) == brute.within(
             queries, radius, limit=limit, among=among

@@ -27,6 +27,7 @@ from simd.featurize.decode.renditions import Array, Features, Rendition, Stretch
 from simd.featurize.engines.base import DeviceChoice
 from simd.index.base import Index, IndexStats
 from simd.index.brute import BruteIndex, BruteView
+from simd.index.filter import EVERYTHING, Filter
 from simd.index.local import LocalIndex
 from simd.jobs.jobs import Jobs
 from simd.serving.admin.metrics import Metrics
@@ -100,9 +101,7 @@ class BenchIndex(BruteIndex):
         self._refuse_if_damaged()
         return super().vector(image_id, deleted=deleted)
 
-    def search(
-        self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
-    ) -> list[Answer]:
+    def search(self, queries: Vector, k: int, *, among: Filter = EVERYTHING, exact: bool = False) -> list[Answer]:
         self._refuse_if_damaged()
         self.scans.append(Scan(k, len(queries), exact))
         return super().search(queries, k, among=among, exact=exact)

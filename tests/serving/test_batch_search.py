@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,13 +14,14 @@ from google.rpc import error_details_pb2, status_pb2
 
 from simd.errors import IndexUnavailable
 from simd.index.brute import BruteIndex
+from simd.index.filter import EVERYTHING, Filter
 from simd.serving.search.batch import IN_FLIGHT, Batch, BatchAnswer, BatchQuery
 from simd.serving.search.finishers import AT_ONCE
 from simd.serving.search.matcher import SearchResult
 from simd.serving.search.queries import Query
 from simd.serving.search.subjects import ImageBytes, StoredImage
 from simd.serving.transport.fairsemaphore import FairSemaphore
-from simd.types import Answer, ImageId, Pixels, Vector, image_id_of
+from simd.types import Answer, Pixels, Vector, image_id_of
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import DIMENSION, Bench, TextDecoder, TinyFeaturizer, prepared, serving
 from tests.serving.test_served import other
@@ -177,9 +178,7 @@ def test_searches_are_finished_by_as_many_threads_as_there_are_cores() -> None:
 class GoneIndex(BruteIndex):
     """Cannot be searched any more."""
 
-    def search(
-        self, queries: Vector, k: int, *, among: Collection[ImageId] | None = None, exact: bool = False
-    ) -> list[Answer]:
+    def search(self, queries: Vector, k: int, *, among: Filter = EVERYTHING, exact: bool = False) -> list[Answer]:
         raise IndexUnavailable("the index is closed")
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
-from simd.serving.search.served import Served
+from simd.catalogue.rows import SearchableImage
+from simd.index.base import Searcher
+from simd.index.filter import Filter
 from simd.serving.transport.meter import Took
 from simd.types import Hit, ImageFacts, ImageId, Vector
 from simd.verify.verdict import Verdict
 
 _WIDEN = (1, 4, 16)
-"""Multiples of the limit to ask for, one after the other, while images that lost their file leave the answer short."""
+"""Multiples of the limit to ask for, one after the other, while images that are unknown here leave the answer short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Matcher:
         self._catalogue = catalogue
 
     def nearest(
-        self, served: Served, asked: Sequence[tuple[Terms, Vector]], check: Callable[[], None]
+        self, searcher: Searcher, asked: Sequence[tuple[Terms, Vector]], check: Callable[[], None]
     ) -> list[SearchResult]:
         """What is nearest to each vector, in the same order; queries of one kind share a scan.
 
@@ -83,18 +85,18 @@ class Matcher:
             kinds[terms.kind].append(at)
         found: dict[int, SearchResult] = {}
         for (_, path_prefix, _), places in kinds.items():
-            among = self._catalogue.images_under(path_prefix) if path_prefix else None
-            found |= self._of_a_kind(served, {at: asked[at] for at in places}, among, check)
+            among = Filter(prefix=path_prefix).resolved(self._catalogue.images_under)
+            found |= self._of_a_kind(searcher, {at: asked[at] for at in places}, among, check)
         return [found[at] for at in range(len(asked))]
 
     def _of_a_kind(
         self,
-        served: Served,
+        searcher: Searcher,
         asked: dict[int, tuple[Terms, Vector]],
-        among: Collection[ImageId] | None,
+        among: Filter,
         check: Callable[[], None],
     ) -> dict[int, SearchResult]:
-        """An image may have lost its file while its vector is still on its way out: then more are asked for."""
+        """More are asked for while images that are unknown here leave an answer short."""
         found: dict[int, SearchResult] = {}
         for factor in _WIDEN:
             left = [at for at in asked if at not in found]
@@ -103,7 +105,7 @@ class Matcher:
             check()
             terms = asked[left[0]][0]
             k = terms.limit * factor
-            answers = served.index.search(np.stack([asked[at][1] for at in left]), k, among=among, exact=terms.exact)
+            answers = searcher.search(np.stack([asked[at][1] for at in left]), k, among=among, exact=terms.exact)
             nears = [
                 [hit for hit in answer.hits if hit.similarity >= asked[at][0].floor]
                 for at, answer in zip(left, answers, strict=True)
@@ -116,8 +118,7 @@ class Matcher:
 
     def _with_files(self, nears: Sequence[Sequence[Hit]], prefix: bytes) -> list[list[Match]]:
         """The matches of several queries, with one look into the catalogue."""
-        ids = [hit.image_id for near in nears for hit in near]
-        images = self._catalogue.searchable(ids)
+        images = self._searchable([hit.image_id for near in nears for hit in near])
         return [
             [
                 Match(hit, _ordered(images[hit.image_id].paths, prefix), images[hit.image_id].facts)
@@ -126,6 +127,15 @@ class Matcher:
             ]
             for near in nears
         ]
+
+    def _searchable(self, image_ids: Sequence[ImageId]) -> dict[ImageId, SearchableImage]:
+        """What an answer shows of images; one that is left out is in no answer.
+
+        Whatever is unknown here is decided about here alone: an image may have lost its file while its vector is still
+        on its way out, or have been put into the index by another host. A searcher whose hits bring along what is shown
+        of them (another host and its path) would be given its say here, for the images that the catalogue leaves out.
+        """
+        return self._catalogue.searchable(image_ids)
 
 
 def _ordered(paths: Sequence[bytes], prefix: bytes) -> tuple[bytes, ...]:

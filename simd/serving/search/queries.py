@@ -197,7 +197,7 @@ class Queries:
         embedded = self._embedder.finish(served, [search.start for search in searches], alone=alone)
         begun = self._clock()
         asked = [(one.terms, e.vector) for one, e in zip(searches, embedded, strict=True) if isinstance(e, Embedded)]
-        found = iter(self._matcher.nearest(served, asked, check))
+        found = iter(self._matcher.nearest(served.index, asked, check))
         end = self._clock()
         outcomes: list[SearchResult | BaseException] = []
         for search, e in zip(searches, embedded, strict=True):
