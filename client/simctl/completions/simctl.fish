@@ -170,7 +170,7 @@ complete -c simctl -n '_shtab_simctl_using show' -l json -d 'print one JSON docu
 complete -c simctl -n '_shtab_simctl_using show' -l timeout -x -d 'give up after so many seconds'
 complete -c simctl -n '_shtab_simctl_using show' -l image-id -x -d 'an image; may be repeated'
 complete -c simctl -n '_shtab_simctl_using show; and test $_shtab_simctl_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a file inside a root'
-complete -c simctl -n '_shtab_simctl_using; and test $_shtab_simctl_npos -eq 0' -a compare -d 'tell how much two pictures are alike'
+complete -c simctl -n '_shtab_simctl_using; and test $_shtab_simctl_npos -eq 0' -a compare -d 'tell how much two pictures are alike, and whether they are one, edited'
 complete -c simctl -n '_shtab_simctl_using compare' -s h -l help -d 'show this help message and exit'
 complete -c simctl -n '_shtab_simctl_using compare' -l address -x -d 'where the daemon is: unix:PATH or HOST:PORT'
 complete -c simctl -n '_shtab_simctl_using compare' -l tls-ca -xka "(__fish_complete_path (commandline -ct))" -d 'the authority of the daemon'"'"'s certificate (SIMD_TLS_CA); else those that the system trusts'
