@@ -81,7 +81,7 @@ def main() -> None:
     """Measure and publish."""
     options = _options()
     of = bench(options.threads)
-    background = _background(options.background, options.threads)
+    background = others(options.background, options.threads)
     lines: list[Row] = []
     rows = _rows(options, background)
     for descriptor in rows:
@@ -146,7 +146,7 @@ def _known(name: str, threads: int) -> Descriptor:
     return Known(name, CACHE.parent / "models", threads)
 
 
-def _background(directory: Path, processes: int) -> Pictures | None:
+def others(directory: Path, processes: int) -> Pictures | None:
     """Some of the pictures that the default model learns from, in an order that their names alone decide."""
     paths = sorted(directory.glob("*/*.jpg"))
     if not paths:

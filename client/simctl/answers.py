@@ -53,9 +53,19 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Levels:
+    """The least similarity that each word stands for, as it was measured for a model."""
+
+    same: float
+    near: float
+    similar: float
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
-    """One image that looks like the query. `paths` may be cut; `path_count` is how many there are. `verdict` is there
-    if the daemon compared it with the query."""
+    """One image that looks like the query. `paths` may be cut; `path_count` is how many there are. `level` is the
+    model's word for the similarity (same, near, similar), None if it is less or the model is not calibrated. `verdict`
+    is there if the daemon compared it with the query."""
 
     path: str
     paths: tuple[str, ...]
@@ -65,6 +75,7 @@ class Match:
     width: int
     height: int
     path_count: int
+    level: str | None = None
     verdict: Verdict | None = None
 
 
@@ -88,12 +99,15 @@ class BatchAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How much two pictures are alike, and whether their bytes are the same. `verdict` is there if the daemon tells
-    whether they are one, edited."""
+    """How much two pictures are alike, and whether their bytes are the same. `level` is as in `Match`, `levels` what
+    the words stand for, None if the model is not calibrated. `verdict` is there if the daemon tells whether they are
+    one, edited."""
 
     distance: float
     similarity: float
     same: bool
+    level: str | None = None
+    levels: Levels | None = None
     verdict: Verdict | None = None
 
 
@@ -105,7 +119,21 @@ def batch_answer(response: search_service_pb2.BatchSearchResponse) -> BatchAnswe
 
 def comparison(response: search_service_pb2.CompareResponse) -> Comparison:
     """From the wire."""
-    return Comparison(response.distance, response.similarity, response.same, _verdict(response))
+    return Comparison(
+        distance=response.distance,
+        similarity=response.similarity,
+        same=response.same,
+        level=response.level or None,
+        levels=levels(response),
+        verdict=_verdict(response),
+    )
+
+
+def levels(response: search_service_pb2.CompareResponse | index_service_pb2.ModelStatus) -> Levels | None:
+    """From the wire."""
+    if not response.HasField("levels"):
+        return None
+    return Levels(response.levels.same, response.levels.near, response.levels.similar)
 
 
 def search_result(response: search_service_pb2.SearchResponse) -> SearchResult:
@@ -134,6 +162,7 @@ def _match(match: search_service_pb2.Match) -> Match:
         width=match.width,
         height=match.height,
         path_count=match.path_count,
+        level=match.level or None,
         verdict=_verdict(match),
     )
 

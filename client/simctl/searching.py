@@ -26,7 +26,7 @@ class Searching(Connection):
         image_id: str | None = None,
         vector: Sequence[float] | None = None,
         limit: int = 10,
-        min_similarity: float | None = None,
+        min_similarity: float | str | None = None,
         path_prefix: Path | None = None,
         exact: bool = False,
         timeout: float | None = None,
@@ -39,7 +39,8 @@ class Searching(Connection):
             image_id: an indexed image, 32 hex digits.
             vector: an embedding.
             limit: how many at most.
-            min_similarity: leave out what is less similar.
+            min_similarity: leave out what is less similar: a number, or what the daemon's model calls "same", "near" or
+                "similar".
             path_prefix: only images under this path.
             exact: prove that nothing nearer was missed.
             timeout: seconds this call may take.
@@ -53,7 +54,7 @@ class Searching(Connection):
         subjects: Iterable[Subject],
         *,
         limit: int = 10,
-        min_similarity: float | None = None,
+        min_similarity: float | str | None = None,
         path_prefix: Path | None = None,
         exact: bool = False,
         timeout: float | None = None,
@@ -93,16 +94,18 @@ class Searching(Connection):
 
 
 def _request(
-    subject: Subject, limit: int, min_similarity: float | None, path_prefix: Path | None, exact: bool
+    subject: Subject, limit: int, min_similarity: float | str | None, path_prefix: Path | None, exact: bool
 ) -> search_service_pb2.SearchRequest:
     from simd.v1 import search_service_pb2 as wire
 
     if limit < 1:
         raise ValueError(f"limit must be at least 1, not {limit}")
+    word = min_similarity if isinstance(min_similarity, str) else ""
     return wire.SearchRequest(
         **subject.fields(),
         limit=limit,
-        min_similarity=min_similarity,
+        min_similarity=None if isinstance(min_similarity, str) else min_similarity,
+        min_level=word,
         path_prefix_bytes=b"" if path_prefix is None else absolute(path_prefix),
         exact=exact,
     )

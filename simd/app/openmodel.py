@@ -12,6 +12,7 @@ from simd.featurize.engines.base import DeviceChoice
 from simd.featurize.engines.choose import open_engine, open_query_engines
 from simd.featurize.featurizer import Featurizer
 from simd.featurize.models.model import Model
+from simd.featurize.models.registry import levels_of
 from simd.featurize.priority import Priority
 from simd.index.local import LocalIndex
 from simd.indexing.loop.targets import Target
@@ -56,7 +57,7 @@ class OpenModel:
         self.fingerprint = model.fingerprint.hex()
         self.target = Target(spec.name, spec.size, indexing, self.index)
         self.served = Served(
-            ModelInfo(spec.name, spec.dimension, self.fingerprint, spec.licence),
+            ModelInfo(spec.name, spec.dimension, self.fingerprint, spec.licence, levels_of(model)),
             choice,
             spec.size,
             queries,

@@ -248,16 +248,18 @@ class RootStatus(_message.Message):
     def __init__(self, path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., online: _Optional[bool] = ..., watching: _Optional[str] = ..., files: _Optional[int] = ..., last_scan_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class ModelStatus(_message.Message):
-    __slots__ = ("name", "dimension", "fingerprint", "licence")
+    __slots__ = ("name", "dimension", "fingerprint", "licence", "levels")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DIMENSION_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     LICENCE_FIELD_NUMBER: _ClassVar[int]
+    LEVELS_FIELD_NUMBER: _ClassVar[int]
     name: str
     dimension: int
     fingerprint: str
     licence: str
-    def __init__(self, name: _Optional[str] = ..., dimension: _Optional[int] = ..., fingerprint: _Optional[str] = ..., licence: _Optional[str] = ...) -> None: ...
+    levels: _search_service_pb2.Levels
+    def __init__(self, name: _Optional[str] = ..., dimension: _Optional[int] = ..., fingerprint: _Optional[str] = ..., licence: _Optional[str] = ..., levels: _Optional[_Union[_search_service_pb2.Levels, _Mapping]] = ...) -> None: ...
 
 class ModelSwitch(_message.Message):
     __slots__ = ("from_model", "to_model", "done", "total", "unreachable", "detail")

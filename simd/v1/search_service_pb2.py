@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csimd/v1/search_service.proto\x12\x07simd.v1\x1a\x19google/protobuf/any.proto\"\x18\n\x06Vector\x12\x0e\n\x06values\x18\x01 \x03(\x02\"\x84\x02\n\rSearchRequest\x12\x0f\n\x05image\x18\x01 \x01(\x0cH\x00\x12\x0e\n\x04path\x18\x02 \x01(\tH\x00\x12\x14\n\npath_bytes\x18\x03 \x01(\x0cH\x00\x12\x12\n\x08image_id\x18\x04 \x01(\tH\x00\x12!\n\x06vector\x18\x05 \x01(\x0b\x32\x0f.simd.v1.VectorH\x00\x12\r\n\x05limit\x18\x06 \x01(\r\x12\x1b\n\x0emin_similarity\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0bpath_prefix\x18\x08 \x01(\t\x12\x19\n\x11path_prefix_bytes\x18\t \x01(\x0c\x12\r\n\x05\x65xact\x18\n \x01(\x08\x42\x07\n\x05queryB\x11\n\x0f_min_similarity\"\xdb\x01\n\x05Match\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\r\n\x05paths\x18\x03 \x03(\t\x12\x10\n\x08\x64istance\x18\x04 \x01(\x01\x12\x12\n\nsimilarity\x18\x05 \x01(\x01\x12\r\n\x05width\x18\x06 \x01(\r\x12\x0e\n\x06height\x18\x07 \x01(\r\x12\x12\n\npath_bytes\x18\x08 \x01(\x0c\x12\x13\n\x0bpaths_bytes\x18\t \x03(\x0c\x12\x12\n\npath_count\x18\n \x01(\r\x12!\n\x07verdict\x18\x0b \x01(\x0b\x32\x10.simd.v1.Verdict\"i\n\x07Verdict\x12\x0c\n\x04same\x18\x01 \x01(\x08\x12\r\n\x05share\x18\x02 \x01(\x01\x12\x10\n\x08mirrored\x18\x03 \x01(\x08\x12\x0e\n\x06turned\x18\x04 \x01(\r\x12\x1f\n\x06region\x18\x05 \x01(\x0b\x32\x0f.simd.v1.Region\"G\n\x06Region\x12\x1d\n\x05\x66irst\x18\x01 \x03(\x0b\x32\x0e.simd.v1.Point\x12\x1e\n\x06second\x18\x02 \x03(\x0b\x32\x0e.simd.v1.Point\"\x1d\n\x05Point\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\"T\n\x04Took\x12\x11\n\tdecode_ms\x18\x01 \x01(\x01\x12\x14\n\x0c\x66\x65\x61turize_ms\x18\x02 \x01(\x01\x12\x11\n\tsearch_ms\x18\x03 \x01(\x01\x12\x10\n\x08total_ms\x18\x04 \x01(\x01\"o\n\x0eSearchResponse\x12\x1f\n\x07matches\x18\x01 \x03(\x0b\x32\x0e.simd.v1.Match\x12\x10\n\x08searched\x18\x02 \x01(\x04\x12\r\n\x05\x65xact\x18\x03 \x01(\x08\x12\x1b\n\x04took\x18\x04 \x01(\x0b\x32\r.simd.v1.Took\"I\n\x12\x42\x61tchSearchRequest\x12\x0b\n\x03tag\x18\x01 \x01(\x04\x12&\n\x06search\x18\x02 \x01(\x0b\x32\x16.simd.v1.SearchRequest\"|\n\x13\x42\x61tchSearchResponse\x12\x0b\n\x03tag\x18\x01 \x01(\x04\x12(\n\x05\x66ound\x18\x02 \x01(\x0b\x32\x17.simd.v1.SearchResponseH\x00\x12#\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x10.simd.v1.FailureH\x00\x42\t\n\x07outcome\"O\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12%\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\x14.google.protobuf.Any\"\x80\x01\n\x07Subject\x12\x0f\n\x05image\x18\x01 \x01(\x0cH\x00\x12\x0e\n\x04path\x18\x02 \x01(\tH\x00\x12\x14\n\npath_bytes\x18\x03 \x01(\x0cH\x00\x12\x12\n\x08image_id\x18\x04 \x01(\tH\x00\x12!\n\x06vector\x18\x05 \x01(\x0b\x32\x0f.simd.v1.VectorH\x00\x42\x07\n\x05query\"S\n\x0e\x43ompareRequest\x12\x1f\n\x05\x66irst\x18\x01 \x01(\x0b\x32\x10.simd.v1.Subject\x12 \n\x06second\x18\x02 \x01(\x0b\x32\x10.simd.v1.Subject\"h\n\x0f\x43ompareResponse\x12\x10\n\x08\x64istance\x18\x01 \x01(\x01\x12\x12\n\nsimilarity\x18\x02 \x01(\x01\x12\x0c\n\x04same\x18\x03 \x01(\x08\x12!\n\x07verdict\x18\x04 \x01(\x0b\x32\x10.simd.v1.Verdict2\xd6\x01\n\rSearchService\x12\x39\n\x06Search\x12\x16.simd.v1.SearchRequest\x1a\x17.simd.v1.SearchResponse\x12L\n\x0b\x42\x61tchSearch\x12\x1b.simd.v1.BatchSearchRequest\x1a\x1c.simd.v1.BatchSearchResponse(\x01\x30\x01\x12<\n\x07\x43ompare\x12\x17.simd.v1.CompareRequest\x1a\x18.simd.v1.CompareResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csimd/v1/search_service.proto\x12\x07simd.v1\x1a\x19google/protobuf/any.proto\"\x18\n\x06Vector\x12\x0e\n\x06values\x18\x01 \x03(\x02\"\x97\x02\n\rSearchRequest\x12\x0f\n\x05image\x18\x01 \x01(\x0cH\x00\x12\x0e\n\x04path\x18\x02 \x01(\tH\x00\x12\x14\n\npath_bytes\x18\x03 \x01(\x0cH\x00\x12\x12\n\x08image_id\x18\x04 \x01(\tH\x00\x12!\n\x06vector\x18\x05 \x01(\x0b\x32\x0f.simd.v1.VectorH\x00\x12\r\n\x05limit\x18\x06 \x01(\r\x12\x1b\n\x0emin_similarity\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0bpath_prefix\x18\x08 \x01(\t\x12\x19\n\x11path_prefix_bytes\x18\t \x01(\x0c\x12\r\n\x05\x65xact\x18\n \x01(\x08\x12\x11\n\tmin_level\x18\x0b \x01(\tB\x07\n\x05queryB\x11\n\x0f_min_similarity\"5\n\x06Levels\x12\x0c\n\x04same\x18\x01 \x01(\x01\x12\x0c\n\x04near\x18\x02 \x01(\x01\x12\x0f\n\x07similar\x18\x03 \x01(\x01\"\xea\x01\n\x05Match\x12\x10\n\x08image_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\r\n\x05paths\x18\x03 \x03(\t\x12\x10\n\x08\x64istance\x18\x04 \x01(\x01\x12\x12\n\nsimilarity\x18\x05 \x01(\x01\x12\r\n\x05width\x18\x06 \x01(\r\x12\x0e\n\x06height\x18\x07 \x01(\r\x12\x12\n\npath_bytes\x18\x08 \x01(\x0c\x12\x13\n\x0bpaths_bytes\x18\t \x03(\x0c\x12\x12\n\npath_count\x18\n \x01(\r\x12!\n\x07verdict\x18\x0b \x01(\x0b\x32\x10.simd.v1.Verdict\x12\r\n\x05level\x18\x0c \x01(\t\"i\n\x07Verdict\x12\x0c\n\x04same\x18\x01 \x01(\x08\x12\r\n\x05share\x18\x02 \x01(\x01\x12\x10\n\x08mirrored\x18\x03 \x01(\x08\x12\x0e\n\x06turned\x18\x04 \x01(\r\x12\x1f\n\x06region\x18\x05 \x01(\x0b\x32\x0f.simd.v1.Region\"G\n\x06Region\x12\x1d\n\x05\x66irst\x18\x01 \x03(\x0b\x32\x0e.simd.v1.Point\x12\x1e\n\x06second\x18\x02 \x03(\x0b\x32\x0e.simd.v1.Point\"\x1d\n\x05Point\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\"T\n\x04Took\x12\x11\n\tdecode_ms\x18\x01 \x01(\x01\x12\x14\n\x0c\x66\x65\x61turize_ms\x18\x02 \x01(\x01\x12\x11\n\tsearch_ms\x18\x03 \x01(\x01\x12\x10\n\x08total_ms\x18\x04 \x01(\x01\"o\n\x0eSearchResponse\x12\x1f\n\x07matches\x18\x01 \x03(\x0b\x32\x0e.simd.v1.Match\x12\x10\n\x08searched\x18\x02 \x01(\x04\x12\r\n\x05\x65xact\x18\x03 \x01(\x08\x12\x1b\n\x04took\x18\x04 \x01(\x0b\x32\r.simd.v1.Took\"I\n\x12\x42\x61tchSearchRequest\x12\x0b\n\x03tag\x18\x01 \x01(\x04\x12&\n\x06search\x18\x02 \x01(\x0b\x32\x16.simd.v1.SearchRequest\"|\n\x13\x42\x61tchSearchResponse\x12\x0b\n\x03tag\x18\x01 \x01(\x04\x12(\n\x05\x66ound\x18\x02 \x01(\x0b\x32\x17.simd.v1.SearchResponseH\x00\x12#\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x10.simd.v1.FailureH\x00\x42\t\n\x07outcome\"O\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12%\n\x07\x64\x65tails\x18\x03 \x03(\x0b\x32\x14.google.protobuf.Any\"\x80\x01\n\x07Subject\x12\x0f\n\x05image\x18\x01 \x01(\x0cH\x00\x12\x0e\n\x04path\x18\x02 \x01(\tH\x00\x12\x14\n\npath_bytes\x18\x03 \x01(\x0cH\x00\x12\x12\n\x08image_id\x18\x04 \x01(\tH\x00\x12!\n\x06vector\x18\x05 \x01(\x0b\x32\x0f.simd.v1.VectorH\x00\x42\x07\n\x05query\"S\n\x0e\x43ompareRequest\x12\x1f\n\x05\x66irst\x18\x01 \x01(\x0b\x32\x10.simd.v1.Subject\x12 \n\x06second\x18\x02 \x01(\x0b\x32\x10.simd.v1.Subject\"\x98\x01\n\x0f\x43ompareResponse\x12\x10\n\x08\x64istance\x18\x01 \x01(\x01\x12\x12\n\nsimilarity\x18\x02 \x01(\x01\x12\x0c\n\x04same\x18\x03 \x01(\x08\x12!\n\x07verdict\x18\x04 \x01(\x0b\x32\x10.simd.v1.Verdict\x12\r\n\x05level\x18\x05 \x01(\t\x12\x1f\n\x06levels\x18\x06 \x01(\x0b\x32\x0f.simd.v1.Levels2\xd6\x01\n\rSearchService\x12\x39\n\x06Search\x12\x16.simd.v1.SearchRequest\x1a\x17.simd.v1.SearchResponse\x12L\n\x0b\x42\x61tchSearch\x12\x1b.simd.v1.BatchSearchRequest\x1a\x1c.simd.v1.BatchSearchResponse(\x01\x30\x01\x12<\n\x07\x43ompare\x12\x17.simd.v1.CompareRequest\x1a\x18.simd.v1.CompareResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,31 +35,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VECTOR']._serialized_start=68
   _globals['_VECTOR']._serialized_end=92
   _globals['_SEARCHREQUEST']._serialized_start=95
-  _globals['_SEARCHREQUEST']._serialized_end=355
-  _globals['_MATCH']._serialized_start=358
-  _globals['_MATCH']._serialized_end=577
-  _globals['_VERDICT']._serialized_start=579
-  _globals['_VERDICT']._serialized_end=684
-  _globals['_REGION']._serialized_start=686
-  _globals['_REGION']._serialized_end=757
-  _globals['_POINT']._serialized_start=759
-  _globals['_POINT']._serialized_end=788
-  _globals['_TOOK']._serialized_start=790
-  _globals['_TOOK']._serialized_end=874
-  _globals['_SEARCHRESPONSE']._serialized_start=876
-  _globals['_SEARCHRESPONSE']._serialized_end=987
-  _globals['_BATCHSEARCHREQUEST']._serialized_start=989
-  _globals['_BATCHSEARCHREQUEST']._serialized_end=1062
-  _globals['_BATCHSEARCHRESPONSE']._serialized_start=1064
-  _globals['_BATCHSEARCHRESPONSE']._serialized_end=1188
-  _globals['_FAILURE']._serialized_start=1190
-  _globals['_FAILURE']._serialized_end=1269
-  _globals['_SUBJECT']._serialized_start=1272
-  _globals['_SUBJECT']._serialized_end=1400
-  _globals['_COMPAREREQUEST']._serialized_start=1402
-  _globals['_COMPAREREQUEST']._serialized_end=1485
-  _globals['_COMPARERESPONSE']._serialized_start=1487
-  _globals['_COMPARERESPONSE']._serialized_end=1591
-  _globals['_SEARCHSERVICE']._serialized_start=1594
-  _globals['_SEARCHSERVICE']._serialized_end=1808
+  _globals['_SEARCHREQUEST']._serialized_end=374
+  _globals['_LEVELS']._serialized_start=376
+  _globals['_LEVELS']._serialized_end=429
+  _globals['_MATCH']._serialized_start=432
+  _globals['_MATCH']._serialized_end=666
+  _globals['_VERDICT']._serialized_start=668
+  _globals['_VERDICT']._serialized_end=773
+  _globals['_REGION']._serialized_start=775
+  _globals['_REGION']._serialized_end=846
+  _globals['_POINT']._serialized_start=848
+  _globals['_POINT']._serialized_end=877
+  _globals['_TOOK']._serialized_start=879
+  _globals['_TOOK']._serialized_end=963
+  _globals['_SEARCHRESPONSE']._serialized_start=965
+  _globals['_SEARCHRESPONSE']._serialized_end=1076
+  _globals['_BATCHSEARCHREQUEST']._serialized_start=1078
+  _globals['_BATCHSEARCHREQUEST']._serialized_end=1151
+  _globals['_BATCHSEARCHRESPONSE']._serialized_start=1153
+  _globals['_BATCHSEARCHRESPONSE']._serialized_end=1277
+  _globals['_FAILURE']._serialized_start=1279
+  _globals['_FAILURE']._serialized_end=1358
+  _globals['_SUBJECT']._serialized_start=1361
+  _globals['_SUBJECT']._serialized_end=1489
+  _globals['_COMPAREREQUEST']._serialized_start=1491
+  _globals['_COMPAREREQUEST']._serialized_end=1574
+  _globals['_COMPARERESPONSE']._serialized_start=1577
+  _globals['_COMPARERESPONSE']._serialized_end=1729
+  _globals['_SEARCHSERVICE']._serialized_start=1732
+  _globals['_SEARCHSERVICE']._serialized_end=1946
 # @@protoc_insertion_point(module_scope)

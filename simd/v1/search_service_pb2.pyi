@@ -14,7 +14,7 @@ class Vector(_message.Message):
     def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("image", "path", "path_bytes", "image_id", "vector", "limit", "min_similarity", "path_prefix", "path_prefix_bytes", "exact")
+    __slots__ = ("image", "path", "path_bytes", "image_id", "vector", "limit", "min_similarity", "path_prefix", "path_prefix_bytes", "exact", "min_level")
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,7 @@ class SearchRequest(_message.Message):
     PATH_PREFIX_FIELD_NUMBER: _ClassVar[int]
     PATH_PREFIX_BYTES_FIELD_NUMBER: _ClassVar[int]
     EXACT_FIELD_NUMBER: _ClassVar[int]
+    MIN_LEVEL_FIELD_NUMBER: _ClassVar[int]
     image: bytes
     path: str
     path_bytes: bytes
@@ -35,10 +36,21 @@ class SearchRequest(_message.Message):
     path_prefix: str
     path_prefix_bytes: bytes
     exact: bool
-    def __init__(self, image: _Optional[bytes] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., image_id: _Optional[str] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., limit: _Optional[int] = ..., min_similarity: _Optional[float] = ..., path_prefix: _Optional[str] = ..., path_prefix_bytes: _Optional[bytes] = ..., exact: _Optional[bool] = ...) -> None: ...
+    min_level: str
+    def __init__(self, image: _Optional[bytes] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., image_id: _Optional[str] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., limit: _Optional[int] = ..., min_similarity: _Optional[float] = ..., path_prefix: _Optional[str] = ..., path_prefix_bytes: _Optional[bytes] = ..., exact: _Optional[bool] = ..., min_level: _Optional[str] = ...) -> None: ...
+
+class Levels(_message.Message):
+    __slots__ = ("same", "near", "similar")
+    SAME_FIELD_NUMBER: _ClassVar[int]
+    NEAR_FIELD_NUMBER: _ClassVar[int]
+    SIMILAR_FIELD_NUMBER: _ClassVar[int]
+    same: float
+    near: float
+    similar: float
+    def __init__(self, same: _Optional[float] = ..., near: _Optional[float] = ..., similar: _Optional[float] = ...) -> None: ...
 
 class Match(_message.Message):
-    __slots__ = ("image_id", "path", "paths", "distance", "similarity", "width", "height", "path_bytes", "paths_bytes", "path_count", "verdict")
+    __slots__ = ("image_id", "path", "paths", "distance", "similarity", "width", "height", "path_bytes", "paths_bytes", "path_count", "verdict", "level")
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     PATHS_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +62,7 @@ class Match(_message.Message):
     PATHS_BYTES_FIELD_NUMBER: _ClassVar[int]
     PATH_COUNT_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
     image_id: str
     path: str
     paths: _containers.RepeatedScalarFieldContainer[str]
@@ -61,7 +74,8 @@ class Match(_message.Message):
     paths_bytes: _containers.RepeatedScalarFieldContainer[bytes]
     path_count: int
     verdict: Verdict
-    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., paths: _Optional[_Iterable[str]] = ..., distance: _Optional[float] = ..., similarity: _Optional[float] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., path_bytes: _Optional[bytes] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ...) -> None: ...
+    level: str
+    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., paths: _Optional[_Iterable[str]] = ..., distance: _Optional[float] = ..., similarity: _Optional[float] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., path_bytes: _Optional[bytes] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., level: _Optional[str] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("same", "share", "mirrored", "turned", "region")
@@ -168,13 +182,17 @@ class CompareRequest(_message.Message):
     def __init__(self, first: _Optional[_Union[Subject, _Mapping]] = ..., second: _Optional[_Union[Subject, _Mapping]] = ...) -> None: ...
 
 class CompareResponse(_message.Message):
-    __slots__ = ("distance", "similarity", "same", "verdict")
+    __slots__ = ("distance", "similarity", "same", "verdict", "level", "levels")
     DISTANCE_FIELD_NUMBER: _ClassVar[int]
     SIMILARITY_FIELD_NUMBER: _ClassVar[int]
     SAME_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    LEVELS_FIELD_NUMBER: _ClassVar[int]
     distance: float
     similarity: float
     same: bool
     verdict: Verdict
-    def __init__(self, distance: _Optional[float] = ..., similarity: _Optional[float] = ..., same: _Optional[bool] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ...) -> None: ...
+    level: str
+    levels: Levels
+    def __init__(self, distance: _Optional[float] = ..., similarity: _Optional[float] = ..., same: _Optional[bool] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., level: _Optional[str] = ..., levels: _Optional[_Union[Levels, _Mapping]] = ...) -> None: ...

@@ -25,6 +25,7 @@ from simd.catalogue.schema import SCHEMA
 from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
 from simd.featurize.decode.renditions import Array, Features, Rendition, Stretched
 from simd.featurize.engines.base import DeviceChoice
+from simd.featurize.models.spec import Levels
 from simd.index.base import Index, IndexStats
 from simd.index.brute import BruteIndex, BruteView
 from simd.index.filter import EVERYTHING, Filter
@@ -388,9 +389,13 @@ class Bench:
             thread_failures=lambda: self.thread_failures,
         )
 
-    def served(self, name: str = "tiny", index: Index | None = None) -> Served:
+    def calibrate(self) -> None:
+        """From now on similarities have levels: of (200, 10, 10), (190, 30, 30) is near and (200, 120, 10) similar."""
+        self.serving.replace(self.served(levels=Levels(same=0.999, near=0.95, similar=0.6)))
+
+    def served(self, name: str = "tiny", index: Index | None = None, levels: Levels | None = None) -> Served:
         return Served(
-            ModelInfo(name, DIMENSION, "ab" * 16, "Apache-2.0"),
+            ModelInfo(name, DIMENSION, "ab" * 16, "Apache-2.0", levels),
             DeviceChoice("cpu", "numpy", "there is nothing else"),
             SIZE,
             self.featurizer,

@@ -10,6 +10,7 @@ from google.protobuf import json_format
 
 from simd.catalogue.rows import Counts
 from simd.featurize.engines.base import DeviceChoice
+from simd.featurize.models.spec import Levels
 from simd.index.base import IndexStats
 from simd.jobs.jobs import JobStatus
 from simd.serving.admin.convert_status import status_to, until_to
@@ -32,7 +33,7 @@ STATUS = DaemonStatus(
     counts=Counts(3, 4, {1: 4}, {"corrupt": 2, "removed": 5}),
     index=IndexStats("local", 4, 5, 1, 4096, {"segments": 1}),
     roots=(RootStatus(Root(1, b"/caf\xe9"), True, "events", 4, 1.5, "fine"),),
-    model=ModelInfo("tiny", 4, "ab", "MIT"),
+    model=ModelInfo("tiny", 4, "ab", "MIT", Levels(0.75, 0.5, 0.25)),
     device=DeviceChoice("cpu", "numpy", "nothing else"),
     switch=SwitchStatus("old", "new", 1, 2, 3, "waits"),
     jobs=(JobStatus("verify", 1, 2, "bytes", 1.0),),
@@ -64,7 +65,13 @@ def test_every_field_of_the_message_has_its_part_of_the_status() -> None:
                 "detail": "fine",
             }
         ],
-        "model": {"name": "tiny", "dimension": 4, "fingerprint": "ab", "licence": "MIT"},
+        "model": {
+            "name": "tiny",
+            "dimension": 4,
+            "fingerprint": "ab",
+            "licence": "MIT",
+            "levels": {"same": 0.75, "near": 0.5, "similar": 0.25},
+        },
         "device": {"device": "cpu", "engine": "numpy", "reason": "nothing else"},
         "index": {"kind": "local", "vectors": "5", "dead": "1", "disk_bytes": "4096", "details": {"segments": "1"}},
         "version": "1.2.3",

@@ -73,6 +73,7 @@ def test_search_json_has_the_promised_shape(bench: Bench) -> None:
                 "image_id": image_id.hex(),
                 "distance": 0.0,
                 "similarity": 1.0,
+                "level": None,
                 "width": 640,
                 "height": 480,
             }
@@ -305,7 +306,13 @@ def test_status_json_has_what_programs_rely_on(bench: Bench) -> None:
             "detail": "",
         }
     ]
-    assert status["model"] == {"name": "tiny", "dimension": 4, "fingerprint": "ab" * 16, "licence": "Apache-2.0"}
+    assert status["model"] == {
+        "name": "tiny",
+        "dimension": 4,
+        "fingerprint": "ab" * 16,
+        "licence": "Apache-2.0",
+        "levels": None,
+    }
     assert status["device"] == {"device": "cpu", "engine": "numpy", "reason": "there is nothing else"}
     assert status["index"] == {
         "kind": "brute",

@@ -118,6 +118,16 @@ def test_a_document_is_what_the_schema_says(bench: Bench, name: str, command: st
         check(name, json.loads(document))
 
 
+def test_documents_of_a_calibrated_model_are_as_the_schema_says() -> None:
+    with serving() as bench:
+        bench.calibrate()
+        bench.put("red.jpg", RED)
+        bench.put("green.jpg", b"picture 10 200 10")
+        red, green = f"{bench.root}/red.jpg", f"{bench.root}/green.jpg"
+        for name, command in (("status", []), ("search", [red]), ("compare", [red, green])):
+            check(name, json.loads(simctl(bench.listen, name, "--json", *command).stdout))
+
+
 def test_status_is_as_the_schema_says_whatever_the_daemon_does(bench: Bench) -> None:
     with serving(ready=False) as starting:
         check("status", json.loads(simctl(starting.listen, "status", "--json").stdout))

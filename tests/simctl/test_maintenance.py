@@ -156,8 +156,10 @@ def verifying(bench: Bench, tmp_path: Path) -> Iterator[Bench]:
 def test_compare_says_whether_they_are_one_picture(verifying: Bench, tmp_path: Path) -> None:
     red, green = file(tmp_path, "red", RED), file(tmp_path, "green", GREEN)
     told = run(verifying.listen, "compare", green, red).stdout.decode().splitlines()
-    assert told[1:] == ["one picture, mirrored, turned by 270 degrees, 75% of what was compared agrees"]
-    assert run(verifying.listen, "compare", red, green).stdout.decode().splitlines()[1:] == ["not one picture"]
+    assert told[1:] == ["verified: one picture, mirrored, turned by 270 degrees, 75% of what was compared agrees"]
+    assert run(verifying.listen, "compare", red, green).stdout.decode().splitlines()[1:] == [
+        "verified: not one picture"
+    ]
     for pair, same in (((green, red), True), ((red, green), False)):
         found = document(run(verifying.listen, "compare", "--json", *pair))
         check("compare", found)
@@ -170,7 +172,7 @@ def test_search_says_which_answers_are_the_picture(verifying: Bench, tmp_path: P
     check("search", found)
     assert [match["verified"] for match in found["matches"]] == [True, False]
     lines = run(verifying.listen, "search", red).stdout.decode().splitlines()
-    assert lines[0].endswith("red.jpg  the same picture") and lines[1].endswith("green.jpg")
+    assert lines[0].endswith("red.jpg  verified") and lines[1].endswith("green.jpg")
     with simctl.Client(verifying.listen) as client:
         first, second = client.search(image=RED).matches
     assert first.verdict is not None and first.verdict.turned == 270 and first.verdict.region is not None

@@ -12,6 +12,7 @@ from simctl.connection import Subject
 from simctl.errors import EXIT_ERROR, EXIT_NOTHING_FOUND, EXIT_PARTLY_FAILED, DaemonUnreachable, SimctlError
 from simctl.output import Output, counted, json_path, json_paths, json_text, percent, printable
 from simctl.picture import display_name, read
+from simctl.similarity import similarity
 
 _PATIENCE_S = 60.0
 """How long one search of many may take, if nothing was said."""
@@ -24,7 +25,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image file; - reads it from stdin")
     parser.add_argument("-k", "--limit", type=_count, default=10, metavar="N", help="how many matches at most (10)")
-    parser.add_argument("--min-similarity", type=float, metavar="S", help="leave out what is less similar, -1 to 1")
+    parser.add_argument(
+        "--min-similarity",
+        type=similarity,
+        metavar="S",
+        help="leave out what is less similar: same, near, similar, a number of -1 to 1, or a percentage",
+    )
     parser.add_argument("--path-prefix", metavar="DIR", help="only images under this directory")
     parser.add_argument("--exact", action="store_true", help="prove that nothing nearer was missed")
     parser.add_argument("--paths-only", action="store_true", help="print the first path of each match, nothing else")
@@ -154,12 +160,13 @@ def _document(name: str, result: SearchResult | SimctlError) -> dict[str, object
 
 
 def _match(match: Match) -> dict[str, object]:
-    document = {
+    document: dict[str, object] = {
         **json_path(match.path),
         **json_paths(match.paths),
         "image_id": match.image_id,
         "distance": match.distance,
         "similarity": match.similarity,
+        "level": match.level,
         "width": match.width,
         "height": match.height,
     }
@@ -176,9 +183,11 @@ def _print(name: str, result: SearchResult, output: Output) -> None:
     sizes = [f"{m.width}x{m.height}" if m.width else "" for m in result.matches]
     width = max(map(len, sizes), default=0)
     rank_width = len(str(len(sizes)))
+    word_width = max((len(match.level) + 2 for match in result.matches if match.level), default=0)
     for rank, (match, pixels) in enumerate(zip(result.matches, sizes, strict=True), 1):
-        start = f"{rank:>{rank_width}}  {percent(match.distance, match.similarity):>7}  {pixels:>{width}}  "
-        mark = "  the same picture" if match.verdict and match.verdict.same else ""
+        alike = f"{percent(match.distance, match.similarity):>7}  {match.level or '':<{word_width}}"
+        start = f"{rank:>{rank_width}}  {alike}{pixels:>{width}}  "
+        mark = "  verified" if match.verdict and match.verdict.same else ""
         output.line(start + output.style(printable(match.path), "bold") + mark)
         also = [path for path in match.paths if path != match.path]
         for path in also:

@@ -7,6 +7,7 @@ import dataclasses
 import time
 from collections.abc import Iterator, Mapping
 
+from simctl.answers import Levels
 from simctl.client import Client
 from simctl.output import Output, counted, duration, json_path, moment, printable, size
 from simctl.reports import Job, ModelSwitch, RootStatus, Status
@@ -68,7 +69,7 @@ def document(status: Status) -> dict[str, object]:
         "eta_s": None if status.eta_s is None else round(status.eta_s, 1),
         "files_decided": status.files_decided,
         "roots": [_root(root) for root in status.roots],
-        "model": status.model,
+        "model": {**status.model, "levels": status.levels and dataclasses.asdict(status.levels)},
         "jobs": [dataclasses.asdict(job) for job in status.jobs],
         "model_switch": None if status.model_switch is None else dataclasses.asdict(status.model_switch),
         "device": status.device,
@@ -145,7 +146,7 @@ def _lines(status: Status, output: Output) -> Iterator[str]:
         "images": f"{status.images:,} in {counted(status.files, 'file')}",
         "pending": output.style(summary(status), "yellow") if status.pending or status.paused else "0",
         "failed": failed,
-        "model": f"{model['name']}, dimension {model['dimension']}, {model['licence']}",
+        "model": f"{model['name']}, dimension {model['dimension']}, {model['licence']}{_levels(status.levels)}",
         "device": _device(status.device),
         "index": f"{index['kind']}, {index['vectors']:,} vectors, {index['dead']:,} dead, {size(_number(index))}",
     }
@@ -159,6 +160,13 @@ def _lines(status: Status, output: Output) -> Iterator[str]:
     yield from (f"  {name:<8} {text}" for name, text in rows.items())
     yield "  roots" if status.roots else "  roots    none; `simctl add DIR` adds one"
     yield from (_root_line(root, output) for root in status.roots)
+
+
+def _levels(levels: Levels | None) -> str:
+    """Such as `; same from 83 %, near from 68 %`."""
+    if levels is None:
+        return ""
+    return "; " + ", ".join(f"{word} from {100 * least:g} %" for word, least in dataclasses.asdict(levels).items())
 
 
 def _percent(job: Job) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from simd.featurize.models import copy1, lite0
 from simd.featurize.models.network import ARCHITECTURE, SIZE
-from simd.featurize.models.spec import ModelSpec
+from simd.featurize.models.spec import Levels, Model, ModelSpec, fingerprint
 from simd.featurize.models.weights import LITE0_SHA256
 
 CONVERTED_OUTPUT = "feature_vector"
@@ -36,6 +36,19 @@ LITE0 = _embedded(
 )
 EMBEDDED = {spec.name: spec for spec in (COPY1, LITE0)}
 """The models that simd builds itself, from weights that it comes with or depends on."""
+
+CALIBRATED = {
+    "18356147c43c560d0aa6c86c8b705bad626396e061681a5166fc3dbec16d0a1f": Levels(same=0.83, near=0.68, similar=0.41),
+}
+"""Levels by the SHA-256 of the weights that they were measured with, by `python -m benchmarks.levels`: weights that are
+newly trained have none before they are measured."""
+
+_LEVELS = {fingerprint(COPY1, {}): CALIBRATED.get(copy1.SHA256)}
+
+
+def levels_of(model: Model) -> Levels | None:
+    """What the similarities of a model mean; None if it is not calibrated."""
+    return _LEVELS.get(model.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)

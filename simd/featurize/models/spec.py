@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,31 @@ class Scaling:
             scaled -= np.array(self.centre, np.float32)
             scaled /= np.array(self.spread, np.float32)
         return scaled
+
+
+class Level(StrEnum):
+    """How alike two pictures look to a model, in words, the strictest first."""
+
+    SAME = "same"
+    NEAR = "near"
+    SIMILAR = "similar"
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The least similarity (cosine, -1 to 1) of each level, as measured; docs/models.md has how often each is right."""
+
+    same: float
+    near: float
+    similar: float
+
+    def least(self, level: Level) -> float:
+        """Where a level begins."""
+        return {Level.SAME: self.same, Level.NEAR: self.near, Level.SIMILAR: self.similar}[level]
+
+    def of(self, similarity: float) -> Level | None:
+        """The strictest level that a similarity reaches."""
+        return next((level for level in Level if similarity >= self.least(level)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from simd.index.base import IndexStats
 from simd.jobs.jobs import JobStatus
 from simd.serving.admin.convert import exact_of, text_of
 from simd.serving.admin.overview import DaemonStatus
+from simd.serving.search.convert_search import levels_to
 from simd.serving.search.served import ModelInfo
 from simd.serving.transport.status import clean
 from simd.types import PauseState, Progress, RootStatus, SwitchStatus
@@ -76,7 +77,11 @@ def root_to(status: RootStatus) -> index_service_pb2.RootStatus:
 def model_to(model: ModelInfo) -> index_service_pb2.ModelStatus:
     """The model in use."""
     return index_service_pb2.ModelStatus(
-        name=clean(model.name), dimension=model.dimension, fingerprint=model.fingerprint, licence=clean(model.licence)
+        name=clean(model.name),
+        dimension=model.dimension,
+        fingerprint=model.fingerprint,
+        licence=clean(model.licence),
+        levels=levels_to(model.levels),
     )
 
 

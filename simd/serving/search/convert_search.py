@@ -6,6 +6,7 @@ import numpy as np
 from google.rpc import status_pb2
 
 from simd.errors import InvalidRequest
+from simd.featurize.models.spec import Levels
 from simd.serving.admin import convert
 from simd.serving.search.matcher import Match, SearchResult
 from simd.serving.search.queries import Comparison, Query, prefixed_field
@@ -26,6 +27,7 @@ def query_of(request: search_service_pb2.SearchRequest) -> Query:
         min_similarity=request.min_similarity if request.HasField("min_similarity") else None,
         path_prefix=convert.prefix_of(request.path_prefix, request.path_prefix_bytes),
         exact=request.exact,
+        min_level=request.min_level,
     )
 
 
@@ -68,7 +70,7 @@ def result_to(found: SearchResult) -> search_service_pb2.SearchResponse:
     """The answer to a search."""
     took = found.took
     return search_service_pb2.SearchResponse(
-        matches=[_match_to(match) for match in found.matches],
+        matches=[_match_to(match, found.levels) for match in found.matches],
         searched=found.searched,
         exact=found.exact,
         took=search_service_pb2.Took(
@@ -80,7 +82,7 @@ def result_to(found: SearchResult) -> search_service_pb2.SearchResponse:
     )
 
 
-def _match_to(match: Match) -> search_service_pb2.Match:
+def _match_to(match: Match, levels: Levels | None) -> search_service_pb2.Match:
     texts, exact = convert.paths_to(match.paths[: convert.MAX_PATHS])
     return search_service_pb2.Match(
         image_id=match.hit.image_id.hex(),
@@ -94,6 +96,7 @@ def _match_to(match: Match) -> search_service_pb2.Match:
         width=match.facts.width if match.facts else 0,
         height=match.facts.height if match.facts else 0,
         verdict=_verdict_to(match.verdict),
+        level=_level_to(levels, match.hit.similarity),
     )
 
 
@@ -104,7 +107,20 @@ def compared_to(comparison: Comparison) -> search_service_pb2.CompareResponse:
         similarity=comparison.similarity,
         same=comparison.same,
         verdict=_verdict_to(comparison.verdict),
+        level=_level_to(comparison.levels, comparison.similarity),
+        levels=levels_to(comparison.levels),
     )
+
+
+def _level_to(levels: Levels | None, similarity: float) -> str:
+    return "" if levels is None else levels.of(similarity) or ""
+
+
+def levels_to(levels: Levels | None) -> search_service_pb2.Levels | None:
+    """What the similarities of a model mean."""
+    if levels is None:
+        return None
+    return search_service_pb2.Levels(same=levels.same, near=levels.near, similar=levels.similar)
 
 
 def _verdict_to(verdict: Verdict | None) -> search_service_pb2.Verdict | None:

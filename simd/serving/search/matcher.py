@@ -10,6 +10,7 @@ import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import SearchableImage
+from simd.featurize.models.spec import Levels
 from simd.index.base import Searcher
 from simd.index.filter import Filter
 from simd.serving.transport.meter import Took
@@ -55,12 +56,13 @@ class Match:
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """The answer to a query: the matches, nearest first; how many vectors were considered; whether nothing can have
-    been missed; what it took."""
+    been missed; what it took; what the similarities mean, if the model is calibrated."""
 
     matches: tuple[Match, ...]
     searched: int
     exact: bool
     took: Took = field(default_factory=Took)
+    levels: Levels | None = None
 
 
 class Matcher:

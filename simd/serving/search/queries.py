@@ -17,12 +17,13 @@ from typing import TypeVar
 from simd.cancelled import NEVER, Cancelled, result_of
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import Abandoned, InvalidRequest
+from simd.featurize.models.spec import Level, Levels
 from simd.serving.ports import Decoder
 from simd.serving.search.embedder import Embedded, Embedder, PendingPicture
 from simd.serving.search.finishers import Finishers
 from simd.serving.search.matcher import Matcher, SearchResult, Terms
 from simd.serving.search.rootfiles import RootFiles
-from simd.serving.search.served import Served, Serving
+from simd.serving.search.served import ModelInfo, Served, Serving
 from simd.serving.search.subjects import Subject
 from simd.serving.search.verifier import Sought, Verifier
 from simd.serving.transport.meter import Meter, NoMeter
@@ -39,23 +40,26 @@ MAX_LIMIT = 1000
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for, and among what. `limit` 0 means the default; an empty `path_prefix` means everywhere."""
+    """What to look for, and among what. `limit` 0 means the default; an empty `path_prefix` means everywhere; of
+    `min_similarity` and the word `min_level` the stricter counts, and an empty word says nothing."""
 
     subject: Subject
     limit: int = 0
     min_similarity: float | None = None
     path_prefix: bytes = b""
     exact: bool = False
+    min_level: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How far apart two pictures are, and whether their bytes are the same; `verdict` is whether they are one, edited,
-    where that can be told."""
+    """How far apart two pictures are, and whether their bytes are the same; `levels` is what the similarity means, if
+    the model is calibrated, and `verdict` whether they are one, edited, where that can be told."""
 
     distance: float
     similarity: float
     same: bool
+    levels: Levels | None = None
     verdict: Verdict | None = None
 
 
@@ -173,7 +177,7 @@ class Queries:
 
     def _begin(self, served: Served, query: Query, cancelled: Cancelled) -> _Search:
         at = self._clock()
-        terms = _terms(query)
+        terms = _terms(query, served.model)
         start = self._embedder.begin(served, query.subject)
         sought = self._verifier.seek(query.subject) if self._verifier and self._verifier.ranks else None
         return _Search(terms, served, start, at, cancelled, sought)
@@ -205,7 +209,7 @@ class Queries:
                 outcomes.append(e)
                 continue
             took = replace(e.took, search_ms=(end - begun) * 1e3)
-            outcomes.append(self._ranked(search, replace(next(found), took=took)))
+            outcomes.append(self._ranked(search, replace(next(found), took=took, levels=served.model.levels)))
         return outcomes
 
     def _ranked(self, search: _Search, found: SearchResult) -> SearchResult | BaseException:
@@ -226,7 +230,8 @@ class Queries:
             NotReady, Abandoned: as `search`.
         """
         with self._serving.use() as served:
-            comparison = _compared(self._embedded(served, {"first": first, "second": second}, cancelled))
+            pair = self._embedded(served, {"first": first, "second": second}, cancelled)
+            comparison = _compared(pair, served.model.levels)
         if self._verifier is None:
             return comparison
         sought = self._verifier.seek(first), self._verifier.seek(second, mirrored=False)
@@ -243,7 +248,7 @@ class Queries:
         return self._embedder.finish(served, starts, alone=False)
 
 
-def _compared(pair: list[Embedded | BaseException]) -> Comparison:
+def _compared(pair: list[Embedded | BaseException], levels: Levels | None) -> Comparison:
     with prefixed_field("first"):
         one = result_or_raise(pair.pop(0))
     with prefixed_field("second"):
@@ -251,7 +256,7 @@ def _compared(pair: list[Embedded | BaseException]) -> Comparison:
     # Rounded as what is stored is, so that a picture is 0 away from itself, indexed or not.
     distance = float(distances(half(one.vector), half(other.vector)[None])[0])
     same = one.image_id is not None and one.image_id == other.image_id
-    return Comparison(distance, 1.0 - distance * distance / 2.0, same)
+    return Comparison(distance, 1.0 - distance * distance / 2.0, same, levels)
 
 
 def result_or_raise(outcome: T | BaseException) -> T:
@@ -278,7 +283,7 @@ def prefixed_field(name: str) -> Iterator[None]:
         raise
 
 
-def _terms(query: Query) -> Terms:
+def _terms(query: Query, model: ModelInfo) -> Terms:
     """What is asked for, if it can be."""
     if not 0 <= query.limit <= MAX_LIMIT:
         raise InvalidRequest(f"limit {query.limit} is not in 1..{MAX_LIMIT}", field="limit")
@@ -289,4 +294,18 @@ def _terms(query: Query) -> Terms:
         raise InvalidRequest(
             f"path_prefix {query.path_prefix.decode('utf-8', 'replace')} is not absolute", field="path_prefix"
         )
-    return Terms(query.limit or DEFAULT_LIMIT, -2.0 if low is None else low, query.path_prefix, query.exact)
+    floor = max(-2.0 if low is None else low, _least(query.min_level, model) if query.min_level else -2.0)
+    return Terms(query.limit or DEFAULT_LIMIT, floor, query.path_prefix, query.exact)
+
+
+def _least(word: str, model: ModelInfo) -> float:
+    """The least similarity that a word stands for."""
+    if word not in set(Level):
+        raise InvalidRequest(f"min_level {word} is not one of {', '.join(Level)}", field="min_level")
+    if model.levels is None:
+        raise InvalidRequest(
+            f"the model {model.name} is not calibrated, so {word} stands for no similarity",
+            field="min_level",
+            remedy="give the least similarity as a number, -1 to 1",
+        )
+    return model.levels.least(Level(word))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from simd.featurize.decode.renditions import Stretched
 from simd.featurize.engines.base import DeviceChoice
+from simd.featurize.models.spec import Levels
 from simd.index.base import Index
 from simd.serving.ports import Featurizer
 from simd.types import Size
@@ -21,12 +22,13 @@ from simd.types import Size
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The network that makes the embeddings."""
+    """The network that makes the embeddings; `levels` tell what its similarities mean, if it is calibrated."""
 
     name: str
     dimension: int
     fingerprint: str
     licence: str
+    levels: Levels | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
