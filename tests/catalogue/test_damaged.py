@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ import pytest
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import Counts
 from simd.errors import CorruptStore, StoreError
-from tests.catalogue.test_catalogue import indexed, rejected
+from simd.vectors.topk import unpack_ids
+from tests.catalogue.test_catalogue import image, indexed, rejected
 
 PAGE = 4096
 
@@ -93,3 +96,9 @@ def test_what_cannot_be_read_is_logged_once(catalogue: Catalogue, path: Path, ca
     for _ in range(3):
         catalogue.last_counts()
     assert len(caplog.records) == 1 and str(path) in caplog.text
+
+
+def test_an_id_of_another_length_shifts_none_of_those_packed_with_it(catalogue: Catalogue, path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE files SET image_id = X'01' WHERE path = CAST('a' AS BLOB)")
+    assert unpack_ids(catalogue.images_under(b"/p")) == [image("x")]
