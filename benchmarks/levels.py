@@ -13,6 +13,8 @@ pairs; low and high are the precision's 95 % interval by bootstrap over pictures
 
 The last lines are of normalised similarities: less the mean similarity of the query to its ten nearest among pictures
 of other packages. Their thresholds are chosen on photographs as well, and are of use if they hold on clip art.
+`of other packages` counts the queries to which one of those pictures reaches the threshold. The model learned from
+them, so they only tell what more pictures would change.
 """
 
 from __future__ import annotations
@@ -27,11 +29,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks import quality
 from benchmarks.copies import PRESENT, Bench, bench
 from benchmarks.descriptors import Descriptor, learned
 from benchmarks.edits import EDITS, TRAINED
 from benchmarks.pictures import CACHE
-from benchmarks.quality import others
 from benchmarks.renditions import Pictures
 from benchmarks.report import Row, arguments, publish
 from simd.featurize.models import copy1
@@ -58,7 +60,8 @@ class Pairs:
         trained: `(q,)`, whether the training has versions of this kind of edit.
         right: `(q,)`, the right pair; NaN if the collection has none.
         wrong: `(q, 20)`, the most alike wrong answers, rising.
-        offset: `(q,)`, how alike the query is to pictures of other packages.
+        other: `(q,)`, the most alike of the pictures of other packages.
+        offset: `(q,)`, the mean of the ten most alike of them.
     """
 
     picture: Rows
@@ -66,6 +69,7 @@ class Pairs:
     trained: Bools
     right: Floats
     wrong: Floats
+    other: Floats
     offset: Floats
 
     def only(self, queries: Bools) -> Pairs:
@@ -74,7 +78,12 @@ class Pairs:
 
     def normalised(self) -> Pairs:
         """Less how alike the query is to others."""
-        return replace(self, right=self.right - self.offset, wrong=self.wrong - self.offset[:, np.newaxis])
+        right, wrong, other = (
+            self.right - self.offset,
+            self.wrong - self.offset[:, np.newaxis],
+            self.other - self.offset,
+        )
+        return replace(self, right=right, wrong=wrong, other=other)
 
     def precision(self, least: float) -> float:
         """At this threshold; 1 where nothing reaches it."""
@@ -125,7 +134,7 @@ def levels(pairs: Pairs) -> dict[str, float]:
 
 
 def measured(of: Bench, descriptor: Descriptor, background: Pictures | None) -> Pairs:
-    """What a descriptor makes of the queries; without a background `offset` is 0."""
+    """What a descriptor makes of the queries; without a background `other` and `offset` are 0."""
     collection = descriptor.describe(of.pictures)[0][of.kept]
     far = None if background is None else descriptor.describe(background)[0]
     is_right = np.array([np.isin(of.kept, rows) for rows in of.right])
@@ -136,13 +145,19 @@ def measured(of: Bench, descriptor: Descriptor, background: Pictures | None) -> 
         similarity = (queries @ collection.T).astype(np.float64)
         right = np.where(is_right[asked], similarity, -np.inf).max(1)
         wrong = np.sort(np.partition(np.where(is_right[asked], -1.0, similarity), -_WRONG, axis=1)[:, -_WRONG:], axis=1)
-        offset = np.zeros(len(asked)) if far is None else np.sort(queries @ far.T, axis=1)[:, -_NEAREST:].mean(1)
+        others = np.zeros((len(asked), _NEAREST)) if far is None else np.sort(queries @ far.T, axis=1)[:, -_NEAREST:]
         # Twins of a picture that was taken out count neither way.
         paired = (asked < PRESENT) & np.isfinite(right)
         trained = np.full(len(asked), edit in {each.name for each in TRAINED})
         parts.append(
             Pairs(
-                asked, of.photograph[asked], trained, np.where(paired, right, np.nan), wrong, offset.astype(np.float64)
+                picture=asked,
+                photograph=of.photograph[asked],
+                trained=trained,
+                right=np.where(paired, right, np.nan),
+                wrong=wrong,
+                other=others[:, -1].astype(np.float64),
+                offset=others.mean(1).astype(np.float64),
             )
         )
     return Pairs(**{name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])})
@@ -165,6 +180,7 @@ def table(pairs: Pairs, found: Mapping[str, float], suffix: str = "") -> list[Ro
                     "recall": of.recall(threshold),
                     "recall trained": of.only(of.trained).recall(threshold),
                     "wrong answers": of.wrong_above(threshold),
+                    "of other packages": int((of.other >= threshold).sum()),
                 }
             )
     return lines
@@ -189,7 +205,7 @@ def main() -> None:
     """Measure and publish."""
     options = _options()
     of = bench(options.threads)
-    background = others(options.background, options.threads)
+    background = quality.others(options.background, options.threads)
     pairs = measured(of, learned(options.weights, options.threads), background)
     found = levels(pairs)
     lines = table(pairs, found)

@@ -16,7 +16,7 @@ def pairs(*asked: tuple[float, float], photograph: bool = True, trained: bool = 
     count = len(asked)
     worse = np.sort(np.column_stack([wrong, np.full((count, 19), -1.0)]), axis=1)
     kinds = np.full(count, photograph), np.full(count, trained)
-    return Pairs(np.arange(count), *kinds, right, worse, np.zeros(count))
+    return Pairs(np.arange(count), *kinds, right, worse, np.zeros(count), np.zeros(count))
 
 
 def both(one: Pairs, other: Pairs) -> Pairs:

@@ -93,6 +93,7 @@ class Target:
             "page_size": [1, 2, 1000],
             "page_token": [""],
             "min_similarity": [-1.0, 0.0, 0.5, 1.0],
+            "min_level": ["same", "near", "similar"],
             "seconds": [0, 1],
             "nanos": [0, 1000],
             "service": ["", "simd.v1.SearchService"],

@@ -47,7 +47,7 @@ def test_doctored_copies_find_their_original_first(daemon: Daemon) -> None:
         assert distances == sorted(distances)
         assert found["searched"] == count
     same = daemon.search(PHOTOS / "chelsea.jpg")["matches"][0]
-    assert (same["distance"], same["similarity"]) == (0.0, 1.0)
+    assert (same["distance"], same["similarity"], same["level"]) == (0.0, 1.0, "same")
 
 
 def test_the_daemon_never_loads_tensorflow_once_the_model_is_converted(daemon: Daemon) -> None:
