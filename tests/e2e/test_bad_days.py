@@ -28,6 +28,10 @@ def copy(daemon: Daemon, count: int, folder: str = "", first: int = 0) -> list[P
     return made
 
 
+ROOM_FOR_FIVE = 6_000
+"""Bytes of a file: the log's records of five vectors, and not one more."""
+
+
 def limit_files(daemon: Daemon, size: int) -> None:
     """From now on the daemon cannot make a file longer than so many bytes, which is a full disk to it."""
     assert daemon.process is not None
@@ -47,7 +51,7 @@ def detail(daemon: Daemon) -> str:
 def test_without_room_on_the_disk_everybody_is_answered_and_the_daemon_ends(daemon: Daemon) -> None:
     copy(daemon, 5)
     daemon.start().wait()
-    limit_files(daemon, 20_000)
+    limit_files(daemon, ROOM_FOR_FIVE)
     copy(daemon, 10, first=5)
     daemon.until(lambda: "no room" in detail(daemon), "it to be told")
     assert daemon.status()["pending"] > 0 and len(daemon.names(PHOTOS / "astronaut.jpg")) == 5, "searches go on"
@@ -69,7 +73,7 @@ def test_without_room_on_the_disk_everybody_is_answered_and_the_daemon_ends(daem
 def test_when_there_is_room_again_indexing_goes_on_by_itself(daemon: Daemon) -> None:
     copy(daemon, 5)
     daemon.start().wait()
-    limit_files(daemon, 20_000)
+    limit_files(daemon, ROOM_FOR_FIVE)
     copy(daemon, 10, first=5)
     daemon.until(lambda: "no room" in detail(daemon), "it to be told")
     (daemon.root / "bison.jpg").unlink()
