@@ -60,8 +60,10 @@ def test_a_photograph_in_every_format_is_found_by_any_of_them(daemon: Daemon) ->
     status = daemon.start().wait()
     assert (status["failed"], status["files"]) == (0, len(FORMATS) + len(more) + 1)
     matches = daemon.search(PHOTOS / "owl.jpg", "-k", "20")["matches"]
-    alike = {Path(p).name for match in matches if match["similarity"] > 0.97 for p in match["paths"]}
-    assert alike == {*FORMATS, *more}
+    similarity = {Path(p).name: match["similarity"] for match in matches for p in match["paths"]}
+    # The 256 colours of a GIF are dithered, which the model sees.
+    assert similarity.pop("photo.gif") > 0.9
+    assert {name for name, found in similarity.items() if found > 0.97} == {*FORMATS, *more} - {"photo.gif"}
 
 
 def test_every_bad_file_has_its_reason_and_is_tried_again_only_when_asked(daemon: Daemon) -> None:
