@@ -176,7 +176,7 @@ class Fuzzer:
             return
         values = getattr(message, field.name)
         numeric = field.type in (FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE)
-        for _ in range(self._random.choice((0, 5, 1280, 1280) if numeric else (0, 1, 2, 5))):
+        for _ in range(self._random.choice((0, 5, 512, 512) if numeric else (0, 1, 2, 5))):
             if field.type == FieldDescriptor.TYPE_MESSAGE:
                 self._message(values.add(), depth + 1)
             else:

@@ -117,11 +117,12 @@ def test_kill_9_while_indexing_loses_nothing_and_repeats_at_most_a_batch(daemon:
 
 def test_after_damage_only_the_lost_pictures_are_embedded_again(daemon: Daemon) -> None:
     names = fill(daemon, 60)
-    daemon.start("--flush-rows", "16").wait()
+    status = daemon.start("--flush-rows", "16").wait()
+    row_bytes = 2 * status["model"]["dimension"]
     embedded = daemon.embedded()
     daemon.stop()
     smallest = min(daemon.state.glob("index/*/segments/*/vectors.npy"), key=lambda path: path.stat().st_size)
-    lost = (smallest.stat().st_size - 128) // 2560
+    lost = (smallest.stat().st_size - 128) // row_bytes
     data = bytearray(smallest.read_bytes())
     data[-100] ^= 1
     smallest.write_bytes(data)
