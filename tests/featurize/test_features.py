@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from simd.featurize.decode.decode import DecodeLimits, decode, render
+from simd.featurize.decode.localfeatures import local_features
 from simd.featurize.decode.renditions import Features, Rendition, Stretched, Thumbnail
 from simd.featurize.workers.pool import DecodePool, WorkerSettings
 from simd.verify.features import EDGE, MAX_BYTES, MAX_QUERY_BYTES, LocalFeatures, extract
@@ -130,3 +131,19 @@ def test_pictures_without_a_single_corner_are_decoded_as_ever(pool: DecodePool) 
         assert decoded.features is not None and len(decoded.features) <= MAX_BYTES
         assert bool(decoded.features) == available()
     assert_upright(decoded.pictures[MODEL])
+
+
+class Unreadable(Image.Image):
+    """A picture that makes whoever looks at it fail."""
+
+    def getbands(self) -> tuple[str, ...]:
+        """Of what it has."""
+        raise RuntimeError("a bug")
+
+
+def test_a_failure_that_nobody_thought_of_costs_the_features_and_is_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert local_features(Unreadable(), 1, mirrored=False) == b""
+    [record] = caplog.records
+    assert record.exc_info is not None and "local features" in record.message

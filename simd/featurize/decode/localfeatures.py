@@ -6,6 +6,8 @@ model's own resizing: features need no more, and are made of every picture that 
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 from PIL import Image
 
@@ -13,6 +15,8 @@ from simd.featurize.decode.pixels import TURNS, fitted, on_ground, upright
 from simd.types import Pixels
 from simd.verify.features import EDGE, extract
 from simd.verify.opencv import opencv
+
+log = logging.getLogger(__name__)
 
 
 def local_features(image: Image.Image, orientation: int, *, mirrored: bool) -> bytes:
@@ -28,7 +32,10 @@ def local_features(image: Image.Image, orientation: int, *, mirrored: bool) -> b
         return extract(_small(image, orientation), mirrored=mirrored).to_bytes()
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - OpenCV raises its own
+    except Exception as error:
+        # Pictures make OpenCV raise its own error; anything else is a bug. A worker's log is the daemon's.
+        if type(error).__module__ != "cv2":
+            log.exception("local features cannot be made of a picture, which is indexed without them")
         return b""
 
 
