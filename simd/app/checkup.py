@@ -15,8 +15,8 @@ from simd.app.statedir import Indexes
 from simd.app.unit import holds_state
 from simd.catalogue.schema import SCHEMA as CATALOGUE
 from simd.config import Settings
-from simd.decisions.decisions import FILE as DECISIONS
-from simd.decisions.decisions import SCHEMA as DECISIONS_SCHEMA
+from simd.decisions.schema import FILE as DECISIONS
+from simd.decisions.schema import SCHEMA as DECISIONS_SCHEMA
 from simd.durable import DirectoryLock
 from simd.errors import ConfigError, CorruptStore, StoreError, StoreLocked, StoreVersion
 from simd.features.store import FILE as FEATURES

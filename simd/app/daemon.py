@@ -27,8 +27,8 @@ from simd.app.statedir import prepare
 from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
-from simd.decisions.decisions import FILE as DECISIONS
 from simd.decisions.decisions import Decisions
+from simd.decisions.schema import FILE as DECISIONS
 from simd.durable import DirectoryLock
 from simd.errors import Abandoned, NotReady
 from simd.featurize.decode.decode import DecodeLimits
@@ -140,8 +140,10 @@ class Daemon:
         catalogue = Catalogue.open(settings.state_dir / "catalogue.sqlite")
         stack.callback(catalogue.close)
 
+        decisions = Decisions(settings.state_dir / DECISIONS)
+        stack.callback(decisions.close)
         switch = models.switch(catalogue)
-        ingest = self._ingest(stack, catalogue, models.targets, switch, indexing_pool, features.keeper)
+        ingest = self._ingest(catalogue, decisions, models.targets, switch, indexing_pool, features.keeper)
         ingest.start()
         stack.callback(ingest.stop)
         features.keep_up(catalogue, indexing_pool, self._jobs, ingest)
@@ -166,6 +168,7 @@ class Daemon:
                 queries=queries,
                 serving=models.serving,
                 catalogue=catalogue,
+                decisions=decisions,
                 ingest=ingest,
                 jobs=self._jobs,
                 switch=switch.status if switch else lambda: None,
@@ -238,15 +241,13 @@ class Daemon:
 
     def _ingest(
         self,
-        stack: ExitStack,
         catalogue: Catalogue,
+        decisions: Decisions,
         targets: Targets,
         switch: ModelSwitch | None,
         pool: DecodePool,
         features: Keeper | None,
     ) -> Ingest:
-        decisions = Decisions(self._settings.state_dir / DECISIONS)
-        stack.callback(decisions.close)
         return build(
             self._settings,
             catalogue=catalogue,

@@ -1,4 +1,4 @@
-"""What people said of images: the only state that neither a scan nor the model can make again.
+"""What people said: the only state that neither a scan nor the model can make again.
 
 A file that was taken out of the answers is remembered by its path and its content, so it stays out whatever happens to
 the catalogue, which may be deleted, and to other files. Content that nobody had read by then is known by the stamp.
@@ -11,32 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from simd.decisions.duplicates import Duplicates
+from simd.decisions.labels import Labels
+from simd.decisions.schema import SCHEMA
 from simd.errors import Reason
 from simd.sqlite.database import Database
 from simd.sqlite.integers import signed
-from simd.sqlite.schema import Kept, Schema
 from simd.types import ImageId, Rejection, Stamp
-
-FILE = "decisions.sqlite"
-"""Its name in the state directory."""
-
-SCHEMA = Schema(
-    name="file of decisions",
-    # The bytes `simD`.
-    application_id=0x73696D44,
-    version=1,
-    create="""
-CREATE TABLE removed (
-  path BLOB PRIMARY KEY,
-  image_id BLOB,
-  size INTEGER NOT NULL,
-  mtime_ns INTEGER NOT NULL,
-  at_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-""",
-    kept=(Kept("removed", "removals"),),
-    without="what was taken out of the answers comes back",
-)
 
 REMOVED = Rejection(Reason.REMOVED, "taken out on request; add it again to have it back")
 """Why a file that was taken out is not indexed."""
@@ -60,6 +41,10 @@ class Decisions:
         path: the file, made if missing.
         clock: seconds since the epoch.
 
+    Attributes:
+        duplicates: what was said of groups of copies.
+        labels: what people said images are.
+
     Raises:
         StoreVersion: another version or program wrote the file.
         CorruptStore: it is damaged.
@@ -69,6 +54,8 @@ class Decisions:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._database = Database(path, SCHEMA)
+        self.duplicates = Duplicates(self._database, clock)
+        self.labels = Labels(self._database, clock)
         with self._database.reading() as connection:
             self._any = connection.execute("SELECT 1 FROM removed LIMIT 1").fetchone() is not None
 

@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from simd.catalogue.catalogue import Catalogue
+from simd.decisions.decisions import Decisions
 from simd.errors import NotReady
+from simd.insight.groups.groups import Groups
 from simd.jobs.jobs import Jobs
 from simd.serving.ports import Ingest
 from simd.serving.search.queries import Queries
@@ -40,8 +42,10 @@ class Services:
     queries: Queries
     serving: Serving
     catalogue: Catalogue
+    decisions: Decisions
     ingest: Ingest
     jobs: Jobs
+    groups: Groups
     switch: Callable[[], SwitchStatus | None] = lambda: None
     workers_lost: Callable[[], Mapping[str, int]] = dict
     thread_failures: Callable[[], Mapping[str, int]] = dict

@@ -22,6 +22,7 @@ from simd.serving.admin.index_service import IndexService
 from simd.serving.admin.overview import Overview
 from simd.serving.admin.status_feed import StatusFeed
 from simd.serving.admin.status_watch import StatusWatch
+from simd.serving.insight.insight_service import InsightService
 from simd.serving.readiness import Readiness, Services
 from simd.serving.search.search_service import SearchService
 from simd.serving.transport import address as addresses
@@ -37,7 +38,14 @@ from simd.serving.transport.listener import CallThreads, Listener
 from simd.serving.transport.meter import Meter, NoMeter
 from simd.serving.transport.tls import Tls
 from simd.supervision import Threads
-from simd.v1 import index_service_pb2, index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
+from simd.v1 import (
+    index_service_pb2,
+    index_service_pb2_grpc,
+    insight_service_pb2,
+    insight_service_pb2_grpc,
+    search_service_pb2,
+    search_service_pb2_grpc,
+)
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +54,7 @@ _LOOK_S = 2.0
 
 _SEARCH = search_service_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
 _INDEX = index_service_pb2.DESCRIPTOR.services_by_name["IndexService"].full_name
+_INSIGHT = insight_service_pb2.DESCRIPTOR.services_by_name["InsightService"].full_name
 _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
@@ -92,7 +101,9 @@ class Server:
         self._refusals = CallThreads(1, thread_name_prefix="rpc-refused")
         self._monitoring = Monitoring(meter or NoMeter(), self._call_log)
         searchable = readiness.is_searchable
-        self._health = Health({"": searchable, _SEARCH: searchable, _INDEX: readiness.is_open})
+        self._health = Health(
+            {"": searchable, _SEARCH: searchable, _INDEX: readiness.is_open, _INSIGHT: readiness.is_open}
+        )
         self._overview = Overview(readiness)
         self._watch = StatusWatch(StatusFeed(self._overview.read))
         self._stopping = threading.Event()
@@ -167,8 +178,11 @@ class Server:
         index_service_pb2_grpc.add_IndexServiceServicer_to_server(  # type: ignore[no-untyped-call]
             IndexService(self._readiness, self._overview, self._watch), server
         )
+        insight_service_pb2_grpc.add_InsightServiceServicer_to_server(  # type: ignore[no-untyped-call]
+            InsightService(self._readiness), server
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((_SEARCH, _INDEX, _HEALTH, reflection.SERVICE_NAME), server)
+        reflection.enable_server_reflection((_SEARCH, _INDEX, _INSIGHT, _HEALTH, reflection.SERVICE_NAME), server)
 
     def _watch_sockets(self) -> None:
         said = ""

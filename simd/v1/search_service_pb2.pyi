@@ -14,7 +14,7 @@ class Vector(_message.Message):
     def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("image", "path", "path_bytes", "image_id", "vector", "limit", "min_similarity", "path_prefix", "path_prefix_bytes", "exact", "min_level")
+    __slots__ = ("image", "path", "path_bytes", "image_id", "vector", "limit", "min_similarity", "path_prefix", "path_prefix_bytes", "exact", "min_level", "group")
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +26,7 @@ class SearchRequest(_message.Message):
     PATH_PREFIX_BYTES_FIELD_NUMBER: _ClassVar[int]
     EXACT_FIELD_NUMBER: _ClassVar[int]
     MIN_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
     image: bytes
     path: str
     path_bytes: bytes
@@ -37,7 +38,8 @@ class SearchRequest(_message.Message):
     path_prefix_bytes: bytes
     exact: bool
     min_level: str
-    def __init__(self, image: _Optional[bytes] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., image_id: _Optional[str] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., limit: _Optional[int] = ..., min_similarity: _Optional[float] = ..., path_prefix: _Optional[str] = ..., path_prefix_bytes: _Optional[bytes] = ..., exact: _Optional[bool] = ..., min_level: _Optional[str] = ...) -> None: ...
+    group: bool
+    def __init__(self, image: _Optional[bytes] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., image_id: _Optional[str] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., limit: _Optional[int] = ..., min_similarity: _Optional[float] = ..., path_prefix: _Optional[str] = ..., path_prefix_bytes: _Optional[bytes] = ..., exact: _Optional[bool] = ..., min_level: _Optional[str] = ..., group: _Optional[bool] = ...) -> None: ...
 
 class Levels(_message.Message):
     __slots__ = ("same", "near", "similar")
@@ -50,7 +52,7 @@ class Levels(_message.Message):
     def __init__(self, same: _Optional[float] = ..., near: _Optional[float] = ..., similar: _Optional[float] = ...) -> None: ...
 
 class Match(_message.Message):
-    __slots__ = ("image_id", "path", "paths", "distance", "similarity", "width", "height", "path_bytes", "paths_bytes", "path_count", "verdict", "level")
+    __slots__ = ("image_id", "path", "paths", "distance", "similarity", "width", "height", "path_bytes", "paths_bytes", "path_count", "verdict", "level", "copies")
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     PATHS_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +65,7 @@ class Match(_message.Message):
     PATH_COUNT_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     LEVEL_FIELD_NUMBER: _ClassVar[int]
+    COPIES_FIELD_NUMBER: _ClassVar[int]
     image_id: str
     path: str
     paths: _containers.RepeatedScalarFieldContainer[str]
@@ -75,7 +78,8 @@ class Match(_message.Message):
     path_count: int
     verdict: Verdict
     level: str
-    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., paths: _Optional[_Iterable[str]] = ..., distance: _Optional[float] = ..., similarity: _Optional[float] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., path_bytes: _Optional[bytes] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., level: _Optional[str] = ...) -> None: ...
+    copies: int
+    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., paths: _Optional[_Iterable[str]] = ..., distance: _Optional[float] = ..., similarity: _Optional[float] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., path_bytes: _Optional[bytes] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., level: _Optional[str] = ..., copies: _Optional[int] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("same", "share", "mirrored", "turned", "region")
@@ -182,17 +186,19 @@ class CompareRequest(_message.Message):
     def __init__(self, first: _Optional[_Union[Subject, _Mapping]] = ..., second: _Optional[_Union[Subject, _Mapping]] = ...) -> None: ...
 
 class CompareResponse(_message.Message):
-    __slots__ = ("distance", "similarity", "same", "verdict", "level", "levels")
+    __slots__ = ("distance", "similarity", "same", "verdict", "level", "levels", "tier")
     DISTANCE_FIELD_NUMBER: _ClassVar[int]
     SIMILARITY_FIELD_NUMBER: _ClassVar[int]
     SAME_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     LEVEL_FIELD_NUMBER: _ClassVar[int]
     LEVELS_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
     distance: float
     similarity: float
     same: bool
     verdict: Verdict
     level: str
     levels: Levels
-    def __init__(self, distance: _Optional[float] = ..., similarity: _Optional[float] = ..., same: _Optional[bool] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., level: _Optional[str] = ..., levels: _Optional[_Union[Levels, _Mapping]] = ...) -> None: ...
+    tier: str
+    def __init__(self, distance: _Optional[float] = ..., similarity: _Optional[float] = ..., same: _Optional[bool] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., level: _Optional[str] = ..., levels: _Optional[_Union[Levels, _Mapping]] = ..., tier: _Optional[str] = ...) -> None: ...

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from simd.decisions.decisions import SCHEMA, Decisions, Removed
+from simd.decisions.decisions import Decisions, Removed
+from simd.decisions.schema import SCHEMA
 from simd.sqlite.repair import check_file, repair_file
 from simd.types import Stamp, image_id_of
 

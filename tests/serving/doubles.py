@@ -22,6 +22,7 @@ from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import Counts, IndexedFile, RejectedFile
 from simd.catalogue.schema import SCHEMA
+from simd.decisions.decisions import Decisions
 from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
 from simd.featurize.decode.renditions import Array, Features, Rendition, Stretched
 from simd.featurize.engines.base import DeviceChoice
@@ -30,6 +31,7 @@ from simd.index.base import Index, IndexStats
 from simd.index.brute import BruteIndex, BruteView
 from simd.index.filter import EVERYTHING, Filter
 from simd.index.local import LocalIndex
+from simd.insight.groups.groups import Groups
 from simd.jobs.jobs import Jobs
 from simd.serving.admin.metrics import Metrics
 from simd.serving.ports import Decoder
@@ -64,6 +66,7 @@ from simd.types import (
     image_id_of,
 )
 from simd.vectors.metric import half, normalise
+from tests.insight.memorypairs import MemoryPairs
 from tests.stores import FINGERPRINT, OPTIONS
 
 DIMENSION = 4
@@ -345,6 +348,9 @@ class Bench:
         self.root.mkdir()
         self.listen = listen or f"unix:{directory}/simd.sock"
         self.catalogue = BenchCatalogue(Database(directory / "catalogue.sqlite", SCHEMA), lambda: _NOW)
+        self.decisions = Decisions(directory / "decisions.sqlite")
+        self.pairs = MemoryPairs()
+        self.groups = Groups(catalogue=self.catalogue, pairs=self.pairs, decisions=self.decisions)
         [self._watched] = self.catalogue.sync_roots([os.fsencode(self.root)])
         self.oracle = BenchIndex()
         self.index: Index = index(directory) if index else self.oracle
@@ -383,8 +389,10 @@ class Bench:
             queries=self.queries(),
             serving=self.serving,
             catalogue=self.catalogue,
+            decisions=self.decisions,
             ingest=self.ingest,
             jobs=self.jobs,
+            groups=self.groups,
             switch=lambda: self.switch,
             thread_failures=lambda: self.thread_failures,
         )
@@ -469,6 +477,7 @@ class Bench:
             queries.close()
         self.index.close()
         self.catalogue.close()
+        self.decisions.close()
 
     def _key(self, name: str | bytes) -> FileKey:
         return FileKey(self._watched.root_id, os.fsencode(name))

@@ -28,6 +28,7 @@ _ADMIN_STREAM = Rule(Role.ADMIN, LaneName.STREAM)
 
 _SEARCHING = "/simd.v1.SearchService/"
 _INDEXING = "/simd.v1.IndexService/"
+_INSIGHT = "/simd.v1.InsightService/"
 
 RULES = {
     _SEARCHING + "Search": _SEARCH,
@@ -47,6 +48,18 @@ RULES = {
     _INDEXING + "Compact": _CHANGE,
     _INDEXING + "Verify": _CHANGE,
     _INDEXING + "Export": _ADMIN_STREAM,
+    _INSIGHT + "ListDuplicateGroups": _LOOK,
+    _INSIGHT + "GetGroup": _LOOK,
+    _INSIGHT + "ListFolderOverlaps": _LOOK,
+    _INSIGHT + "DecideDuplicates": _CHANGE,
+    _INSIGHT + "ListDecisions": _LOOK,
+    _INSIGHT + "ImportLabels": _CHANGE,
+    _INSIGHT + "ExportLabels": _LOOK,
+    _INSIGHT + "CountLabels": _LOOK,
+    _INSIGHT + "ClearLabels": _CHANGE,
+    _INSIGHT + "ListContradictions": _LOOK,
+    _INSIGHT + "ListLeaks": _LOOK,
+    _INSIGHT + "Split": _READ_STREAM,
     # Health checks seldom have a token, and learn nothing but whether there is a daemon.
     "/grpc.health.v1.Health/Check": Rule(Role.ANYONE, LaneName.HEALTH),
     "/grpc.health.v1.Health/List": Rule(Role.READ, LaneName.HEALTH),

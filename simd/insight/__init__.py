@@ -1,0 +1,1 @@
+"""What is known of images beyond their likeness: which are the same picture, and what people said they are."""

@@ -1,0 +1,1 @@
+"""What labels and copies say together: contradictions, leaks, splits."""

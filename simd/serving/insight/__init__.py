@@ -1,0 +1,1 @@
+"""What is known beyond likeness: groups of copies, decisions, labels, splits."""
