@@ -120,11 +120,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What decoding tells about an image: its size as displayed (EXIF turn applied) and its format's name."""
+    """What decoding tells about an image: its size as displayed (EXIF turn applied) and its format's name.
+
+    `animated` is whether it has more frames than the first, which alone is compared; None where that is not known.
+    """
 
     width: int
     height: int
     format: str
+    animated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
