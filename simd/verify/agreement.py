@@ -61,11 +61,15 @@ class Agreement:
         same: whether they are one picture, edited.
         share: of agreeing cells, 0 to 1; 0 where there are too few.
         cells: how many have texture in both.
+        weakest: the least correlation of one of these, -1 to 1.
+        added: the greatest standard deviation, in grey levels, of a cell that is flat in the other picture.
     """
 
     same: bool
     share: float
     cells: int
+    weakest: float = -1.0
+    added: float = 0.0
 
 
 def agreement(cells: Cells, alignment: Alignment, plain: float) -> Agreement:
@@ -77,8 +81,9 @@ def agreement(cells: Cells, alignment: Alignment, plain: float) -> Agreement:
     lesser, greater = np.minimum(cells.queried, cells.stored), np.maximum(cells.queried, cells.stored)
     textured = cells.covered & (lesser >= _TEXTURE)
     agreeing = textured & (cells.correlation > _AGREES)
+    half = cells.covered & (greater >= _TEXTURE) & ~textured
     compared, agreed = int(textured.sum()), int(agreeing.sum())
-    counted = compared + _FLAT_WEIGHT * int((cells.covered & (greater >= _TEXTURE) & ~textured).sum())
+    counted = compared + _FLAT_WEIGHT * int(half.sum())
     if counted < _LEAST_CELLS or not agreed:
         return Agreement(False, 0.0, compared)
     share = agreed / counted
@@ -91,7 +96,8 @@ def agreement(cells: Cells, alignment: Alignment, plain: float) -> Agreement:
         and cells.contained >= limits.contained
         and recoloured(cells.colours[0][agreeing], cells.colours[1][agreeing]) <= limits.recoloured
     )
-    return Agreement(same, share, compared)
+    weakest, added = float(cells.correlation[textured].min()), float(greater[half].max(initial=0.0))
+    return Agreement(same, share, compared, weakest, added)
 
 
 def plainness(grey: Plane) -> float:

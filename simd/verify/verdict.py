@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from simd.verify.agreement import agreement, plainness
-from simd.verify.alignment import align
+from simd.verify.alignment import Alignment, align
 from simd.verify.cells import cells
-from simd.verify.features import Descriptors, LocalFeatures, Points
+from simd.verify.features import POINTS, Descriptors, LocalFeatures, Points
 from simd.verify.opencv import available
 
-__all__ = ["Quadrangle", "Verdict", "available", "compare"]
+__all__ = ["Quadrangle", "Verdict", "available", "compare", "compare_mirrored"]
 
 Corner = tuple[float, float]
 """x and y as parts of a picture's width and height."""
@@ -38,6 +38,8 @@ class Verdict:
             90 degrees, to the nearest.
         region: the part of the query that was compared, and where it is in the stored picture: corners in the same
             order. None if they could not be aligned.
+        weakest: the least correlation of a cell that could be compared, -1 to 1.
+        added: the greatest standard deviation, in grey levels, of a cell that is flat in the other picture.
     """
 
     same: bool
@@ -46,6 +48,8 @@ class Verdict:
     mirrored: bool
     quarter_turns: int
     region: tuple[Quadrangle, Quadrangle] | None
+    weakest: float = -1.0
+    added: float = 0.0
 
 
 NOTHING = Verdict(False, 0.0, 0, False, 0, None)
@@ -67,13 +71,33 @@ def compare(query: LocalFeatures, stored: LocalFeatures) -> Verdict:
     return max(upright, mirrored, key=lambda verdict: (verdict.same, verdict.share))
 
 
+def compare_mirrored(query: LocalFeatures, stored: LocalFeatures, quarter_turns: int) -> Verdict:
+    """The verdict on two pictures of which one would be the whole of the other, mirrored: it needs no key points.
+
+    Args:
+        quarter_turns: how often the stored picture is turned clockwise by 90 degrees to lie in the mirror image of the
+            query.
+
+    Raises:
+        ConfigError: the extra `verify` is not installed.
+    """
+    angle = np.radians(90.0 * quarter_turns)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = np.array([stored.width, stored.height]) / 2
+    offset = np.array([query.width, query.height]) / 2 - turn @ middle
+    return _aligned(query, stored, Alignment(np.hstack([turn, offset[:, None]]), POINTS), mirrored=True)
+
+
 def _compared(
     query: LocalFeatures, points: Points, descriptors: Descriptors, stored: LocalFeatures, *, mirrored: bool
 ) -> Verdict:
     """The verdict on the query, or on its mirror image with these points."""
     alignment = align(points, descriptors, stored.points, stored.descriptors)
-    if alignment is None:
-        return NOTHING
+    return NOTHING if alignment is None else _aligned(query, stored, alignment, mirrored=mirrored)
+
+
+def _aligned(query: LocalFeatures, stored: LocalFeatures, alignment: Alignment, *, mirrored: bool) -> Verdict:
+    """The verdict on the query, or on its mirror image, where the stored picture lies in it like this."""
     matrix = alignment.matrix
     found = cells(query, stored, matrix, mirrored)
     if found is None:
@@ -89,6 +113,8 @@ def _compared(
         mirrored,
         -turns % 4 if mirrored else turns,
         (_quadrangle(seen / [query.width, query.height]), _quadrangle(inside / [stored.width, stored.height])),
+        judged.weakest,
+        judged.added,
     )
 
 

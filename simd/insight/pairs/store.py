@@ -1,9 +1,10 @@
 """Pairs of images in one SQLite file: derived data, which may be lost at any time.
 
-Beside the pairs it holds which images were looked at, and how far the change feed of the catalogue was followed when
-the rows were as they are. All of it is of one set of rules (the model, the version of the local features, what is made
-of both): `begin` with other rules drops everything. A row of a pair has a checksum of what it says and of whose it is:
-one that does not fit is dropped, and everything is looked through once more.
+Beside the pairs it holds which images were looked at, digests of whole pictures that were decoded for a pair, and how
+far the change feed of the catalogue was followed when the rows were as they are. All of it is of one set of rules (the
+model, the version of the local features, what is made of both): `begin` with other rules drops everything. A row of a
+pair has a checksum of what it says and of whose it is: one that does not fit is dropped, and every image is looked at
+once more.
 
 Crash note: each method that writes is one transaction. It is not synced (`Schema.derived`), so a power cut may take the
 last of them, and the position with the rows that it stands for.
@@ -47,12 +48,17 @@ CREATE TABLE pairs (
   PRIMARY KEY (first, second)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX pairs_second ON pairs (second);
-CREATE TABLE looked_at (
+CREATE TABLE images (
   image_id BLOB PRIMARY KEY NOT NULL,
-  left_out TEXT NOT NULL,
-  digest BLOB
+  state INTEGER NOT NULL CHECK (state IN (0, 1, 2)),
+  left_out TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX looked_at_left_out ON looked_at (left_out) WHERE left_out <> '';
+CREATE INDEX images_later ON images (image_id) WHERE state = 1;
+CREATE INDEX images_left_out ON images (left_out) WHERE left_out <> '';
+CREATE TABLE digests (
+  image_id BLOB PRIMARY KEY NOT NULL,
+  digest BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE followed (
   rules TEXT NOT NULL,
   epoch BLOB,
@@ -63,6 +69,9 @@ CREATE TABLE followed (
     remedy="it is made anew by the next start of the daemon, which finds the pairs again",
     derived=True,
 )
+
+_LOOKED_AT, _LATER, _AWAY = range(3)
+"""States of an image: its pairs are found; they are to be found once that can be, or once it has a file again."""
 
 _AT_ONCE = 500
 """So many ids in one statement."""
@@ -180,19 +189,22 @@ class PairStore:
         with self._database.reading() as connection:
             return dict(
                 connection.execute(
-                    "SELECT left_out, COUNT(*) FROM looked_at WHERE left_out <> '' GROUP BY left_out"
+                    "SELECT left_out, COUNT(*) FROM images WHERE left_out <> '' GROUP BY left_out"
                 ).fetchall()
             )
 
-    def looked_at(self) -> int:
-        """How many images were looked at.
+    def counts(self) -> tuple[int, int]:
+        """How many images were looked at, and how many are to be looked at later.
 
         Raises:
             StoreError: the file cannot be read.
         """
         with self._database.reading() as connection:
-            count: int = connection.execute("SELECT COUNT(*) FROM looked_at").fetchone()[0]
-        return count
+            looked_at, later = (
+                connection.execute(f"SELECT COUNT(*) FROM images WHERE state = {state}").fetchone()[0]
+                for state in (_LOOKED_AT, _LATER)
+            )
+        return looked_at, later
 
     def not_looked_at(self, image_ids: Collection[ImageId]) -> list[ImageId]:
         """Those of the images that were not looked at yet, in their order.
@@ -203,25 +215,25 @@ class PairStore:
         known: set[bytes] = set()
         for some, marks in _portions(image_ids):
             with self._database.reading() as connection:
-                known |= {
-                    image_id
-                    for (image_id,) in connection.execute(
-                        f"SELECT image_id FROM looked_at WHERE image_id IN ({marks})", some
-                    )
-                }
+                rows = connection.execute(
+                    f"SELECT image_id FROM images WHERE image_id IN ({marks}) AND state = {_LOOKED_AT}", some
+                )
+                known.update(image_id for (image_id,) in rows)
         return [image_id for image_id in image_ids if image_id not in known]
 
-    def image_ids(self) -> Iterator[list[ImageId]]:
-        """All images that were looked at, in pages, in flat memory.
+    def image_ids(self, *, later: bool = False) -> Iterator[list[ImageId]]:
+        """All images of which anything is known, or only those to be looked at later, in pages, in flat memory.
 
         Raises:
             StoreError: the file cannot be read.
         """
+        which = f"state = {_LATER} AND" if later else ""
         last = b""
         while True:
             with self._database.reading() as connection:
                 rows = connection.execute(
-                    "SELECT image_id FROM looked_at WHERE image_id > ? ORDER BY image_id LIMIT ?", (last, _AT_ONCE)
+                    f"SELECT image_id FROM images WHERE {which} image_id > ? ORDER BY image_id LIMIT ?",
+                    (last, _AT_ONCE),
                 ).fetchall()
             if not rows:
                 return
@@ -238,7 +250,7 @@ class PairStore:
             if connection.execute("SELECT 1 FROM followed WHERE rules = ?", (rules,)).fetchone() is not None:
                 return
         with self._database.writing() as connection:
-            for table in ("pairs", "looked_at", "followed"):
+            for table in ("pairs", "images", "digests", "followed"):
                 connection.execute(f"DELETE FROM {table}")
             connection.execute("INSERT INTO followed VALUES (?, NULL, NULL)", (rules,))
         self._changed()
@@ -254,26 +266,25 @@ class PairStore:
             row = connection.execute("SELECT epoch, revision FROM followed WHERE epoch IS NOT NULL").fetchone()
         return None if row is None else Position(*row)
 
-    def follow(self, position: Position, gone: Sequence[ImageId] = ()) -> None:
-        """Drop what is known of images that are gone, and remember how far the feed was followed.
+    def follow(self, position: Position, gone: Sequence[ImageId] = (), away: Sequence[ImageId] = ()) -> None:
+        """Remember how far the feed was followed.
+
+        Args:
+            position: where to go on.
+            gone: images of which all that is known is dropped.
+            away: images that cannot be found now: they are looked at again when they are back.
 
         Raises:
             StoreError: none of it was done.
         """
         with self._database.writing() as connection:
             dropped = _delete(connection, gone)
+            connection.executemany(
+                f"UPDATE images SET state = {_AWAY} WHERE image_id = ?", [(image_id,) for image_id in away]
+            )
             connection.execute("UPDATE followed SET epoch = ?, revision = ?", (position.epoch, position.revision))
         if dropped:
             self._changed()
-
-    def look_again(self) -> None:
-        """Have everything looked through once more: something is missing.
-
-        Raises:
-            StoreError: it was not done.
-        """
-        with self._database.writing() as connection:
-            _forget_position(connection)
 
     def drop(self, gone: Sequence[ImageId]) -> None:
         """Drop what is known of images.
@@ -286,26 +297,48 @@ class PairStore:
         if dropped:
             self._changed()
 
-    def put(self, pairs: Iterable[Pair], looked_at: Mapping[ImageId, str] | None = None) -> None:
-        """Keep pairs, in place of what was kept of the same two, and that images were looked at.
+    def put(
+        self, pairs: Iterable[Pair], looked_at: Mapping[ImageId, str] | None = None, later: Iterable[ImageId] = ()
+    ) -> None:
+        """Keep pairs, in place of what was kept of the same two, and which images were looked at.
 
         Args:
             pairs: what was found.
             looked_at: why an image was not looked at for near copies; "" if it was.
+            later: images that are to be looked at later.
 
         Raises:
             StoreError: nothing of it was kept.
         """
         rows = [(pair.first, pair.second, to_data(pair)) for pair in pairs]
+        images = [(image_id, _LOOKED_AT, why) for image_id, why in (looked_at or {}).items()]
+        images += [(image_id, _LATER, "") for image_id in later]
         with self._database.writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO pairs VALUES (?, ?, ?)", rows)
-            connection.executemany(
-                "INSERT INTO looked_at (image_id, left_out) VALUES (?, ?) "
-                "ON CONFLICT DO UPDATE SET left_out = excluded.left_out",
-                (looked_at or {}).items(),
-            )
+            connection.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?)", images)
         if rows:
             self._changed()
+
+    def digests(self, image_ids: Collection[ImageId]) -> dict[ImageId, bytes]:
+        """The digests of images; b"" where a picture has none, and nothing where it is not known.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        found: dict[ImageId, bytes] = {}
+        for some, marks in _portions(image_ids):
+            with self._database.reading() as connection:
+                found |= connection.execute(f"SELECT * FROM digests WHERE image_id IN ({marks})", some).fetchall()
+        return found
+
+    def put_digests(self, made: Mapping[ImageId, bytes]) -> None:
+        """Keep digests of images.
+
+        Raises:
+            StoreError: nothing of it was kept.
+        """
+        with self._database.writing() as connection:
+            connection.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?)", made.items())
 
     def _changed(self) -> None:
         with self._lock:
@@ -316,9 +349,8 @@ class PairStore:
         ids = [(record[:ID_BYTES], record[ID_BYTES : 2 * ID_BYTES]) for record in records]
         with self._database.writing() as connection:
             connection.executemany("DELETE FROM pairs WHERE first = ? AND second = ?", ids)
-            # Whatever was damaged, an image that lost a pair is among those that are looked at again.
-            connection.execute("DELETE FROM looked_at")
-            _forget_position(connection)
+            # Whose pair it was cannot be known: its ids may be what is damaged.
+            connection.execute(f"UPDATE images SET state = {_LATER} WHERE state = {_LOOKED_AT}")
         self._changed()
 
     def _anew(self, damage: CorruptStore) -> Database:
@@ -343,9 +375,6 @@ def _delete(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> int
     connection.executemany("DELETE FROM pairs WHERE first = ?", ids)
     connection.executemany("DELETE FROM pairs WHERE second = ?", ids)
     dropped = connection.total_changes - before
-    connection.executemany("DELETE FROM looked_at WHERE image_id = ?", ids)
+    for table in ("images", "digests"):
+        connection.executemany(f"DELETE FROM {table} WHERE image_id = ?", ids)
     return dropped
-
-
-def _forget_position(connection: sqlite3.Connection) -> None:
-    connection.execute("UPDATE followed SET epoch = NULL, revision = NULL")

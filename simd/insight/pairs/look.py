@@ -1,0 +1,159 @@
+"""New images looked at: what each is a pair with, among the images that were looked at before it.
+
+Whoever is looked at later finds the other one, so each pair is judged once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simd.featurize.models.spec import Levels
+from simd.index.base import Index, Searcher
+from simd.insight.pairs.comparison import SAME_PIXELS, Comparison, Suspect
+from simd.insight.pairs.judge import RULES_VERSION
+from simd.insight.pairs.pair import Pair, Tier
+from simd.insight.pairs.store import PairStore
+from simd.types import ImageId, Vector
+
+_AMONG = 16
+"""So many of the most alike images are suspects."""
+_SIMILAR = 8
+"""So many pairs that only look alike are kept of an image that is looked at, the most alike ones."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searched:
+    """What finds images that are alike: an index, the fingerprint of the model that it is of, and what its similarities
+    mean, if the model is calibrated."""
+
+    index: Index
+    fingerprint: str
+    levels: Levels | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of looking at images.
+
+    Attributes:
+        pairs: what was found.
+        looked_at: why each image was not looked at for near copies; "" if it was.
+        skipped: images that are to be looked at later: their vector, features or file cannot be had now.
+    """
+
+    pairs: list[Pair]
+    looked_at: dict[ImageId, str]
+    skipped: list[ImageId]
+
+
+class Look:
+    """Every method may be called from any thread.
+
+    Args:
+        store: tells which images were looked at.
+        comparison: compares suspects.
+        features: the version of the local features; "" where nothing is verified.
+    """
+
+    def __init__(self, store: PairStore, comparison: Comparison, features: str) -> None:
+        self._store = store
+        self._comparison = comparison
+        self._features = features
+
+    def rules(self, searched: Searched) -> str:
+        """What pairs are of: other rules may make others of the same images."""
+        return f"{RULES_VERSION}; {searched.fingerprint}; {searched.levels}; {self._features}"
+
+    def look(self, images: Sequence[ImageId], place: Mapping[ImageId, int], searched: Searched) -> Found:
+        """What images are pairs with.
+
+        Args:
+            images: those to look at.
+            place: of each image that is looked at in one go with these, and of these themselves: the later one of two
+                finds the other.
+            searched: where they are searched for.
+
+        Raises:
+            SimdError: not now.
+            Closing: the daemon stops.
+        """
+        levels = self._levels(searched)
+        kept = self._comparison.kept(images)
+        with searched.index.view() as view:
+            vectors = {image_id: v for image_id in kept if (v := view.vector(image_id)) is not None}
+            suspects = self._suspects(view, vectors, place, SAME_PIXELS if levels is None else levels.similar)
+        kept |= self._comparison.kept(_images(suspects).difference(kept))
+        # What has no features yet and is looked at in this go finds the others later; all else is asked for again.
+        lacking = [s for s in suspects if not {s.first, s.second} <= kept.keys() | place.keys()]
+        compared = self._comparison.compare(suspects, kept, None if levels is None else levels.near)
+        done = vectors.keys() - compared.unread - _images(lacking)
+        why = "not_verified" if levels is None else ""
+        looked_at = {image_id: why or kept[image_id].left_out for image_id in done}
+        return Found(_bounded(compared.pairs, vectors), looked_at, [one for one in images if one not in looked_at])
+
+    def judge(self, wanted: Iterable[tuple[ImageId, ImageId]], searched: Searched) -> list[Pair]:
+        """What pairs are, `different` or not; one that cannot be judged now is left out.
+
+        Raises:
+            SimdError: not now.
+            Closing: the daemon stops.
+        """
+        levels = self._levels(searched)
+        both = sorted({(min(two), max(two)) for two in wanted})
+        images = {image_id for two in both for image_id in two}
+        kept = self._comparison.kept(images)
+        with searched.index.view() as view:
+            vectors = {image_id: v for image_id in kept if (v := view.vector(image_id)) is not None}
+        suspects = [
+            Suspect(first, second, float(vectors[first] @ vectors[second]))
+            for first, second in both
+            if first != second and first in vectors and second in vectors
+        ]
+        return self._comparison.compare(suspects, kept, None if levels is None else levels.near).pairs
+
+    def _levels(self, searched: Searched) -> Levels | None:
+        """By which more than pixels can be told; without local features nothing is."""
+        return searched.levels if self._features else None
+
+    def _suspects(
+        self, index: Searcher, vectors: Mapping[ImageId, Vector], place: Mapping[ImageId, int], floor: float
+    ) -> list[Suspect]:
+        """The images that each of some is like enough, of those that were looked at before it."""
+        if not vectors:
+            return []
+        answers = index.search(np.stack(list(vectors.values())), _AMONG + 1)
+        hits = [
+            (image_id, hit)
+            for image_id, answer in zip(vectors, answers, strict=True)
+            for hit in answer.hits
+            if hit.image_id != image_id and hit.similarity >= floor
+        ]
+        unknown = {hit.image_id for _, hit in hits if hit.image_id not in place}
+        later = set(self._store.not_looked_at(unknown))
+        return [
+            Suspect(min(image_id, hit.image_id), max(image_id, hit.image_id), hit.similarity)
+            for image_id, hit in hits
+            if hit.image_id not in later and place.get(hit.image_id, -1) < place[image_id]
+        ]
+
+
+def _images(suspects: Iterable[Suspect]) -> set[ImageId]:
+    return {image_id for suspect in suspects for image_id in (suspect.first, suspect.second)}
+
+
+def _bounded(pairs: Iterable[Pair], looked_at: Mapping[ImageId, Vector]) -> list[Pair]:
+    """Those that are worth keeping: of what only looks alike the most alike ones of each image."""
+    kept: list[Pair] = []
+    count: Counter[ImageId] = Counter()
+    for pair in sorted(pairs, key=lambda pair: -pair.similarity):
+        if pair.tier is Tier.SIMILAR:
+            count.update({pair.first, pair.second} & looked_at.keys())
+            if max(count[pair.first], count[pair.second]) > _SIMILAR:
+                continue
+        if pair.tier is not Tier.DIFFERENT:
+            kept.append(pair)
+    return kept
