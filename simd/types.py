@@ -120,11 +120,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What decoding tells about an image: its size as displayed (EXIF turn applied) and its format's name."""
+    """What decoding tells about an image: its size as displayed (EXIF turn applied), its format's name, and whether it
+    has more than one frame; None where nobody looked."""
 
     width: int
     height: int
     format: str
+    animated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,15 @@ def locate(roots: Iterable[Root], path: bytes) -> FileKey | None:
     return None
 
 
+def outermost(paths: Iterable[bytes]) -> set[bytes]:
+    """The paths that lie inside no other."""
+    standing: list[bytes] = []
+    for path in sorted(set(paths)):
+        if all(relative(outer, path) is None for outer in standing):
+            standing.append(path)
+    return set(standing)
+
+
 def scopes_under(roots: Iterable[Root], prefix: bytes) -> list[Scope]:
     """An absolute path, of a directory or a file, in key order; b"" is everything."""
     prefix = os.path.normpath(prefix) if prefix else b"/"
