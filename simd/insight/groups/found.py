@@ -164,8 +164,10 @@ class Found:
         )
 
     def _reason(self, number: int) -> str:
-        """Why the keeper is better than the best of the others."""
-        files = self._members.file[self._slice(number)]
+        """Why the keeper is better than the best of the others: of other images, if there are any."""
+        all_of = self._slice(number)
+        files, edited = self._members.file[all_of], self._members.pair[all_of] >= 0
+        files = files[edited] if edited.any() else files
         keeper, other = self._keeper(number), int(files[np.argmin(self._place[files])])
         for criterion in self.arranged.criteria:
             one, another = criterion.ranks[keeper], criterion.ranks[other]
