@@ -120,8 +120,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What decoding tells about an image: its size as displayed (EXIF turn applied), its format's name, and whether it
-    has more than one frame; None where nobody looked."""
+    """What decoding tells about an image: its size as displayed (EXIF turn applied) and its format's name.
+
+    `animated` is whether it has more frames than the first, which alone is compared; None where that is not known.
+    """
 
     width: int
     height: int

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that is searchable. `width` and `height` are as displayed, `format` such as "JPEG"."""
+    """A file that is searchable. `width` and `height` are as displayed, `format` such as "JPEG"; `animated` is None
+    where it is not known."""
 
     path: str
     image_id: str
@@ -28,6 +29,7 @@ class File:
     width: int
     height: int
     format: str
+    animated: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class FileError:
 @dataclass(frozen=True, slots=True)
 class Image:
     """An image that is searchable: each of its files has `size` bytes. `paths` may be cut; `path_count` is how many
-    there are."""
+    there are; `animated` is None where it is not known."""
 
     image_id: str
     path: str
@@ -55,6 +57,7 @@ class Image:
     width: int
     height: int
     format: str
+    animated: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ def file(message: index_service_pb2.FileInfo) -> File:
         width=message.width,
         height=message.height,
         format=message.format,
+        animated=message.animated if message.HasField("animated") else None,
     )
 
 
@@ -153,6 +157,7 @@ def image(message: index_service_pb2.ImageInfo) -> Image:
         width=message.width,
         height=message.height,
         format=message.format,
+        animated=message.animated if message.HasField("animated") else None,
     )
 
 

@@ -36,10 +36,10 @@ def write_image(connection: sqlite3.Connection, file: IndexedFile, now: int) -> 
         return
     facts = file.facts
     connection.execute(
-        "INSERT INTO images (image_id, width, height, format, indexed_ms) VALUES (?, ?, ?, ?, ?) "
+        "INSERT INTO images (image_id, width, height, format, animated, indexed_ms) VALUES (?, ?, ?, ?, ?, ?) "
         "ON CONFLICT DO UPDATE SET width = excluded.width, "
-        "height = excluded.height, format = excluded.format, orphaned_ms = NULL",
-        (file.image_id, facts.width, facts.height, facts.format, now),
+        "height = excluded.height, format = excluded.format, animated = excluded.animated, orphaned_ms = NULL",
+        (file.image_id, facts.width, facts.height, facts.format, facts.animated, now),
     )
 
 

@@ -32,6 +32,8 @@ _ROWS_AT_ONCE = 1000
 
 _ROOT_OF = "(SELECT path FROM roots WHERE root_id = {}.root_id)"
 """The path of a file's root, in the statement that finds the file: roots come and go between two statements."""
+_FACTS = "width, height, format, animated"
+"""The columns of an image's facts."""
 
 STAMP = "size, mtime_ns, inode, ctime_ns"
 """The columns of a file's stamp."""
@@ -175,11 +177,11 @@ def searchable(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> 
     paths: dict[ImageId, list[bytes]] = defaultdict(list)
     facts: dict[ImageId, ImageFacts | None] = {}
     root = _ROOT_OF.format("files")
-    select = f"SELECT image_id, {root}, path, width, height, format FROM files LEFT JOIN images USING (image_id)"
+    select = f"SELECT image_id, {root}, path, {_FACTS} FROM files LEFT JOIN images USING (image_id)"
     for found, top, path, *of_image in _of_images(connection, select, image_ids):
         image_id = ImageId(found)
         paths[image_id].append(os.path.join(top, path))
-        facts[image_id] = None if of_image[0] is None else ImageFacts(*of_image)
+        facts[image_id] = None if of_image[0] is None else _facts(*of_image)
     return {image_id: SearchableImage(sorted(paths[image_id]), facts[image_id]) for image_id in paths}
 
 
@@ -190,8 +192,12 @@ def files_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> di
 
 def facts_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, ImageFacts]:
     """What decoding told about each image, whether it has a file now or not."""
-    rows = _of_images(connection, "SELECT image_id, width, height, format FROM images", image_ids)
-    return {ImageId(image_id): ImageFacts(*facts) for image_id, *facts in rows}
+    rows = _of_images(connection, f"SELECT image_id, {_FACTS} FROM images", image_ids)
+    return {ImageId(image_id): _facts(*facts) for image_id, *facts in rows}
+
+
+def _facts(width: int, height: int, format_name: str, animated: int | None) -> ImageFacts:
+    return ImageFacts(width, height, format_name, None if animated is None else bool(animated))
 
 
 def _of_images(connection: sqlite3.Connection, select: str, image_ids: Iterable[ImageId]) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from simd.catalogue import feed
 from simd.errors import Reason
 from simd.sqlite.schema import Kept, Schema
 
-VERSION = 5
+VERSION = 6
 
 _BY_REVISION = "CREATE INDEX images_revision ON images (revision);"
 
@@ -23,6 +23,7 @@ _STEPS = {
     "ALTER TABLE rejected ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0;",
     4: "DROP INDEX IF EXISTS files_size; ALTER TABLE images ADD COLUMN revision INTEGER NOT NULL DEFAULT 0; "
     f"{_BY_REVISION} {feed.TABLES} {feed.NUMBERED}",
+    5: "ALTER TABLE images ADD COLUMN animated INTEGER;",
 }
 """What makes a file of each older version one of the next."""
 
@@ -45,7 +46,8 @@ CREATE TABLE images (
   format TEXT NOT NULL,
   indexed_ms INTEGER NOT NULL,
   orphaned_ms INTEGER,
-  revision INTEGER NOT NULL DEFAULT 0
+  revision INTEGER NOT NULL DEFAULT 0,
+  animated INTEGER
 ) STRICT, WITHOUT ROWID;
 {_BY_REVISION}
 CREATE INDEX images_orphaned ON images (orphaned_ms) WHERE orphaned_ms IS NOT NULL;

@@ -363,7 +363,7 @@ class ListFilesRequest(_message.Message):
     def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., path_prefix: _Optional[str] = ..., path_prefix_bytes: _Optional[bytes] = ...) -> None: ...
 
 class FileInfo(_message.Message):
-    __slots__ = ("path", "path_bytes", "image_id", "size", "modified_time", "width", "height", "format")
+    __slots__ = ("path", "path_bytes", "image_id", "size", "modified_time", "width", "height", "format", "animated")
     PATH_FIELD_NUMBER: _ClassVar[int]
     PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -372,6 +372,7 @@ class FileInfo(_message.Message):
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
+    ANIMATED_FIELD_NUMBER: _ClassVar[int]
     path: str
     path_bytes: bytes
     image_id: str
@@ -380,7 +381,8 @@ class FileInfo(_message.Message):
     width: int
     height: int
     format: str
-    def __init__(self, path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., image_id: _Optional[str] = ..., size: _Optional[int] = ..., modified_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., format: _Optional[str] = ...) -> None: ...
+    animated: bool
+    def __init__(self, path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., image_id: _Optional[str] = ..., size: _Optional[int] = ..., modified_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., format: _Optional[str] = ..., animated: _Optional[bool] = ...) -> None: ...
 
 class ListFilesResponse(_message.Message):
     __slots__ = ("files", "next_page_token", "total_size")
@@ -415,7 +417,7 @@ class GetImageRequest(_message.Message):
     def __init__(self, image_id: _Optional[str] = ...) -> None: ...
 
 class ImageInfo(_message.Message):
-    __slots__ = ("image_id", "path", "path_bytes", "paths", "paths_bytes", "path_count", "size", "width", "height", "format")
+    __slots__ = ("image_id", "path", "path_bytes", "paths", "paths_bytes", "path_count", "size", "width", "height", "format", "animated")
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -426,6 +428,7 @@ class ImageInfo(_message.Message):
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
+    ANIMATED_FIELD_NUMBER: _ClassVar[int]
     image_id: str
     path: str
     path_bytes: bytes
@@ -436,7 +439,8 @@ class ImageInfo(_message.Message):
     width: int
     height: int
     format: str
-    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ..., size: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., format: _Optional[str] = ...) -> None: ...
+    animated: bool
+    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ..., size: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., format: _Optional[str] = ..., animated: _Optional[bool] = ...) -> None: ...
 
 class GetImageResponse(_message.Message):
     __slots__ = ("image",)

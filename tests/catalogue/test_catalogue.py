@@ -25,11 +25,13 @@ from simd.errors import CorruptStore, Reason, StoreError, StoreVersion
 from simd.types import FileKey, Identity, ImageFacts, ImageId, KnownFile, Rejection, Root, Stamp, image_id_of
 from simd.vectors.topk import unpack_ids
 
-FACTS = ImageFacts(640, 480, "JPEG")
+FACTS = ImageFacts(640, 480, "JPEG", animated=False)
 STAMP = Stamp(100, 1_700_000_000_000_000_001, 7, 1_700_000_000_000_000_009)
 _BY_SIZE = "CREATE INDEX files_size ON files (size);"
 """What version 5 took away."""
+_WITHOUT_6 = "ALTER TABLE images DROP COLUMN animated;"
 _WITHOUT_5 = (
+    f"{_WITHOUT_6} "
     "DROP TRIGGER feed_file_in; DROP TRIGGER feed_file_out; DROP TRIGGER feed_file_moved; DROP TRIGGER feed_orphan; "
     "DROP TRIGGER feed_image_in; DROP TRIGGER feed_image_out; DROP TABLE feed; DROP TABLE gone; "
     "DROP INDEX images_revision; ALTER TABLE images DROP COLUMN revision;"
@@ -218,6 +220,16 @@ class TestRecord:
 
     def test_deleting_what_is_not_known_changes_nothing(self, catalogue: Catalogue, root: Root) -> None:
         assert catalogue.record([], [], [FileKey(root.root_id, b"a"), FileKey(99, b"a")]) == []
+
+    @pytest.mark.parametrize("animated", [None, False, True])
+    def test_whether_an_image_is_animated_may_be_known(
+        self, catalogue: Catalogue, root: Root, animated: bool | None
+    ) -> None:
+        facts = replace(FACTS, animated=animated)
+        catalogue.record([indexed(root, b"a", "x", facts=replace(FACTS, animated=None))])
+        catalogue.record([indexed(root, b"b", "x", facts=facts)])
+        assert catalogue.facts_of([image("x")]) == {image("x"): facts}
+        assert catalogue.searchable([image("x")])[image("x")].facts == facts
 
     def test_an_orphan_keeps_its_facts_and_comes_back_without_them(
         self, catalogue: Catalogue, root: Root, clock: Clock
@@ -426,6 +438,7 @@ class TestDurability:
             (2, _WITHOUT_4),
             (3, f"{_WITHOUT_4} {_BY_SIZE}"),
             (4, f"{_WITHOUT_5} {_BY_SIZE}"),
+            (5, _WITHOUT_6),
         ],
     )
     def test_a_catalogue_of_an_older_version_is_brought_up_to_date(
@@ -442,15 +455,16 @@ class TestDurability:
         before = connection.execute(schema).fetchall()
         connection.executescript(f"{undo} PRAGMA user_version = {version};")
         connection.close()
-        without = STAMP if version == 4 else replace(STAMP, ctime_ns=0)
+        without = STAMP if version >= 4 else replace(STAMP, ctime_ns=0)
         for _ in range(2):
             catalogue = Catalogue.open(path)
             assert catalogue.changes(None).changes == (Change(image("a"), True),)
             assert catalogue.last_scans() == {root.root_id: 5.0}
             assert catalogue.held_s(root.root_id) is None
+            assert catalogue.facts_of([image("a")]) == {image("a"): replace(FACTS, animated=None)}
             known = list(catalogue.walk(root.root_id))
             assert [(file.path, file.stamp) for file in known] == [(b"a", without), (b"b", without)]
-            assert version == 4 or all(STAMP.completes(file.stamp) for file in known)
+            assert version >= 4 or all(STAMP.completes(file.stamp) for file in known)
             catalogue.close()
         connection = sqlite3.connect(path)
         assert connection.execute(schema).fetchall() == before

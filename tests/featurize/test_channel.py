@@ -178,7 +178,7 @@ def test_an_answer_of_any_content_is_used_or_refused(header: dict[str, Any], bod
 
 
 def test_pictures_come_in_the_order_in_which_they_are_wanted() -> None:
-    found = answers.decoded(Message({"facts": [10, 20, "PNG"], "shapes": SHAPES}, BODY), WANTED)
+    found = answers.decoded(Message({"facts": [10, 20, "PNG", False], "shapes": SHAPES}, BODY), WANTED)
     assert isinstance(found, Decoded)
     assert found.pictures[WANTED[0]].ravel().tolist() == list(range(18))
     assert found.pictures[WANTED[1]].ravel().tolist() == [18, 19, 20]
@@ -186,7 +186,18 @@ def test_pictures_come_in_the_order_in_which_they_are_wanted() -> None:
 
 
 @pytest.mark.parametrize(
-    "facts", [[0, 1, "PNG"], [1 << 40, 1, "PNG"], [1, -3, "PNG"], [float("inf"), 1, "PNG"], [1, 1], "abcd"]
+    "facts",
+    [
+        [0, 1, "PNG", None],
+        [1 << 40, 1, "PNG", None],
+        [1, -3, "PNG", None],
+        [float("inf"), 1, "PNG", None],
+        [1, 1, "PNG", "yes"],
+        [1, 1, "PNG", [True]],
+        [1, 1, "PNG"],
+        [1, 1],
+        "abcd",
+    ],
 )
 def test_facts_that_cannot_be_are_refused(facts: Any) -> None:
     with pytest.raises(answers.NONSENSE):
@@ -214,7 +225,7 @@ THUMBNAIL = Thumbnail(16)
 def test_an_answer_of_the_shape_that_was_asked_for_is_taken(
     wanted: list[Rendition], shapes: list[list[int]], body: bytes
 ) -> None:
-    found = answers.decoded(Message({"facts": [10, 20, "PNG"], "shapes": shapes}, body), wanted)
+    found = answers.decoded(Message({"facts": [10, 20, "PNG", False], "shapes": shapes}, body), wanted)
     assert isinstance(found, Decoded)
     for rendition, shape in zip(wanted, shapes, strict=True):
         if isinstance(rendition, Thumbnail):
@@ -260,7 +271,7 @@ def test_an_answer_of_the_shape_that_was_asked_for_is_taken(
 )
 def test_an_answer_of_another_shape_is_refused(wanted: list[Rendition], shapes: Any, body: bytes) -> None:
     with pytest.raises(answers.NONSENSE):
-        answers.decoded(Message({"facts": [10, 20, "PNG"], "shapes": shapes}, body), wanted)
+        answers.decoded(Message({"facts": [10, 20, "PNG", False], "shapes": shapes}, body), wanted)
 
 
 def test_a_stamp_may_have_every_inode_that_there_is() -> None:

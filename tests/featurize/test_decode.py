@@ -49,7 +49,7 @@ def test_every_format_that_is_read_gives_the_picture_and_its_facts(name: str) ->
     picture = read(encoded(quadrants(), name))
     assert picture.pixels.shape == (*SIZE, 3)
     assert_upright(picture.pixels)
-    assert picture.facts == ImageFacts(96, 64, name)
+    assert picture.facts == ImageFacts(96, 64, name, False)
 
 
 def test_a_multi_picture_jpeg_gives_its_first_picture() -> None:

@@ -32,7 +32,7 @@ def test_what_the_first_frame_of_a_gif_leaves_out_is_transparent_and_not_a_colou
     picture = read(gif(frame, *place))
     wanted = read(encoded(placed(frame, *place), "PNG")).pixels.astype(int)
     assert np.abs(picture.pixels.astype(int) - wanted).mean() < 2
-    assert picture.facts == ImageFacts(96, 64, "GIF")
+    assert picture.facts == ImageFacts(96, 64, "GIF", False)
 
 
 def test_a_small_frame_of_a_gif_keeps_its_own_transparency() -> None:
@@ -48,7 +48,7 @@ def test_what_the_first_frame_of_a_webp_leaves_out_is_transparent_and_not_black(
     picture = read(webp(frame, *place))
     wanted = read(encoded(placed(frame, *place), "PNG")).pixels.astype(int)
     assert np.abs(picture.pixels.astype(int) - wanted).mean() < 2
-    assert picture.facts == ImageFacts(96, 64, "WEBP")
+    assert picture.facts == ImageFacts(96, 64, "WEBP", True)
 
 
 def test_a_first_frame_that_covers_its_canvas_is_the_picture() -> None:
@@ -67,4 +67,4 @@ def test_an_animated_jpeg_xl_gives_its_first_frame_and_not_its_last(dtype: type,
     picture = read(data)
     wanted = read(encoded(Image.fromarray(first[:, :, 0] if channels == 1 else first), "PNG")).pixels.astype(int)
     assert np.abs(picture.pixels.astype(int) - wanted).mean() < 2
-    assert picture.facts == ImageFacts(96, 64, "JXL")
+    assert picture.facts == ImageFacts(96, 64, "JXL", True)

@@ -73,8 +73,8 @@ def test_a_format_whose_decoder_is_missing_is_named_and_so_is_the_extra(name: st
 
 
 def test_the_facts_of_heic_and_jpeg_xl_are_of_the_picture() -> None:
-    assert read(EXTRA["HEIC"]).facts == ImageFacts(96, 64, "HEIF")
-    assert read(EXTRA["JPEG XL"]).facts == ImageFacts(96, 64, "JXL")
+    assert read(EXTRA["HEIC"]).facts == ImageFacts(96, 64, "HEIF", False)
+    assert read(EXTRA["JPEG XL"]).facts == ImageFacts(96, 64, "JXL", False)
 
 
 @pytest.mark.parametrize("turn", [1, 3, 6, 8])
@@ -137,13 +137,13 @@ def test_a_turned_jpeg_xl_is_upright_and_its_facts_are_as_displayed() -> None:
     for data in (TURNED_JPEG_XL, codecs.jpegxl_encode_jpeg(jpeg, usecontainer=True)):
         picture = read(bytes(data))
         assert_upright(picture.pixels)
-        assert picture.facts == ImageFacts(96, 64, "JXL")
+        assert picture.facts == ImageFacts(96, 64, "JXL", False)
 
 
 def test_a_raw_photograph_gives_the_cameras_preview_and_the_facts_of_the_sensor() -> None:
     picture = read(EXTRA["raw photograph"])
     assert_upright(picture.pixels)
-    assert picture.facts == ImageFacts(64, 64, "RAW")
+    assert picture.facts == ImageFacts(64, 64, "RAW", False)
 
 
 def test_a_raw_photograph_taken_sideways_is_upright() -> None:
@@ -266,7 +266,7 @@ def test_an_interlaced_png_gives_the_picture() -> None:
 def test_the_first_of_many_pages_of_a_tiff_is_the_picture_and_tiles_and_inks_are_read() -> None:
     pages = encoded(quadrants(), "TIFF", save_all=True, append_images=[Image.new("RGB", (10, 10))] * 3)
     assert_upright(read(pages).pixels)
-    assert read(pages).facts == ImageFacts(96, 64, "TIFF")
+    assert read(pages).facts == ImageFacts(96, 64, "TIFF", False)
     inks = read(encoded(quadrants().convert("CMYK"), "TIFF", compression="tiff_lzw"))
     assert_upright(inks.pixels, tolerance=60)
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):

@@ -121,7 +121,7 @@ def test_a_jpeg_of_a_rare_kind_looks_like_the_usual_one(name: str) -> None:
     wanted = read(encoded(image, "PNG")).astype(int)
     picture = decode(bytes(WIDE[name]), SIZE, LIMITS)
     assert np.abs(picture.pixels.astype(int) - wanted).mean() < 2
-    assert picture.facts == ImageFacts(96, 64, "JPEG")
+    assert picture.facts == ImageFacts(96, 64, "JPEG", False)
 
 
 @pytest.mark.parametrize("name", ["JPEG-LS", "JPEG-LS of 16 bits", "12 bits", "grey, lossless of 16 bits"])

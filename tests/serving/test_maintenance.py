@@ -24,7 +24,7 @@ from simd.serving.admin.export import Export
 from simd.serving.admin.paging import MAX_PAGE, Page
 from simd.serving.admin.verification import VerifyProgress
 from simd.storage.store import Store
-from simd.types import FileKey, image_id_of
+from simd.types import FileKey, ImageFacts, image_id_of
 from simd.v1 import index_service_pb2 as wire
 from simd.v1 import index_service_pb2_grpc, search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import DIMENSION, Bench, damage_a_segment, local_index, serving, vector_of
@@ -119,6 +119,14 @@ def test_a_file_is_listed_with_all_that_is_known_of_it(bench: Bench, index: Any)
     assert (first.size, first.modified_time.seconds, first.modified_time.nanos) == (17, 1_700_000_000, 500_000_000)
     assert (first.width, first.height, first.format) == (640, 480, "TEXT")
     assert (second.path, second.path_bytes, second.width) == (f"{bench.root}/unknown.jpg", b"", 0)
+
+
+@pytest.mark.parametrize("animated", [True, False, None])
+def test_whether_a_file_is_animated_is_said_where_it_is_known(bench: Bench, index: Any, animated: bool | None) -> None:
+    image_id = bench.put("a.gif", RED, facts=ImageFacts(640, 480, "GIF", animated)).hex()
+    of_file = get(index, "GetFile", path=f"{bench.root}/a.gif").file
+    for found in (list_files(index).files[0], of_file, get(index, "GetImage", image_id=image_id).image):
+        assert (found.animated if found.HasField("animated") else None) is animated
 
 
 def test_pages_of_files_go_on_while_files_come_and_go(bench: Bench, index: Any) -> None:

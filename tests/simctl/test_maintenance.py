@@ -18,7 +18,7 @@ from simctl.npz import write
 from simd.errors import Reason
 from simd.features.store import FeatureStore
 from simd.serving.search.verifier import Verifier
-from simd.types import image_id_of
+from simd.types import ImageFacts, image_id_of
 from simd.verify.verdict import Verdict
 from tests.serving.doubles import Bench, damage_a_segment, local_index, serving, vector_of
 from tests.simctl.test_cli import document
@@ -305,6 +305,13 @@ def test_show_tells_what_is_known_of_files_and_images(bench: Bench) -> None:
         f"  files     {bench.root}/copy.jpg",
         f"            {bench.root}/red\\xff.jpg",
     ]
+
+
+def test_show_says_that_a_file_is_animated(bench: Bench) -> None:
+    bench.put("a.gif", RED, facts=ImageFacts(64, 48, "GIF", animated=True))
+    assert b"  size      64x48 GIF, animated, 17 B\n" in run(bench.listen, "show", f"{bench.root}/a.gif").stdout
+    [of_file] = document(run(bench.listen, "files", "--json"))["files"]
+    assert of_file["animated"] is True
 
 
 def test_show_json_has_one_shape_and_lists_what_is_not_known(bench: Bench) -> None:

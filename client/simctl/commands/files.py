@@ -62,4 +62,5 @@ def document(file: File) -> dict[str, object]:
         "width": file.width,
         "height": file.height,
         "format": file.format,
+        "animated": file.animated,
     }

@@ -75,6 +75,7 @@ def _image(image: Image) -> dict[str, object]:
         "width": image.width,
         "height": image.height,
         "format": image.format,
+        "animated": image.animated,
     }
     return {**document, "path_count": image.path_count} if image.path_count > len(image.paths) else document
 
@@ -93,7 +94,7 @@ def _rows(one: File | FileError | Image, output: Output) -> Iterator[tuple[str, 
         yield "modified", moment(one.modified_time)
         yield "tried", moment(one.failed_time)
         return
-    pixels = f"{one.width}x{one.height} {one.format}, " if one.width else ""
+    pixels = f"{one.width}x{one.height} {one.format}, {'animated, ' if one.animated else ''}" if one.width else ""
     if isinstance(one, File):
         yield "image", one.image_id
         yield "size", pixels + size(one.size)

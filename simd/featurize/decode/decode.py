@@ -116,7 +116,8 @@ def render(
         for decoding in decodings:
             turn = _told(found, data, partial(_render, found, data, decoding, made))
     width, height = (opened.height, opened.width) if turn in SIDEWAYS else (opened.width, opened.height)
-    return Rendered(tuple(made[rendition] for rendition in wanted), ImageFacts(width, height, opened.format))
+    facts = ImageFacts(width, height, opened.format, is_animated(found, data))
+    return Rendered(tuple(made[rendition] for rendition in wanted), facts)
 
 
 def decode(

@@ -103,8 +103,8 @@ def decoded(message: Message, wanted: Sequence[Rendition]) -> Decoded | Needs:
     _raise_refusal(message)
     if "needs" in message.header:
         return Needs(_number(message.header["needs"], _INT64))
-    width, height, name = message.header["facts"]
-    facts = ImageFacts(_number(width, _SIDE), _number(height, _SIDE), _text(name, _MAX_NAME))
+    width, height, name, animated = message.header["facts"]
+    facts = ImageFacts(_number(width, _SIDE), _number(height, _SIDE), _text(name, _MAX_NAME), _flag(animated))
     pictures: dict[Array, Pixels] = {}
     thumbnails: dict[Thumbnail, bytes] = {}
     features: bytes | None = None
@@ -168,6 +168,12 @@ def _number(value: Any, allowed: range) -> int:
     if number not in allowed:
         raise ValueError(f"{number} is not in {allowed.start}..{allowed.stop - 1}")
     return number
+
+
+def _flag(value: Any) -> bool | None:
+    if value not in (True, False, None):
+        raise ValueError("a flag that is neither")
+    return None if value is None else bool(value)
 
 
 def _text(value: Any, length: int) -> str:

@@ -93,7 +93,7 @@ class Worker:
         done: Rendered = self._decode(data, renditions, self._limits, _Leave(self._channel))
         parts = [made if isinstance(made, bytes) else made.data for made in done.made]
         shapes = [[len(made)] if isinstance(made, bytes) else made.shape for made in done.made]
-        facts = [done.facts.width, done.facts.height, done.facts.format]
+        facts = dataclasses.astuple(done.facts)
         self._channel.send({"facts": facts, "shapes": shapes}, parts[0] if len(parts) == 1 else b"".join(parts))
 
 

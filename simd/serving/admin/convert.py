@@ -214,6 +214,7 @@ def file_to(file: ListedFile, facts: ImageFacts | None) -> index_service_pb2.Fil
         width=facts.width if facts else 0,
         height=facts.height if facts else 0,
         format=facts.format if facts else "",
+        animated=facts.animated if facts else None,
     )
 
 
@@ -232,6 +233,7 @@ def image_to(found: ImageDetails) -> index_service_pb2.ImageInfo:
         width=facts.width if facts else 0,
         height=facts.height if facts else 0,
         format=facts.format if facts else "",
+        animated=facts.animated if facts else None,
     )
 
 
