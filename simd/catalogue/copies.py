@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +17,11 @@ import numpy.typing as npt
 from simd.catalogue import feed, queries
 from simd.catalogue.feed import Position
 from simd.sqlite.integers import unsigned
-from simd.types import ID_BYTES, ImageFacts
+from simd.types import ID_BYTES, ImageFacts, ImageId
 from simd.vectors.topk import Ids, keys, pack_ids, unique_ids, unpack_ids
 
 RAW = "RAW"
 """The format of a raw photograph, whoever made the camera."""
-
-_AT_ONCE = 500
-"""Any SQLite takes so many parameters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,17 +68,18 @@ def copies(connection: sqlite3.Connection, image_ids: Ids) -> Copies:
         more = [image_ids, _ids(connection, _REPEATED), _ids(connection, _OF_FORMAT, RAW)]
         wanted = unpack_ids(unique_ids(np.concatenate(more)))
         tops = {root.root_id: root.path for root in queries.roots(connection)}
-        columns = "image_id, root_id, path, size, mtime_ns, inode FROM files"
+        select = "SELECT image_id, root_id, path, size, mtime_ns, inode FROM files"
         rows = sorted(
             (os.path.join(tops[root_id], path), root_id, path, image_id, *rest)
-            for image_id, root_id, path, *rest in _of_images(connection, columns, wanted)
+            for image_id, root_id, path, *rest in queries.of_images(connection, select, wanted)
             if root_id in tops
         )
-        known: dict[bytes, ImageFacts] = {}
+        # Many images have the same facts, which then need memory once.
         shared: dict[ImageFacts, ImageFacts] = {}
-        for image_id, *facts in _of_images(connection, "image_id, width, height, format FROM images", wanted):
-            made = ImageFacts(*facts)
-            known[image_id] = shared.setdefault(made, made)
+        known = {
+            image_id: shared.setdefault(facts, facts)
+            for image_id, facts in queries.facts_of(connection, wanted).items()
+        }
         partner = _partners(connection, rows, known)
     finally:
         connection.execute("COMMIT")
@@ -126,15 +124,8 @@ def _ids(connection: sqlite3.Connection, query: str, *values: object) -> Ids:
     return pack_ids([image_id for (image_id,) in connection.execute(query, values) if len(image_id) == ID_BYTES])
 
 
-def _of_images(connection: sqlite3.Connection, columns: str, wanted: Sequence[bytes]) -> Iterator[Any]:
-    """Rows of some images. Those are in order, so pages of the file are read about once."""
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        yield from connection.execute(f"SELECT {columns} WHERE image_id IN ({', '.join('?' * len(some))})", some)
-
-
 def _partners(
-    connection: sqlite3.Connection, rows: Sequence[Any], known: dict[bytes, ImageFacts]
+    connection: sqlite3.Connection, rows: Sequence[Any], known: Mapping[ImageId, ImageFacts]
 ) -> npt.NDArray[np.int32]:
     """See `Copies.partner`."""
     found = np.full(len(rows), -1, np.int32)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from simd.decisions.duplicates import Kind
 from simd.errors import ConfigError, InvalidRequest
+from simd.insight.groups.groups import EVERYTHING
+from simd.insight.groups.overlaps import FolderOverlap
 from simd.insight.pairs.pair import Tier
 from simd.types import image_id_of
 from tests.insight.world import World
@@ -23,13 +27,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def test_where_nothing_is_there_are_no_groups(world: World) -> None:
     assert world.told() == [] and world.groups.lacking() == []
-    assert world.groups.overlaps(world_options(), min_share=0.5, limit=10) == []
-
-
-def world_options() -> object:
-    from simd.insight.groups.options import Options
-
-    return Options()
+    assert world.groups.overlaps(EVERYTHING, min_share=0.5, limit=10) == []
 
 
 def test_files_of_one_content_are_a_group_and_one_alone_is_none(world: World) -> None:
@@ -153,10 +151,8 @@ def test_an_unknown_rule_is_refused_with_those_that_there_are(world: World, rule
 
 
 def test_a_labelled_picture_stays(world: World, tmp_path: Path) -> None:
-    import sqlite3
-
-    a, b = world.copies("/p/a", "/p/b")
-    with sqlite3.connect(tmp_path / "decisions.sqlite") as connection:
+    _, b = world.copies("/p/a", "/p/b")
+    with closing(sqlite3.connect(tmp_path / "decisions.sqlite")) as connection, connection:
         connection.execute("INSERT INTO labels VALUES (?, 'cat', 0)", (b,))
     [group] = world.all()
     assert (group.keeper.image_id, group.keeper.why, group.labels) == (b, "it is labelled cat", ("cat",))
@@ -341,18 +337,18 @@ def test_groups_are_found_again_when_something_changed(world: World) -> None:
     assert world.groups.find() is not first
 
 
-def test_groups_that_take_long_rest_while_files_come_and_go_but_not_while_people_decide(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    ticks = iter(range(0, 10_000, 1))
-    slow = world.groups
-    slow._clock = lambda: float(next(ticks))  # noqa: SLF001 - every look at the clock takes a second
+def test_groups_that_take_long_rest_while_files_come_and_go_but_not_while_people_decide(world: World) -> None:
+    world.look_takes = 1.0
     a, b = world.copies("/p/a", "/p/b")
-    first = slow.find()
+    first = world.groups.find()
     world.put("/p/c", "/p/a")
-    assert slow.find() is first
+    assert world.groups.find() is first
+    world.now += 10.0
+    second = world.groups.find()
+    assert second is not first
+    world.put("/p/d", "/p/a")
     world.decide(Kind.NOT_DUPLICATES, a, b)
-    assert slow.find() is not first
-    world.close()
+    assert world.groups.find() is not second
 
 
 def test_images_that_should_be_compared_are_told(world: World) -> None:
@@ -367,16 +363,13 @@ def test_images_that_should_be_compared_are_told(world: World) -> None:
 
 
 def test_folders_that_are_in_others(world: World) -> None:
-    from simd.insight.groups.options import Options
-    from simd.insight.groups.overlaps import FolderOverlap
-
     for name in "abc":
         world.put(f"/p/all/{name}", name)
         world.put(f"/q/some/deeper/{name}", name)
     world.put("/p/all/d")
     world.put("/p/all/deeper/e")
-    assert world.groups.overlaps(Options(), min_share=0.5, limit=10) == [
+    assert world.groups.overlaps(EVERYTHING, min_share=0.5, limit=10) == [
         FolderOverlap(b"/q/some/deeper", b"/p/all", 3, 3),
         FolderOverlap(b"/p/all", b"/q/some/deeper", 4, 3),
     ]
-    assert len(world.groups.overlaps(Options(), min_share=0.8, limit=10)) == 1
+    assert len(world.groups.overlaps(EVERYTHING, min_share=0.8, limit=10)) == 1

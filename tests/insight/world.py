@@ -28,6 +28,10 @@ class World:
         directory: for the databases.
         keep: rules that choose keepers.
         reference: folders whose files stay.
+
+    Attributes:
+        now: what the clock says.
+        look_takes: by so much it goes on at each look.
     """
 
     def __init__(self, directory: Path, *, keep: Sequence[str] = DEFAULT, reference: Sequence[bytes] = ()) -> None:
@@ -36,15 +40,20 @@ class World:
         self.decisions = Decisions(directory / "decisions.sqlite")
         self.pairs = MemoryPairs()
         self.now = 0.0
+        self.look_takes = 0.0
         self.groups = Groups(
             catalogue=self.catalogue,
             pairs=self.pairs,
             decisions=self.decisions,
             keep=keep,
             reference=reference,
-            clock=lambda: self.now,
+            clock=self._clock,
         )
         self._inodes = itertools.count(1)
+
+    def _clock(self) -> float:
+        self.now += self.look_takes
+        return self.now
 
     def close(self) -> None:
         """Close the files."""
@@ -65,7 +74,7 @@ class World:
         inode: int = 0,
     ) -> ImageId:
         """A file; its image is that of its content, or else of its path."""
-        image_id = image_id_of((content or path).encode())
+        image_id = self.image_of(content or path)
         self.catalogue.record(
             [
                 IndexedFile(
@@ -77,6 +86,11 @@ class World:
             ]
         )
         return image_id
+
+    @staticmethod
+    def image_of(content: str) -> ImageId:
+        """The image of what a file has in it."""
+        return image_id_of(content.encode())
 
     def lose(self, *paths: str) -> None:
         """Files that are gone."""
