@@ -108,14 +108,14 @@ class Duplicates:
         """The first `limit` decisions that were made after the one of this number, the oldest first."""
         with self._database.reading() as connection:
             said = connection.execute(
-                "SELECT decision_id, kind, at_ms FROM said WHERE decision_id > ? ORDER BY decision_id LIMIT ?",
+                "SELECT decision_id, kind, at_ms FROM said WHERE decision_id > ? AND (SELECT COUNT(*) FROM said_of "
+                "WHERE said_of.decision_id = said.decision_id) > (kind = 'not_duplicates') ORDER BY 1 LIMIT ?",
                 (after, limit),
             ).fetchall()
-            found = [
+            return [
                 Decision(Kind(kind), _images(connection, decision_id), decision_id, at_ms)
                 for decision_id, kind, at_ms in said
             ]
-        return [decision for decision in found if decision.is_whole]
 
     def all(self) -> list[Decision]:
         """Everything that was said, the oldest first."""

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile
+from simd.config import DEFAULT_KEEP
 from simd.decisions.decisions import Decisions
 from simd.decisions.duplicates import Decision, Kind
 from simd.insight.groups.group import Group
 from simd.insight.groups.groups import Groups
 from simd.insight.groups.options import Options
-from simd.insight.groups.rules import DEFAULT
 from simd.insight.pairs.pair import Tier
 from simd.types import FileKey, ImageFacts, ImageId, Stamp, image_id_of
 from tests.insight.memorypairs import MemoryPairs
@@ -34,7 +34,7 @@ class World:
         look_takes: by so much it goes on at each look.
     """
 
-    def __init__(self, directory: Path, *, keep: Sequence[str] = DEFAULT, reference: Sequence[bytes] = ()) -> None:
+    def __init__(self, directory: Path, *, keep: Sequence[str] = DEFAULT_KEEP, reference: Sequence[bytes] = ()) -> None:
         self.catalogue = Catalogue.open(directory / "catalogue.sqlite")
         self.roots = {root.path: root.root_id for root in self.catalogue.sync_roots([b"/p", b"/q"])}
         self.decisions = Decisions(directory / "decisions.sqlite")

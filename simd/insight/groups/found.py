@@ -67,6 +67,15 @@ class Found:
         numbers = np.flatnonzero(self._members.keeper == self.arranged.stars.keeper[image])
         return int(numbers[0]) if len(numbers) else None
 
+    def number_at(self, path: bytes) -> int | None:
+        """The group of the file at an absolute path; of a companion that of the file it belongs to."""
+        file, partner = self.base.file_at(path), self.base.copies.partner
+        if file is not None and partner[file] != -1:
+            file = int(partner[file]) if partner[file] >= 0 else None
+        if file is None:
+            return None
+        return self.number_of(self._image_id(int(self.base.copies.image[file])))
+
     def member_count(self, number: int) -> int:
         """How many members a group has beside its keeper."""
         return int(self._members.starts[number + 1] - self._members.starts[number])

@@ -17,6 +17,7 @@ import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.feed import Position
+from simd.config import DEFAULT_KEEP
 from simd.decisions.decisions import Decisions
 from simd.errors import ConfigError, InvalidRequest
 from simd.insight.groups import overlaps
@@ -27,7 +28,7 @@ from simd.insight.groups.found import Found
 from simd.insight.groups.members import members_of
 from simd.insight.groups.options import Options
 from simd.insight.groups.overlaps import FolderOverlap
-from simd.insight.groups.rules import DEFAULT, Rule, rules_of
+from simd.insight.groups.rules import Rule, rules_of
 from simd.insight.groups.stars import apart
 from simd.insight.pairs.pair import TIERS, Tier
 from simd.insight.pairs.reader import PairReader
@@ -89,7 +90,7 @@ class Groups:
         catalogue: Catalogue,
         pairs: PairReader,
         decisions: Decisions,
-        keep: Sequence[str] = DEFAULT,
+        keep: Sequence[str] = DEFAULT_KEEP,
         reference: Sequence[bytes] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -23,10 +23,6 @@ from simd.insight.pairs.pair import TIERS, Tier
 Ranks = npt.NDArray[np.float64]
 """A number for each file, `(f,)`: less is better."""
 
-DEFAULT = ("labelled", "companions", "resolution", "format", "size", "oldest")
-"""A label names one picture of its group, so that one stays; the greater picture is seldom made of the smaller one. A
-greater file is not better as such, so its size counts only among those of one format and resolution."""
-
 _ALIKE = 0.98
 """Pictures are equally large if the smaller has at least this share of the pixels of the largest one: turning a JPEG
 without loss cuts some off at its edges."""
