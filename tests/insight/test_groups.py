@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from simd.decisions.duplicates import Kind
+from simd.decisions.labels import Labelling
 from simd.errors import ConfigError, InvalidRequest
 from simd.insight.groups.groups import EVERYTHING
 from simd.insight.groups.overlaps import FolderOverlap
@@ -150,10 +149,9 @@ def test_an_unknown_rule_is_refused_with_those_that_there_are(world: World, rule
         world.groups.configure([rule], [])
 
 
-def test_a_labelled_picture_stays(world: World, tmp_path: Path) -> None:
+def test_a_labelled_picture_stays(world: World) -> None:
     _, b = world.copies("/p/a", "/p/b")
-    with closing(sqlite3.connect(tmp_path / "decisions.sqlite")) as connection, connection:
-        connection.execute("INSERT INTO labels VALUES (?, 'cat', 0)", (b,))
+    world.decisions.labels.put([Labelling(b, ("cat",))])
     [group] = world.all()
     assert (group.keeper.image_id, group.keeper.why, group.labels) == (b, "it is labelled cat", ("cat",))
     assert group.keeper.labels == ("cat",) and group.members[0].labels == ()

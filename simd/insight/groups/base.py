@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simd.catalogue.copies import RAW, Copies
+from simd.decisions.labels import Said, of_file
 from simd.insight.groups.stars import Edges
 from simd.insight.pairs.pair import Pairs
 from simd.types import ImageId
@@ -29,7 +30,7 @@ class Base:
         copies: the files.
         pairs: as they are stored.
         first, second: the images of each pair, -1 where one has no file, int32 `(m,)`.
-        labels: of each labelled image, by its row, sorted.
+        labels: of each labelled file, by its number, sorted.
     """
 
     copies: Copies
@@ -39,11 +40,13 @@ class Base:
     labels: dict[int, tuple[str, ...]]
 
     @classmethod
-    def of(cls, copies: Copies, pairs: Pairs, labels: dict[ImageId, tuple[str, ...]]) -> Base:
-        """Bring them together; `labels` of any images."""
+    def of(cls, copies: Copies, pairs: Pairs, said: Mapping[ImageId, Said]) -> Base:
+        """Bring them together; `said` is what labels images have."""
         rows = _rows(copies, pairs)
-        found = {row: labels[image_id] for row, image_id in enumerate(unpack_ids(copies.ids)) if image_id in labels}
-        return cls(copies, pairs, rows[pairs.first], rows[pairs.second], found if labels else {})
+        by_row = {row: said[image_id] for row, image_id in enumerate(unpack_ids(copies.ids)) if image_id in said}
+        labelled = np.flatnonzero(np.isin(copies.image, list(by_row))).tolist()
+        labels = {file: of_file(by_row[int(copies.image[file])], copies.paths[file]) for file in labelled}
+        return cls(copies, pairs, rows[pairs.first], rows[pairs.second], labels)
 
     @property
     def images(self) -> int:

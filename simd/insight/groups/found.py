@@ -108,7 +108,7 @@ class Found:
             worst_similarity=float(self._members.similarity[all_of].min()),
             reclaimable_bytes=int(self._members.freed[number]),
             goes_count=int(np.count_nonzero(stays == Stays.GOES)),
-            labels=self._labels(np.append(self._members.file[all_of], keeper)),
+            labels=self._labels(self.files_of(number)),
         )
 
     def _slice(self, number: int) -> slice:
@@ -165,7 +165,7 @@ class Found:
             share=share,
             mirrored=mirrored,
             turned=turned,
-            labels=self.base.labels.get(image, ()),
+            labels=self.base.labels.get(file, ()),
             goes=goes,
             why=why or (_WHY_GOES[tier] if goes or stays is None else WHY_STAYS[stays]),
             is_new=bool(self._members.is_new[image]),
@@ -189,5 +189,4 @@ class Found:
     def _labels(self, files: Iterable[int]) -> tuple[str, ...]:
         if not self.base.labels:
             return ()
-        images = np.unique(self.base.copies.image[np.asarray(files)]).tolist()
-        return tuple(sorted({label for image in images for label in self.base.labels.get(image, ())}))
+        return tuple(sorted({label for file in files for label in self.base.labels.get(file, ())}))

@@ -43,7 +43,9 @@ _KEPT = 4
 _REST = 4.0
 """Groups may be older than the newest files by so many times what it takes to find them, ..."""
 _REST_MAX_S = 10.0
-"""... but not by more than that."""
+"""... but not by more than that, ..."""
+_QUICK_S = 0.3
+"""... and not at all if it takes no longer than this."""
 _WISHES = 10_000
 _REACH = 1000
 """Of a million images that are connected none is compared with all others."""
@@ -173,8 +175,8 @@ class Groups:
         if entry.moment == moment:
             return True
         by_people = replace(moment, files=entry.moment.files, pairs=entry.moment.pairs)
-        rests = self._clock() - entry.at < min(_REST * entry.took, _REST_MAX_S)
-        return entry.moment == by_people and rests
+        rest = min(_REST * entry.took, _REST_MAX_S) if entry.took > _QUICK_S else 0.0
+        return entry.moment == by_people and self._clock() - entry.at < rest
 
     def _find(self, options: Options, rules: Sequence[Rule], moment: _Moment) -> Found:
         base = self._base_of(moment)
@@ -190,5 +192,5 @@ class Groups:
             counts = pairs.tier != TIERS.index(Tier.DIFFERENT)
             joined = np.unique(np.concatenate([pairs.first[counts], pairs.second[counts]]))
             copies = self._catalogue.copies(pairs.ids[joined])
-            self._base = wanted, Base.of(copies, pairs, self._decisions.labels.of(unpack_ids(copies.ids)))
+            self._base = wanted, Base.of(copies, pairs, self._decisions.labels.said(unpack_ids(copies.ids)))
         return self._base[1]

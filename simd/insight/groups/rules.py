@@ -82,13 +82,13 @@ def _path(name: str, pattern: str) -> Rule:
 
 
 def _labelled(base: Base, connected: Ints) -> Ranks:
-    rank = np.ones(base.images)
+    rank = np.ones(len(base.copies.paths))
     rank[list(base.labels)] = 0
-    return rank[base.copies.image]
+    return rank
 
 
 def _why_labelled(base: Base, file: int, other: int) -> str:
-    return f"it is labelled {', '.join(base.labels[int(base.copies.image[file])])}"
+    return f"it is labelled {', '.join(base.labels[file])}"
 
 
 def _companions(base: Base, connected: Ints) -> Ranks:
