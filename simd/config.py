@@ -47,6 +47,10 @@ def _credentials(environ: Mapping[str, str]) -> dict[str, object]:
 
 DEFAULT_MODEL = "simd-copy-1"
 
+DEFAULT_KEEP = ("labelled", "companions", "resolution", "format", "size", "oldest")
+"""A label names one picture of its group, so that one stays; the greater picture is seldom made of the smaller one. A
+larger file is not better as such, so its size counts only among those of one format and resolution."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -72,6 +76,8 @@ class Settings:
     poll_interval_s: float = 30.0
     grace_period_s: float = 7 * 86400.0
     verify: str = "off"
+    keep: tuple[str, ...] = DEFAULT_KEEP
+    reference: tuple[Path, ...] = ()
     flush_rows: int = 4096
     max_request_bytes: int = 64 * MIB
     max_concurrent_requests: int = 64
@@ -107,7 +113,8 @@ _CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }
-_LISTS = {"roots", "ignore", "poll"}
+_LISTS = {"roots": os.pathsep, "ignore": os.pathsep, "poll": os.pathsep, "reference": os.pathsep, "keep": ","}
+"""Settings that are lists, and what separates their items in the environment."""
 _MAY_BE_ZERO = {"max_threads", "settle_s", "grace_period_s"}
 
 
@@ -169,7 +176,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
             continue
         key = name.removeprefix("SIMD_").lower()
         if key in _KEYS or difflib.get_close_matches(key, _KEYS, 1, 0.8):
-            found[key] = text.split(os.pathsep) if key in _LISTS else text
+            found[key] = text.split(_LISTS[key]) if key in _LISTS else text
     return found
 
 

@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from simd.catalogue import changes, feed, queries
+from simd.catalogue import changes, copies, feed, queries
+from simd.catalogue.copies import Copies
 from simd.catalogue.feed import Changes, Position
 from simd.catalogue.queries import WITHIN, Scope, relative, scopes_in, scopes_under
 from simd.catalogue.rows import Counts, IndexedFile, Known, LedgerLine, ListedFile, RejectedFile, SearchableImage
@@ -92,7 +93,7 @@ class Catalogue:
         with self._writing() as connection:
             added = [path for (path,) in connection.execute("SELECT path FROM roots WHERE origin = 'added'")]
             wanted = [os.path.normpath(path) for path in configured]
-            standing = _outermost([*wanted, *added])
+            standing = queries.outermost([*wanted, *added])
             for root in queries.roots(connection):
                 if root.path not in standing:
                     self._drop(connection, root.root_id)
@@ -261,6 +262,11 @@ class Catalogue:
         with self._database.reading() as connection:
             return feed.changes(connection, since, limit)
 
+    def position(self) -> Position:
+        """Where a reader of the changes is that knows all of them."""
+        with self._database.reading() as connection:
+            return feed.position(connection)
+
     def on_commit(self, call: Callable[[], None]) -> None:
         """Have something called after every transaction that changed images, in the thread that made it: it is short,
         and raises nothing."""
@@ -280,6 +286,16 @@ class Catalogue:
         """What decoding told about each image, orphans too; an unknown image is left out."""
         with self._database.reading() as connection:
             return queries.facts_of(connection, image_ids)
+
+    def copies(self, image_ids: Ids) -> Copies:
+        """The files of these images, uint8 `(n, 16)`, and of those that may have companions or copies: see `Copies`."""
+        with self._database.reading() as connection:
+            return copies.copies(connection, image_ids)
+
+    def count_directly_in(self, folders: Sequence[bytes]) -> list[int]:
+        """How many indexed files are in each folder, by its absolute path, itself."""
+        with self._database.reading() as connection:
+            return copies.count_directly_in(connection, folders)
 
     def known_at(self, absolute: bytes) -> Known | None:
         """What was decided about a file, by its absolute path; None if nothing was."""
@@ -380,12 +396,3 @@ class Catalogue:
             connection.execute(f"DELETE FROM files WHERE {WITHIN}", scope.bounds)
             connection.execute(f"DELETE FROM rejected WHERE {WITHIN}", scope.bounds)
         return changes.orphaned(connection, touched, self._now_ms())
-
-
-def _outermost(paths: Iterable[bytes]) -> set[bytes]:
-    """The paths that lie inside no other."""
-    standing: list[bytes] = []
-    for path in sorted(set(paths)):
-        if all(relative(outer, path) is None for outer in standing):
-            standing.append(path)
-    return set(standing)

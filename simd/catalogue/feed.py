@@ -107,6 +107,12 @@ def revision(connection: sqlite3.Connection) -> int:
     return number
 
 
+def position(connection: sqlite3.Connection) -> Position:
+    """Where a reader is that knows everything."""
+    epoch, newest = connection.execute("SELECT epoch, revision FROM feed").fetchone()
+    return Position(epoch, newest)
+
+
 def changes(connection: sqlite3.Connection, since: Position | None, limit: int) -> Changes:
     """The first `limit` images that changed after a position; None is before everything."""
     # Three statements would see three states.

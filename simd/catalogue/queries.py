@@ -83,6 +83,15 @@ def locate(roots: Iterable[Root], path: bytes) -> FileKey | None:
     return None
 
 
+def outermost(paths: Iterable[bytes]) -> set[bytes]:
+    """The paths that lie inside no other."""
+    standing: list[bytes] = []
+    for path in sorted(set(paths)):
+        if all(relative(outer, path) is None for outer in standing):
+            standing.append(path)
+    return set(standing)
+
+
 def scopes_under(roots: Iterable[Root], prefix: bytes) -> list[Scope]:
     """An absolute path, of a directory or a file, in key order; b"" is everything."""
     prefix = os.path.normpath(prefix) if prefix else b"/"
@@ -169,7 +178,7 @@ def searchable(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> 
     facts: dict[ImageId, ImageFacts | None] = {}
     root = _ROOT_OF.format("files")
     select = f"SELECT image_id, {root}, path, {_FACTS} FROM files LEFT JOIN images USING (image_id)"
-    for found, top, path, *of_image in _of_images(connection, select, image_ids):
+    for found, top, path, *of_image in of_images(connection, select, image_ids):
         image_id = ImageId(found)
         paths[image_id].append(os.path.join(top, path))
         facts[image_id] = None if of_image[0] is None else _facts(*of_image)
@@ -183,7 +192,7 @@ def files_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> di
 
 def facts_of(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> dict[ImageId, ImageFacts]:
     """What decoding told about each image, whether it has a file now or not."""
-    rows = _of_images(connection, f"SELECT image_id, {_FACTS} FROM images", image_ids)
+    rows = of_images(connection, f"SELECT image_id, {_FACTS} FROM images", image_ids)
     return {ImageId(image_id): _facts(*facts) for image_id, *facts in rows}
 
 
@@ -191,7 +200,7 @@ def _facts(width: int, height: int, format_name: str, animated: int | None) -> I
     return ImageFacts(width, height, format_name, None if animated is None else bool(animated))
 
 
-def _of_images(connection: sqlite3.Connection, select: str, image_ids: Iterable[ImageId]) -> Iterator[Any]:
+def of_images(connection: sqlite3.Connection, select: str, image_ids: Iterable[ImageId]) -> Iterator[Any]:
     """Rows of some images, in no particular order. Each statement lets go of the interpreter and waits to have it back,
     so there are few of them."""
     left = iter(dict.fromkeys(image_ids))

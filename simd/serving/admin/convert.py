@@ -197,8 +197,8 @@ def file_error_to(line: LedgerLine) -> index_service_pb2.FileError:
         reason=line.rejection.reason,
         detail=clean(line.rejection.detail),
         size=line.stamp.size,
-        modified_time=_time_to(line.stamp.mtime_ns),
-        failed_time=_time_to(line.at_ms * 1_000_000),
+        modified_time=time_to(line.stamp.mtime_ns),
+        failed_time=time_to(line.at_ms * 1_000_000),
     )
 
 
@@ -210,7 +210,7 @@ def file_to(file: ListedFile, facts: ImageFacts | None) -> index_service_pb2.Fil
         path_bytes=exact_of(file.path, text),
         image_id=file.image_id.hex(),
         size=file.stamp.size,
-        modified_time=_time_to(file.stamp.mtime_ns),
+        modified_time=time_to(file.stamp.mtime_ns),
         width=facts.width if facts else 0,
         height=facts.height if facts else 0,
         format=facts.format if facts else "",
@@ -296,7 +296,7 @@ def _seconds_of(duration: Duration) -> float:
     return duration.seconds + duration.nanos / 1e9
 
 
-def _time_to(ns: int) -> Timestamp:
+def time_to(ns: int) -> Timestamp:
     """Nanoseconds since the epoch; a file's time may be before it, and `nanos` is never negative."""
     seconds, nanos = divmod(ns, 1_000_000_000)
     return Timestamp(seconds=seconds, nanos=nanos)
