@@ -36,8 +36,9 @@ _CATALOGUE = (
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All that answers RPCs. `switch` tells of a model switch under way, `workers_lost` how many decode workers of each
-    pool crashed or were killed for a limit, `thread_failures` how often each of the daemon's threads failed."""
+    """All that answers RPCs. `switch` tells of a model switch under way, `trouble` why pairs of copies are not kept up,
+    `workers_lost` how many decode workers of each pool crashed or were killed for a limit, `thread_failures` how often
+    each of the daemon's threads failed."""
 
     queries: Queries
     serving: Serving
@@ -47,6 +48,7 @@ class Services:
     jobs: Jobs
     groups: Groups
     switch: Callable[[], SwitchStatus | None] = lambda: None
+    trouble: Callable[[], str] = lambda: ""
     workers_lost: Callable[[], Mapping[str, int]] = dict
     thread_failures: Callable[[], Mapping[str, int]] = dict
 
