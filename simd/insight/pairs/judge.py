@@ -6,7 +6,7 @@ art. A clean-up removes files, so more is asked for here, and a copy is rather m
 * Of two drawings both must be found in the other, every cell must agree, and nothing may be in one that is not in the
   other: drawings come in families that differ in a detail. A turned arrow is another arrow, so of the plainest drawings
   turned and mirrored copies are none.
-* Of two photographs that fill their frame one must be found in the other, as something may be written or laid over it.
+* Of two photographs one must be found in the other, as something may be written or laid over it.
 
 Measured with half of the pictures of `benchmarks/copies.py` and reported on the others: docs/architecture.md.
 """
@@ -27,8 +27,11 @@ from simd.verify.verdict import NOTHING, Effort, Verdict, compare, compare_mirro
 RULES_VERSION = "1"
 """Another one for whatever changes what is found."""
 
-_PLAIN = 0.2
-"""Photographs that fill their frame are less plain than that (`agreement.plainness`)."""
+_PLAIN, _SMOOTH = 0.2, 0.15
+"""Photographs are less plain than that (`agreement.plainness`) if they fill their frame, or else less smooth where they
+show something."""
+_BLOCK, _TEXTURE, _BLOCKS = 8, 6.0, 4
+"""Pixels of the edge of a part; grey levels of standard deviation with which it shows something; so many must."""
 _SYMBOL = 0.8
 """Drawings as plain as that are what they are by where they point."""
 _SHARE = 0.75
@@ -73,13 +76,14 @@ def judge(first: LocalFeatures, second: LocalFeatures) -> Judgement:
     if seen.share < _SHARE and turns is None:
         return _judgement(False, seen)
     plain = max(plainness(first.grey), plainness(second.grey))
+    is_photograph = plain < _PLAIN or max(_smoothness(first.grey), _smoothness(second.grey)) < _SMOOTH
     if seen.share >= _SHARE and not (plain >= _SYMBOL and seen.quarter_turns):
-        if plain < _PLAIN and seen.same:
+        if is_photograph and seen.same:
             return _judgement(True, seen)
         # What is done to a picture makes it plainer or less so, and the limits are those of the second one.
-        if plain < _PLAIN or _is_exact(seen):
+        if is_photograph or _is_exact(seen):
             back = compare(second, first, _EFFORT)
-            if back.same and back.share >= _SHARE and (plain < _PLAIN or _is_exact(back)):
+            if back.same and back.share >= _SHARE and (is_photograph or _is_exact(back)):
                 return _judgement(True, seen)
     if turns is not None and plain < _SYMBOL:
         mirrored = compare_mirrored(first, second, turns)
@@ -109,6 +113,19 @@ def _is_exact(verdict: Verdict) -> bool:
 
 def _judgement(same: bool, verdict: Verdict) -> Judgement:
     return Judgement(same, verdict.share, verdict.mirrored, 90 * verdict.quarter_turns)
+
+
+def _smoothness(grey: npt.NDArray[np.uint8]) -> float:
+    """The share of pixels that hardly differ from their neighbours in the parts that show something; 1 if few do."""
+    levels = grey.astype(np.int16)
+    steps = np.abs(np.diff(levels, axis=1))[:-1] + np.abs(np.diff(levels, axis=0))[:, :-1]
+    rows, columns = (side // _BLOCK for side in steps.shape)
+    parts = [
+        plane[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
+        for plane in (steps <= 1, levels.astype(np.float32))
+    ]
+    textured = parts[1].std(axis=(1, 3)) >= _TEXTURE
+    return float(parts[0].mean(axis=(1, 3))[textured].mean()) if textured.sum() >= _BLOCKS else 1.0
 
 
 def _square(grey: npt.NDArray[np.uint8]) -> Array:
