@@ -360,6 +360,7 @@ class Bench:
         self.ingest = MemoryIngest(roots_=[RootStatus(self._watched, True, "events", 2, 1.7e9)])
         self.switch: SwitchStatus | None = None
         self.thread_failures: dict[str, int] = {}
+        self.trouble = ""
         self.jobs = Jobs()
         self.verifier: Verifier | None = None
         self._queries: list[Queries] = []
@@ -394,6 +395,7 @@ class Bench:
             jobs=self.jobs,
             groups=self.groups,
             switch=lambda: self.switch,
+            trouble=lambda: self.trouble,
             thread_failures=lambda: self.thread_failures,
         )
 
