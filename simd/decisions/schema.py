@@ -22,8 +22,9 @@ CREATE INDEX said_of_decision ON said_of (decision_id);
 CREATE TABLE labels (
   image_id BLOB NOT NULL,
   label TEXT NOT NULL,
+  file INTEGER NOT NULL,
   at_ms INTEGER NOT NULL,
-  PRIMARY KEY (image_id, label)
+  PRIMARY KEY (image_id, label, file)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX labels_label ON labels (label);
 """
@@ -52,4 +53,5 @@ CREATE TABLE removed (
     ),
     without="what was taken out of the answers comes back, and what was said of duplicates and all labels are lost",
 )
-"""`removed` is of files, by path and content; the rest is of images, by content alone."""
+"""`removed` is of files, by path and content; the rest is of images, by content alone. `labels.file` only tells apart
+what was said of several copies of one image: see `labels.file_number`."""
