@@ -19,7 +19,7 @@ _HEAD = """\
 # What simctl prints for programs
 
 With `--json` every command prints one JSON document on stdout and nothing else there; messages for people still go to
-stderr, and the exit code is the same as without. With `--jsonl`, which `search`, `files` and `errors` have, it is a
+stderr, and the exit code is the same as without. With `--jsonl`, which lists of files and of pairs have, it is a
 document a line, each as soon as it is known. This page is made by `scripts/json-docs` from
 [simctl.schema.json](simctl.schema.json) (JSON Schema 2020-12), which programs can check documents with:
 `{"$ref": "simctl.schema.json#/$defs/status"}`.

@@ -12,7 +12,8 @@ import io
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from simctl import streams
@@ -32,6 +33,9 @@ _COMMANDS = {
     "errors": "list the files that are not indexed, and why",
     "show": "show what is known of single files and images",
     "compare": "tell how much two pictures are alike, and whether they are one, edited",
+    "labels": "what people said pictures are: import it, export it, list it, clear it",
+    "leaks": "find pictures that are on both sides of a split",
+    "split": "divide pictures by shares, so that none is on two sides",
     "compact": "do all maintenance of the index now",
     "verify": "read all of the index and tell what is wrong with it",
     "export": "copy every image's embedding and paths out of the index",
@@ -40,7 +44,7 @@ _COMMANDS = {
     "health": "tell whether the daemon serves",
     "completion": "print what lets a shell complete commands and options",
 }
-"""Each is a module of `simctl.commands`."""
+"""Each is a module of `simctl.commands`. One that has `PARTS` is a command of several."""
 
 _DEFAULT_TIMEOUTS = {
     "search": 60.0,
@@ -55,7 +59,7 @@ _DEFAULT_TIMEOUTS = {
 }
 """Seconds; the other commands take as long as their work does."""
 
-_LISTS = ("search", "files", "errors")
+_LISTS = ("search", "files", "errors", "leaks")
 """Commands that can print a document a line, each as soon as it is known."""
 
 _SECURITY = {
@@ -147,15 +151,29 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for name, purpose in _COMMANDS.items():
         own = commands.add_parser(name, help=purpose, description=purpose, parents=[shared])
         if name in words:
-            formats = own.add_mutually_exclusive_group()
-            formats.add_argument("--json", action="store_true", help="print one JSON document")
-            if name in _LISTS:
-                formats.add_argument("--jsonl", action="store_true", help="print a JSON document a line")
-            else:
-                own.set_defaults(jsonl=False)
-            own.add_argument("--timeout", type=_seconds, metavar="S", help="give up after so many seconds")
-            _module(name).arguments(own)
+            module = _module(name)
+            parts: dict[str, str] = getattr(module, "PARTS", {})
+            if not parts:
+                _complete(own, name, module.arguments)
+                continue
+            # A command of several: each has options of its own.
+            choices = own.add_subparsers(dest="part", metavar="ACTION", required=True)
+            for part, what in parts.items():
+                of_part = choices.add_parser(part, help=what, description=what, parents=[shared])
+                _complete(of_part, name, partial(module.arguments, part=part))
     return parser
+
+
+def _complete(parser: argparse.ArgumentParser, command: str, arguments: Callable[[Any], object]) -> None:
+    """Add the options of every command, and a command's own."""
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help="print one JSON document")
+    if command in _LISTS:
+        formats.add_argument("--jsonl", action="store_true", help="print a JSON document a line")
+    else:
+        parser.set_defaults(jsonl=False)
+    parser.add_argument("--timeout", type=_seconds, metavar="S", help="give up after so many seconds")
+    arguments(parser)
 
 
 def _seconds(text: str) -> float:

@@ -303,6 +303,11 @@ class Catalogue:
             key = queries.locate(queries.roots(connection), os.path.normpath(absolute))
             return queries.known(connection, key) if key else None
 
+    def images_at(self, paths: Iterable[bytes]) -> dict[bytes, ImageId]:
+        """The images of indexed files, by their absolute paths; what is no indexed file is left out."""
+        with self._database.reading() as connection:
+            return queries.images_at(connection, paths)
+
     def images_under(self, prefix: bytes) -> Ids:
         """The images of the files at or below an absolute path, component by component, uint8 `(n, 16)`: one for each
         file; b"" is all of them."""

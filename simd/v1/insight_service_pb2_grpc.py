@@ -166,6 +166,7 @@ class InsightServiceServicer:
 
     def ExportLabels(self, request, context):
         """ExportLabels lists labelled images with their files, in the order of their ids; those without a file now as well.
+        An image whose files were labelled differently has a row for each way.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,6 +195,8 @@ class InsightServiceServicer:
 
     def ListLeaks(self, request, context):
         """ListLeaks lists the pairs of files that are one picture on both sides of a split.
+
+        INVALID_ARGUMENT: one side is missing, or lies in the other one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

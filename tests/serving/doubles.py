@@ -32,6 +32,7 @@ from simd.index.brute import BruteIndex, BruteView
 from simd.index.filter import EVERYTHING, Filter
 from simd.index.local import LocalIndex
 from simd.insight.groups.groups import Groups
+from simd.insight.labels.divisions import Divisions
 from simd.jobs.jobs import Jobs
 from simd.serving.admin.metrics import Metrics
 from simd.serving.ports import Decoder
@@ -351,6 +352,7 @@ class Bench:
         self.decisions = Decisions(directory / "decisions.sqlite")
         self.pairs = MemoryPairs()
         self.groups = Groups(catalogue=self.catalogue, pairs=self.pairs, decisions=self.decisions)
+        self.divisions = Divisions(catalogue=self.catalogue, pairs=self.pairs, labels=self.decisions.labels)
         [self._watched] = self.catalogue.sync_roots([os.fsencode(self.root)])
         self.oracle = BenchIndex()
         self.index: Index = index(directory) if index else self.oracle
@@ -393,6 +395,7 @@ class Bench:
             ingest=self.ingest,
             jobs=self.jobs,
             groups=self.groups,
+            divisions=self.divisions,
             switch=lambda: self.switch,
             thread_failures=lambda: self.thread_failures,
         )

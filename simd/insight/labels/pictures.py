@@ -1,0 +1,115 @@
+"""Which images are one picture, as the labels' questions need it, and what they are labelled, both packed and kept
+until something changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from simd.decisions.labels import Labels
+from simd.insight.groups.components import Components, Numbers, components, rows_of
+from simd.insight.pairs.pair import Tier
+from simd.insight.pairs.reader import PairReader
+from simd.types import ImageId
+from simd.vectors.topk import Ids, pack_ids
+
+T = TypeVar("T")
+
+SAME = frozenset((Tier.EXACT, Tier.PIXELS, Tier.NEAR))
+"""The tiers of the same picture."""
+
+Apart = Collection[Collection[ImageId]]
+"""Sets of images of which people said that no two are the same picture."""
+
+
+class Latest(Generic[T]):
+    """The last thing that was made, kept while what it was made from stands still."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._key: Hashable = None
+        self._value: T | None = None
+
+    def get(self, key: Hashable, make: Callable[[], T], *, afresh: bool = False) -> T:
+        """What was made for a key, or is made, `afresh` in any case. Whoever else asks meanwhile waits, so that nothing
+        is made twice."""
+        with self._lock:
+            if afresh or self._value is None or self._key != key:
+                self._key, self._value = None, None
+                self._value = make()
+                self._key = key
+            return self._value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedLabels:
+    """What all images are labelled.
+
+    Attributes:
+        ids: the labelled images, sorted, uint8 `(n, 16)`.
+        number: which of `kinds` each one carries, int32 `(n,)`.
+        kinds: the labels that some image carries, each combination once.
+    """
+
+    ids: Ids
+    number: Numbers
+    kinds: Sequence[tuple[str, ...]]
+
+    def of(self, image_ids: Ids) -> Numbers:
+        """Which of `kinds` images carry, int32; -1 where they carry none."""
+        rows = rows_of(self.ids, image_ids)
+        if not self.number.size:
+            return rows
+        return np.where(rows >= 0, self.number[rows], -1).astype(np.int32)
+
+
+class Pictures:
+    """Every method may be called from any thread.
+
+    Args:
+        pairs: which images are the same picture.
+        labels: what people said images are.
+        apart: what people said to be no duplicates.
+    """
+
+    def __init__(self, pairs: PairReader, labels: Labels, apart: Callable[[], Apart] = tuple) -> None:
+        self.pairs = pairs
+        self.labels = labels
+        self._apart = apart
+        self._components: Latest[Components] = Latest()
+        self._labels: Latest[PackedLabels] = Latest()
+
+    def apart(self) -> frozenset[frozenset[ImageId]]:
+        """What people said to be no duplicates."""
+        return frozenset(map(frozenset, self._apart()))
+
+    def revision(self, *, decided: bool = True) -> Hashable:
+        """What `components` depend on."""
+        return self.pairs.revision, self.apart() if decided else None
+
+    def components(self, tiers: frozenset[Tier] = SAME, *, decided: bool = True) -> Components:
+        """Which images are one picture.
+
+        Args:
+            tiers: pairs of which tiers count.
+            decided: whether what people said counts.
+        """
+        apart = self.apart() if decided else frozenset()
+        # Asked for first: pairs that are found meanwhile make it out of date, and not unnoticed.
+        key = (self.pairs.revision, tiers, apart)
+        return self._components.get(key, lambda: components(self.pairs.pairs(), tiers=tiers, apart=apart))
+
+    def packed_labels(self) -> PackedLabels:
+        """What all images are labelled; a million take 1.5 s once, and 20 MB."""
+        return self._labels.get(self.labels.revision, lambda: _packed(self.labels))
+
+
+def _packed(labels: Labels) -> PackedLabels:
+    found = labels.all()
+    numbers: dict[tuple[str, ...], int] = {}
+    number = np.fromiter((numbers.setdefault(kind, len(numbers)) for kind in found.values()), np.int32, len(found))
+    return PackedLabels(pack_ids(list(found)), number, list(numbers))
