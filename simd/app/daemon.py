@@ -175,6 +175,7 @@ class Daemon:
                 ingest=ingest,
                 jobs=self._jobs,
                 groups=insight.groups,
+                divisions=insight.divisions,
                 switch=switch.status if switch else lambda: None,
                 thread_failures=lambda: self._threads.failures,
                 workers_lost=lambda: {"query": query_pool.lost, "indexing": indexing_pool.lost},

@@ -6,6 +6,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.decisions.decisions import Decisions
 from simd.insight.groups.groups import Groups
+from simd.insight.labels.divisions import Divisions
 from simd.insight.pairs.store import FILE, PairStore
 
 
@@ -14,6 +15,7 @@ class InsightInUse:
 
     Attributes:
         groups: the groups of copies.
+        divisions: what groups and labels say together.
 
     Raises:
         StoreError: the file cannot be opened.
@@ -22,6 +24,7 @@ class InsightInUse:
     def __init__(self, settings: Settings, catalogue: Catalogue, decisions: Decisions) -> None:
         self._store = PairStore(settings.state_dir / FILE)
         self.groups = Groups(catalogue=catalogue, pairs=self._store, decisions=decisions)
+        self.divisions = Divisions(catalogue=catalogue, pairs=self._store, labels=decisions.labels)
 
     def close(self) -> None:
         """Close the file."""

@@ -2,8 +2,8 @@
 
 It follows the catalogue's change feed, and writes down with every page how far it came; so a stop or a crash costs no
 more than a page. A few new images are looked at in its own thread, so that they are in their groups at once; many are a
-job, which `status` shows. What cannot be looked at now (it has no vector or features yet, its root is offline) is written
-down, and tried again ever more seldom.
+job, which `status` shows. What cannot be looked at now (it has no vector or features yet, its root is offline) is
+written down, and tried again ever more seldom.
 
 An image's pairs are bounded, so of a large group some may lack: what somebody wants to have judged is asked for once
 everything is looked at, and its outcome is kept, whatever it is.
