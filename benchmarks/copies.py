@@ -123,7 +123,7 @@ def bench(processes: int) -> Bench:
     member = once & (spread >= _FLAT)
     names = [str(file.path) for file in found]
     fragments = np.array([_STARS in name or any(part in name for part in _FRAGMENTS) for name in names])
-    photograph = np.array([_photograph(file.path) for file in found])
+    photograph = np.array([is_photograph(file.path) for file in found])
     asked = chosen(member & ~fragments & (spread >= _NEARLY_FLAT), photograph)
     member[asked[PRESENT:]] = False
     rows = np.flatnonzero(member)
@@ -196,7 +196,8 @@ def _large_enough(path: Path) -> bool:
             return False
 
 
-def _photograph(path: Path) -> bool:
+def is_photograph(path: Path) -> bool:
+    """Whether it counts as one: see above."""
     if _PHOTOGRAPHIC not in path.parts or _DRAWN & set(path.relative_to(fetch(_PHOTOGRAPHIC)).parts):
         return False
     with Image.open(path) as image:
@@ -209,8 +210,12 @@ def _photograph(path: Path) -> bool:
 
 def _small(pixels: Pixels) -> npt.NDArray[np.uint8]:
     """uint8 `(n, 3072)`: 32 x 32 RGB."""
-    shrunk = [Image.fromarray(each).resize((_SMALL, _SMALL), Image.Resampling.BOX) for each in pixels]
-    return np.stack([np.asarray(each).ravel() for each in shrunk])
+    return np.stack([small_of(each) for each in pixels])
+
+
+def small_of(pixels: Pixels) -> npt.NDArray[np.uint8]:
+    """uint8 `(3072,)`: 32 x 32 RGB, of a picture `(height, width, 3)`."""
+    return np.asarray(Image.fromarray(pixels).resize((_SMALL, _SMALL), Image.Resampling.BOX)).ravel()
 
 
 def _centred(rows: Floats) -> Floats:

@@ -22,13 +22,20 @@ from simd.errors import ConfigError, CorruptStore, StoreError, StoreLocked, Stor
 from simd.features.store import FILE as FEATURES
 from simd.features.store import SCHEMA as FEATURES_SCHEMA
 from simd.index.repair import finish_repair, repair_store, set_aside
+from simd.insight.pairs.store import FILE as PAIRS
+from simd.insight.pairs.store import SCHEMA as PAIRS_SCHEMA
 from simd.sqlite.repair import check_file, repair_file
 from simd.sqlite.schema import Schema
 from simd.storage.check import check_directory
 from simd.storage.identity import identity_of
 from simd.storage.recovery import is_unmade
 
-DATABASES = {"catalogue.sqlite": CATALOGUE, DECISIONS: DECISIONS_SCHEMA, FEATURES: FEATURES_SCHEMA}
+DATABASES = {
+    "catalogue.sqlite": CATALOGUE,
+    DECISIONS: DECISIONS_SCHEMA,
+    FEATURES: FEATURES_SCHEMA,
+    PAIRS: PAIRS_SCHEMA,
+}
 """Beside the indexes in the state directory."""
 
 

@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from simd import __version__, memory
 from simd.app import sdnotify
 from simd.app.features import FeaturesInUse
+from simd.app.insight import InsightInUse
 from simd.app.machine import allow_open_files
 from simd.app.modelsinuse import ModelsInUse
 from simd.app.reload import Reload
@@ -142,6 +143,8 @@ class Daemon:
 
         decisions = Decisions(settings.state_dir / DECISIONS)
         stack.callback(decisions.close)
+        insight = InsightInUse(settings, catalogue, decisions)
+        stack.callback(insight.close)
         switch = models.switch(catalogue)
         ingest = self._ingest(catalogue, decisions, models.targets, switch, indexing_pool, features.keeper)
         ingest.start()
@@ -171,6 +174,7 @@ class Daemon:
                 decisions=decisions,
                 ingest=ingest,
                 jobs=self._jobs,
+                groups=insight.groups,
                 switch=switch.status if switch else lambda: None,
                 thread_failures=lambda: self._threads.failures,
                 workers_lost=lambda: {"query": query_pool.lost, "indexing": indexing_pool.lost},

@@ -37,13 +37,13 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def png(samples: npt.NDArray[np.uint16], key: tuple[int, ...]) -> bytes:
-    """A PNG of 16 bits a sample, one colour of which is transparent."""
+def png(samples: npt.NDArray[np.uint16], key: tuple[int, ...] = ()) -> bytes:
+    """A PNG of 16 bits a sample, one colour of which may be transparent."""
     height, width = samples.shape[:2]
     colours = 0 if samples.ndim == 2 else 2
     header = struct.pack(">IIBBBBB", width, height, 16, colours, 0, 0, 0)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
-    transparent = _chunk(b"tRNS", struct.pack(f">{len(key)}H", *key))
+    transparent = _chunk(b"tRNS", struct.pack(f">{len(key)}H", *key)) if key else b""
     content = _chunk(b"IDAT", zlib.compress(rows)) + _chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + transparent + content
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simd.errors import FileChanged, ImageRejected
-from simd.featurize.decode.renditions import Features, Grey, Region, Rendition, Stretched, Thumbnail, max_bytes
+from simd.featurize.decode.renditions import Digest, Features, Grey, Region, Rendition, Stretched, Thumbnail, max_bytes
 from simd.featurize.workers import answers
 from simd.featurize.workers.answers import Decoded, Needs
 from simd.featurize.workers.channel import Channel, ChannelClosed, ChannelGarbled, Message
@@ -205,6 +205,8 @@ THUMBNAIL = Thumbnail(16)
         ([THUMBNAIL], [[len(JPEG)]], JPEG),
         ([Thumbnail(16, 1, "webp")], [[len(WEBP)]], WEBP),
         ([Features()], [[0]], b""),
+        ([Digest()], [[16]], bytes(range(16))),
+        ([Digest(), Grey(16)], [[16], [2, 3]], bytes(range(22))),
         ([Features(), Region((0.0, 0.0, 0.5, 0.5), (1, 1))], [[2], [1, 1, 3]], b"slrgb"),
         ([Region((0.0, 0.0, 0.5, 0.5), (1, 2)), THUMBNAIL], [[1, 2, 3], [len(JPEG)]], bytes(6) + JPEG),
     ],
@@ -219,6 +221,8 @@ def test_an_answer_of_the_shape_that_was_asked_for_is_taken(
             assert found.thumbnails[rendition] == body[-shape[0] :]
         elif isinstance(rendition, Features):
             assert found.features == body[: shape[0]]
+        elif isinstance(rendition, Digest):
+            assert found.digest == body[: shape[0]]
         else:
             assert list(found.pictures[rendition].shape) == shape
 
@@ -228,6 +232,10 @@ def test_an_answer_of_the_shape_that_was_asked_for_is_taken(
     [
         ([Features()], [[20_001]], bytes(20_001)),
         ([Features()], [[3]], b"sl"),
+        ([Digest()], [[15]], bytes(15)),
+        ([Digest()], [[17]], bytes(17)),
+        ([Digest()], [[0]], b""),
+        ([Digest()], [[16]], bytes(15)),
         ([Stretched((2, 3))], [[3, 2, 3]], bytes(18)),
         ([Stretched((2, 3))], [[2, 3]], bytes(6)),
         ([Stretched((2, 3))], [[2, 3, 3]], bytes(19)),

@@ -15,6 +15,7 @@ from simd.errors import ImageRejected, InvalidRequest
 from simd.featurize.decode.decode import DECODER_VERSION, DecodeLimits, decode, render
 from simd.featurize.decode.renditions import (
     Box,
+    Digest,
     Format,
     Grey,
     Region,
@@ -260,7 +261,9 @@ def test_no_thumbnail_is_larger_than_is_said(format_name: Format, edge: int) -> 
     assert len(made) <= max_bytes(wanted)
 
 
-@pytest.mark.parametrize("rendition", [*ALL, Thumbnail(4096, 1, "webp"), Region((0.25, 0.5, 0.75, 1.0), (3, 4))])
+@pytest.mark.parametrize(
+    "rendition", [*ALL, Thumbnail(4096, 1, "webp"), Region((0.25, 0.5, 0.75, 1.0), (3, 4)), Digest()]
+)
 def test_a_rendition_goes_through_json(rendition: Rendition) -> None:
     assert from_json(to_json(rendition)) == rendition
     assert enough(rendition) > 0

@@ -10,7 +10,7 @@ different decoder would move the vectors.
   cost half of what they do whole, and their vectors have a mean cosine of 0.9994 to those of the whole.
 * A picture is decoded once for all renditions, large enough for the largest. A model's input alone is made of the JPEG
   that was shrunk for it, decoded once more if need be: a vector must not depend on what else was made. Local features
-  are made of a model's picture if that is large enough, so that they cost no decoding.
+  are made of a model's picture if that is large enough, so that they cost no decoding. A digest is made of the whole.
 """
 
 from __future__ import annotations
@@ -26,14 +26,17 @@ from typing import TypeVar
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from simd.errors import ImageRejected, Reason
+from simd.featurize.decode.depth import bits_per_sample
+from simd.featurize.decode.digest import digest_of_file
 from simd.featurize.decode.extra import Importer
 from simd.featurize.decode.formats import SNIFF_BYTES, Format, Reader, sniff
+from simd.featurize.decode.frames import has_pages, is_animated
 from simd.featurize.decode.headers import ends_early
 from simd.featurize.decode.opened import DecodeLimits, Opened, unsupported
 from simd.featurize.decode.opening import Opener
 from simd.featurize.decode.pixels import SIDEWAYS
 from simd.featurize.decode.rendering import rendered
-from simd.featurize.decode.renditions import Features, Rendition, Stretched, enough, work_bytes
+from simd.featurize.decode.renditions import Digest, Features, Rendition, Stretched, enough, work_bytes
 from simd.types import ImageFacts, Pixels, Size
 
 T = TypeVar("T")
@@ -52,6 +55,9 @@ _ORIENTATION_TAG = 0x0112
 _MAX_TEXT_BYTES = 16 << 20
 """How large one compressed text or colour profile of a PNG may be. Pillow refuses the picture beyond 1 MiB, which
 descriptions by other programs exceed; 64 MiB are its limit for all of them."""
+
+_BITS, _FINEST_BITS = 8, 32
+"""Of a sample of a decoded picture: mostly, and in grey."""
 
 _SMALL_BYTES = 1 << 20
 """A file of no more than that is read whole before it is looked at."""
@@ -108,7 +114,7 @@ def render(
         admit(max(decoding.opened.memory for decoding in decodings) + work)
         turn = 1
         for decoding in decodings:
-            turn = _told(found, data, partial(_render, decoding, made))
+            turn = _told(found, data, partial(_render, found, data, decoding, made))
     width, height = (opened.height, opened.width) if turn in SIDEWAYS else (opened.width, opened.height)
     return Rendered(tuple(made[rendition] for rendition in wanted), ImageFacts(width, height, opened.format))
 
@@ -142,12 +148,12 @@ def _decodings(open_for: Callable[[int], Opened], wanted: Sequence[Rendition]) -
         open_for: opens it, of which a side this long is enough.
         wanted: as for `render`.
     """
-    most = max(map(enough, wanted))
+    most = max((enough(rendition) for rendition in wanted if not isinstance(rendition, Digest)), default=0)
     models = sorted(enough(rendition) for rendition in wanted if isinstance(rendition, Stretched))
     by_side: dict[int, list[Rendition]] = {}
     for rendition in wanted:
         match rendition:
-            case Stretched():
+            case Stretched() | Digest():
                 side = enough(rendition)
             case Features():
                 side = next((side for side in models if side >= enough(rendition)), most)
@@ -165,13 +171,26 @@ def _decodings(open_for: Callable[[int], Opened], wanted: Sequence[Rendition]) -
     return found
 
 
-def _render(decoding: _Decoding, made: dict[Rendition, Pixels | bytes]) -> int:
+def _render(found: Format, data: bytes, decoding: _Decoding, made: dict[Rendition, Pixels | bytes]) -> int:
     """Put what is made of a picture where it belongs; how the camera was held."""
     image = decoding.opened.load()
     turn = _orientation(image)
     for rendition in decoding.wanted:
-        made[rendition] = rendered(image, rendition, turn)
+        if isinstance(rendition, Digest) and _holds_more(found, data, image):
+            made[rendition] = digest_of_file(data)
+        else:
+            made[rendition] = rendered(image, rendition, turn)
     return turn
+
+
+def _holds_more(found: Format, data: bytes, image: Image.Image) -> bool:
+    """Whether a file has more to it than was decoded: frames, pages, finer samples."""
+    is_fine = image.mode == "F" or image.mode.startswith("I")
+    return (
+        is_animated(found, data)
+        or has_pages(found, data)
+        or bits_per_sample(found, data) > (_FINEST_BITS if is_fine else _BITS)
+    )
 
 
 def check_start(size: int, start: bytes, limits: DecodeLimits) -> None:

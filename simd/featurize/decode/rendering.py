@@ -7,9 +7,10 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
+from simd.featurize.decode.digest import digest_of_pixels
 from simd.featurize.decode.localfeatures import local_features
 from simd.featurize.decode.pixels import SIDEWAYS, fitted, model_input, on_ground, upright
-from simd.featurize.decode.renditions import Box, Features, Grey, Region, Rendition, Stretched, Thumbnail
+from simd.featurize.decode.renditions import Box, Digest, Features, Grey, Region, Rendition, Stretched, Thumbnail
 from simd.types import Pixels
 
 _SRGB = ImageCms.createProfile("sRGB")
@@ -18,7 +19,7 @@ _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
 def rendered(image: Image.Image, rendition: Rendition, orientation: int) -> Pixels | bytes:
-    """Pixels, or the bytes of a thumbnail's file or of features.
+    """Pixels, or the bytes of a thumbnail's file, of features or of a digest.
 
     Args:
         image: decoded, of any mode.
@@ -38,6 +39,8 @@ def rendered(image: Image.Image, rendition: Rendition, orientation: int) -> Pixe
             return np.array(on_ground(small).convert("L"), dtype=np.uint8)
         case Features(mirrored):
             return local_features(image, orientation, mirrored=mirrored)
+        case Digest():
+            return digest_of_pixels(image, orientation)
         case Thumbnail(edge, quality, format_name):
             small = upright(image, fitted(image, edge, orientation), orientation)
             shown = on_ground(_in_srgb(small, image.info.get("icc_profile")))

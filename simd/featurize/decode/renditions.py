@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from simd.errors import InvalidRequest
+from simd.featurize.decode.digest import DIGEST_BYTES
+from simd.featurize.decode.pixels import BAND_PIXELS
 from simd.types import Size
 from simd.verify.features import EDGE, MAX_BYTES, MAX_QUERY_BYTES
 
@@ -26,6 +28,8 @@ _ENOUGH = 1.5
 """How many times the size of what is made is all that is needed of a picture."""
 _FILE_BYTES, _FILE_BYTES_PER_PIXEL = 1 << 16, 4
 """How large the file of a thumbnail may be. Noise at the highest quality takes three bytes a pixel."""
+_WHOLE_SIDE = 1 << 31
+"""No picture is larger."""
 _FEATURE_SIDE = 336
 """Features tell as much on a picture that a JPEG was shrunk to for the default model, so that it is decoded once."""
 _WORK_BYTES_PER_PIXEL = 24
@@ -97,7 +101,12 @@ class Features:
     mirrored: bool = False
 
 
-Rendition = Stretched | Thumbnail | Grey | Region | Features
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """`DIGEST_BYTES` bytes that name what the picture shows at its full size (`digest.py`), whichever file holds it."""
+
+
+Rendition = Stretched | Thumbnail | Grey | Region | Features | Digest
 Array = Stretched | Grey | Region
 """What is made of these is pixels; of the others it is bytes."""
 
@@ -126,10 +135,12 @@ def enough(rendition: Rendition) -> int:
             return int(_ENOUGH * max(size) / min(right - left, bottom - top))
         case Features():
             return _FEATURE_SIDE
+        case Digest():
+            return _WHOLE_SIDE
 
 
 def max_bytes(rendition: Rendition) -> int:
-    """Of what is made; of stretched pictures and regions it is the exact number."""
+    """Of what is made; of stretched pictures, regions and digests it is the exact number."""
     match rendition:
         case Thumbnail(edge=edge):
             return edge * edge * _FILE_BYTES_PER_PIXEL + _FILE_BYTES
@@ -139,6 +150,8 @@ def max_bytes(rendition: Rendition) -> int:
             return height * width * 3
         case Features(mirrored):
             return MAX_QUERY_BYTES if mirrored else MAX_BYTES
+        case Digest():
+            return DIGEST_BYTES
 
 
 def work_bytes(rendition: Rendition, pixels: int) -> int:
@@ -153,6 +166,8 @@ def work_bytes(rendition: Rendition, pixels: int) -> int:
             return height * width * _WORK_BYTES_PER_PIXEL + part * 4
         case Features():
             return min(EDGE * EDGE, pixels) * _WORK_BYTES_PER_PIXEL
+        case Digest():
+            return min(BAND_PIXELS, pixels) * _WORK_BYTES_PER_PIXEL
 
 
 def _check(field: str, value: int, allowed: range) -> None:

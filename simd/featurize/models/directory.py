@@ -21,6 +21,7 @@ class Directory:
     Attributes:
         order: "<" or ">", as `struct` knows them.
         big: whether it is of a BigTIFF.
+        has_next: whether another directory follows, as of a second page.
 
     Args:
         data: the whole file.
@@ -28,10 +29,16 @@ class Directory:
     """
 
     def __init__(
-        self, data: bytes | memoryview, order: str, big: bool, entries: Mapping[int, tuple[int, int, int]]
+        self,
+        data: bytes | memoryview,
+        order: str,
+        big: bool,
+        has_next: bool,
+        entries: Mapping[int, tuple[int, int, int]],
     ) -> None:
         self.order = order
         self.big = big
+        self.has_next = has_next
         self._data = data
         self._entries = entries
 
@@ -67,7 +74,9 @@ def first_directory(data: bytes | memoryview) -> Directory | None:
         entries = dict(_entry(data, order, big, at + (20 if big else 12) * n) for n in range(min(count, MAX_ENTRIES)))
     except (struct.error, OverflowError):
         return None
-    return Directory(data, order, big, entries)
+    next_at = at + (20 if big else 12) * count
+    following = int.from_bytes(data[next_at : next_at + (8 if big else 4)], "little" if order == "<" else "big")
+    return Directory(data, order, big, 0 < following < len(data), entries)
 
 
 def _entry(data: bytes | memoryview, order: str, big: bool, at: int) -> tuple[int, tuple[int, int, int]]:

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from simd.errors import FileChanged, ImageRejected, Reason
+from simd.featurize.decode.digest import DIGEST_BYTES
 from simd.featurize.decode.renditions import (
     Array,
+    Digest,
     Features,
     Format,
     Grey,
@@ -55,12 +57,14 @@ class Decoded:
         facts: about the original.
         thumbnails: the files of thumbnails.
         features: local features, b"" where they cannot be made; None where they were not wanted.
+        digest: what names the picture, `DIGEST_BYTES` bytes; None where it was not wanted.
     """
 
     pictures: Mapping[Array, Pixels]
     facts: ImageFacts
     thumbnails: Mapping[Thumbnail, bytes] = field(default_factory=dict)
     features: bytes | None = None
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ def decoded(message: Message, wanted: Sequence[Rendition]) -> Decoded | Needs:
     pictures: dict[Array, Pixels] = {}
     thumbnails: dict[Thumbnail, bytes] = {}
     features: bytes | None = None
+    digest: bytes | None = None
     at = 0
     for rendition, said in zip(wanted, message.header["shapes"], strict=True):
         shape = _shape(rendition, said)
@@ -115,12 +120,14 @@ def decoded(message: Message, wanted: Sequence[Rendition]) -> Decoded | Needs:
                 thumbnails[rendition] = _file(rendition, message.body[at : at + length])
             case Features():
                 features = message.body[at : at + length]
+            case Digest():
+                digest = message.body[at : at + length]
             case _:
                 pictures[rendition] = np.frombuffer(message.body, np.uint8, length, at).reshape(shape)
         at += length
     if at != len(message.body):
         raise ValueError(f"{len(message.body)} bytes of pictures")
-    return Decoded(pictures, facts, thumbnails, features)
+    return Decoded(pictures, facts, thumbnails, features, digest)
 
 
 def _shape(rendition: Rendition, said: Sequence[Any]) -> tuple[int, ...]:
@@ -134,6 +141,8 @@ def _shape(rendition: Rendition, said: Sequence[Any]) -> tuple[int, ...]:
             allowed = (range(1, max_bytes(rendition) + 1),)
         case Features():
             allowed = (range(max_bytes(rendition) + 1),)
+        case Digest():
+            allowed = (range(DIGEST_BYTES, DIGEST_BYTES + 1),)
     return tuple(_number(side, among) for side, among in zip(said, allowed, strict=True))
 
 

@@ -64,6 +64,7 @@ class DecodedFile:
         facts: about the original; None when the image was not wanted.
         thumbnails: the files of thumbnails.
         features: local features, b"" where they cannot be made; None where they were not wanted.
+        digest: what names the picture, `DIGEST_BYTES` bytes; None where it was not wanted.
     """
 
     image_id: ImageId
@@ -72,6 +73,7 @@ class DecodedFile:
     facts: ImageFacts | None
     thumbnails: Mapping[Thumbnail, bytes] = field(default_factory=dict)
     features: bytes | None = None
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,13 @@ class Handler:
             return DecodedFile(found.image_id, found.stamp, {}, None)
         decoded = self._decoded("decode", b"", renditions, admit)
         return DecodedFile(
-            found.image_id, found.stamp, decoded.pictures, decoded.facts, decoded.thumbnails, decoded.features
+            found.image_id,
+            found.stamp,
+            decoded.pictures,
+            decoded.facts,
+            decoded.thumbnails,
+            decoded.features,
+            decoded.digest,
         )
 
     def blob(self, data: bytes, wanted: Sequence[Rendition], admit: Admit) -> Decoded:

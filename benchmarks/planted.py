@@ -1,0 +1,197 @@
+"""A folder of real pictures with copies planted among them, and which of its files are the same picture.
+
+    ROOT/originals/NNNNN.EXT        pictures of the three packages of `pictures.py`, look-alikes and animation frames
+                                    among them
+    ROOT/copies/KIND/NNNNN.EXT      of some of these, a quarter photographs: an edited copy of each kind of `edits.py`,
+                                    the same bytes, the same pixels in another container, and a quarter turn
+
+Files are the same picture if they come of the same original, or of natural twins, by the rule of `copies.py`, which
+knows no descriptor. Twins of twins count as twins: that is lenient, and alike for every program.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from benchmarks.copies import is_photograph, small_of, twins_of
+from benchmarks.edits import EDITS, opened
+from benchmarks.pictures import PACKAGES, files
+from benchmarks.renditions import of_any_size, workers
+
+LEAST_SIDE = 48
+_SEED = 11
+_PHOTOGRAPHS = 0.25
+_STARS, _STARS_KEPT = "/shapes/stars/star_", 100
+_ASKABLE_SPREAD = 12.0
+_ASKABLE_SIDE = 96
+_TWINS_AT_ONCE = 1000
+
+Kind = Callable[[Path, random.Random], tuple[str, bytes]]
+"""A file and the source of chance -> suffix and bytes of its copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A planted file: of which original, and what was done to it."""
+
+    path: Path
+    original: Path
+    kind: str
+    photograph: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A folder, its copies, and for each file the number of its picture: files of one number are one picture."""
+
+    root: Path
+    copies: tuple[Copy, ...]
+    picture: dict[Path, int]
+
+
+def exact(path: Path, chance: random.Random) -> tuple[str, bytes]:
+    """The same bytes."""
+    return path.suffix, path.read_bytes()
+
+
+def pixels(path: Path, chance: random.Random) -> tuple[str, bytes]:
+    """The same pixels in a lossless file of another kind."""
+    with of_any_size(), Image.open(path) as image:
+        layered, out = image.convert("RGBA" if image.has_transparency_data else "RGB"), io.BytesIO()
+    layered.save(out, "WEBP", lossless=True, exact=True, method=0)
+    return ".webp", out.getvalue()
+
+
+def turned(path: Path, chance: random.Random) -> tuple[str, bytes]:
+    """Turned by a quarter, and saved as a JPEG."""
+    out = io.BytesIO()
+    how = chance.choice([Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270])
+    opened(path).transpose(how).save(out, "JPEG", quality=88)
+    return ".jpg", out.getvalue()
+
+
+def _edited(name: str) -> Kind:
+    edit = EDITS[name]
+    return lambda path, chance: (".png" if edit.quality is None else ".jpg", edit.file(opened(path), chance))
+
+
+def kinds() -> dict[str, Kind]:
+    """What copies are planted of, by name."""
+    return {"exact": exact, "pixels": pixels, "turn": turned, **{name: _edited(name) for name in EDITS}}
+
+
+def plant(root: Path, originals: int, copied: int, processes: int) -> Planted:
+    """Fill an empty folder.
+
+    Args:
+        root: the folder.
+        originals: so many at most, chosen at random.
+        copied: of so many of them copies of every kind are planted.
+        processes: that edit.
+    """
+    chance = random.Random(_SEED)
+    sources = _sources(chance, originals)
+    (root / "originals").mkdir(parents=True)
+    placed = [root / "originals" / f"{number:05}{source.suffix}" for number, source in enumerate(sources)]
+    for source, place in zip(sources, placed, strict=True):
+        shutil.copyfile(source, place)
+    with workers(processes) as pool:
+        looks = list(pool.map(_look, placed, chunksize=64))
+    small = np.stack([look[0] for look in looks]).astype(np.float32)
+    askable = np.array([look[1] for look in looks]) & (small.std(1) >= _ASKABLE_SPREAD)
+    photograph = np.array([is_photograph(source) for source in sources])
+    chosen = _chosen(chance, askable, photograph, copied)
+    jobs = [(placed[row], name, root / "copies" / name) for name in kinds() for row in chosen]
+    for name in kinds():
+        (root / "copies" / name).mkdir(parents=True)
+    with workers(processes) as pool:
+        made = list(pool.map(_make, jobs, chunksize=8))
+    rows = {placed[row]: row for row in chosen}
+    copies = tuple(
+        Copy(path, original, name, bool(photograph[rows[original]]))
+        for path, (original, name, _) in zip(made, jobs, strict=True)
+    )
+    number = _pictures(small)
+    picture = {path: int(number[row]) for row, path in enumerate(placed)}
+    picture |= {copy.path: picture[copy.original] for copy in copies}
+    return Planted(root, copies, picture)
+
+
+def _sources(chance: random.Random, count: int) -> list[Path]:
+    found = []
+    stars = 0
+    for package in PACKAGES:
+        for path in files(package):
+            stars += _STARS in str(path)
+            if _STARS in str(path) and stars % _STARS_KEPT != 1:
+                continue
+            if _least_side(path) >= LEAST_SIDE:
+                found.append(path)
+    photographs = [path for path in found if is_photograph(path)]
+    others = [path for path in found if path not in set(photographs)]
+    chance.shuffle(others)
+    chosen = [*photographs, *others][:count]
+    chance.shuffle(chosen)
+    return chosen
+
+
+def _chosen(
+    chance: random.Random, askable: npt.NDArray[np.bool_], photograph: npt.NDArray[np.bool_], count: int
+) -> list[int]:
+    rows: list[int] = []
+    for part, share in ((photograph, _PHOTOGRAPHS), (~photograph, 1 - _PHOTOGRAPHS)):
+        candidates = np.flatnonzero(askable & part).tolist()
+        chance.shuffle(candidates)
+        rows += candidates[: round(count * share)]
+    return sorted(rows)
+
+
+def _pictures(small: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """For each original the number of its picture: that of the first of its twins, and theirs."""
+    number = np.arange(len(small))
+
+    def root(row: int) -> int:
+        while number[row] != row:
+            number[row] = number[number[row]]
+            row = int(number[row])
+        return row
+
+    for start in range(0, len(small), _TWINS_AT_ONCE):
+        asked = np.arange(start, min(start + _TWINS_AT_ONCE, len(small)))
+        for row, twins in zip(asked.tolist(), twins_of(small, asked), strict=True):
+            for twin in twins.tolist():
+                one, other = sorted((root(row), root(twin)))
+                number[other] = one
+    return np.array([root(row) for row in range(len(small))])
+
+
+def _look(path: Path) -> tuple[npt.NDArray[np.uint8], bool]:
+    """How an original looks, and whether it is large enough to be copied."""
+    picture = opened(path)
+    return small_of(np.asarray(picture)), min(picture.size) >= _ASKABLE_SIDE
+
+
+def _make(job: tuple[Path, str, Path]) -> Path:
+    original, name, folder = job
+    suffix, data = kinds()[name](original, random.Random(f"{name} {original.name}"))
+    path = folder / f"{original.stem}{suffix}"
+    path.write_bytes(data)
+    return path
+
+
+def _least_side(path: Path) -> int:
+    with of_any_size():
+        try:
+            with Image.open(path) as image:
+                return min(image.size)
+        except (OSError, ValueError):
+            return 0
