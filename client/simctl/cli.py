@@ -17,7 +17,7 @@ from typing import Any
 
 from simctl import streams
 from simctl.client import Client
-from simctl.errors import EXIT_ERROR, SimctlError
+from simctl.errors import EXIT_ERROR, EXIT_INTERRUPTED, SimctlError
 from simctl.output import Output
 from simd import __version__
 
@@ -32,6 +32,8 @@ _COMMANDS = {
     "errors": "list the files that are not indexed, and why",
     "show": "show what is known of single files and images",
     "compare": "tell how much two pictures are alike, and whether they are one, edited",
+    "apply": "clean copies up as a plan says; nothing is deleted, and undo takes it back",
+    "undo": "take a clean-up back",
     "compact": "do all maintenance of the index now",
     "verify": "read all of the index and tell what is wrong with it",
     "export": "copy every image's embedding and paths out of the index",
@@ -72,7 +74,6 @@ The daemon is looked for at --address, else SIMD_ADDRESS, else $XDG_RUNTIME_DIR/
 else the service of this host, /run/simd/simd.sock.
 """
 
-_EXIT_INTERRUPTED = 130
 _EXIT_BROKEN_PIPE = 141
 
 
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Also after --help and a wrong usage, which end with an exception.
             output.finish()
     except KeyboardInterrupt:
-        return _EXIT_INTERRUPTED
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         streams.silence(sys.stdout)
         return _EXIT_BROKEN_PIPE

@@ -74,10 +74,11 @@ class Applier:
 
     Args:
         way: how files go.
-        log: where steps are written; None changes nothing, and tells what would be done.
+        log: where steps are written; of a dry run, that of earlier runs, or None.
         steps: makes them.
         trash: finds places.
         labels: of the daemon.
+        dry_run: change nothing, and tell what would be done.
         is_stopped: asked before each file; True ends the run there.
         on_file: called with the path of each file before it goes.
     """
@@ -90,11 +91,13 @@ class Applier:
         trash: Trash,
         labels: Labels,
         *,
+        dry_run: bool = False,
         is_stopped: Callable[[], bool] = lambda: False,
         on_file: Callable[[str], None] = lambda path: None,
     ) -> None:
         self._way = way
-        self._log = log
+        self._log = None if dry_run else log
+        self._earlier = log
         self._steps = steps
         self._trash = trash
         self._labels = labels
@@ -112,7 +115,7 @@ class Applier:
         self._recover()
         if self._log is not None and self._way.name not in LINKS:
             _ask(self._labels, plan)
-        checker = Checker(self._way.name, self._log.entries() if self._log else ())
+        checker = Checker(self._way.name, self._earlier.entries() if self._earlier else ())
         for number, group in enumerate(plan.groups, 1):
             if self._is_stopped():
                 break
@@ -151,7 +154,7 @@ class Applier:
                 self._make(group, "labels", image_id=carried.to, labels=new)
                 outcome.labels += new
         for sidecar, stamp in checked.sidecars:
-            if not is_unchanged(sidecar.source, stamp) and self._log is not None:
+            if not is_unchanged(sidecar.source, stamp):
                 raise _Failed(f"{sidecar.source} was changed meanwhile")
             self._make(group, "copy", path=sidecar.to, source=sidecar.source, stamp=stamp)
             outcome.sidecars.append(sidecar)
@@ -218,7 +221,7 @@ class Applier:
         try:
             self._steps.do(step)
         except (OSError, Unfit) as error:
-            raise _Failed(f"{path}: {_why(error)}{self._roll_back(step)}") from error
+            raise _Failed(f"{path or image_id} is left: {_why(error)}{self._roll_back(step)}") from error
         self._log.end(number, "done")
 
     def _roll_back(self, step: Step) -> str:

@@ -123,17 +123,38 @@ class Disk:
             os.close(fd)
 
     def link(self, source: str, to: str) -> None:
-        """Give a file another name."""
+        """Give a file another name.
+
+        Raises:
+            Unfit: it lies on another filesystem, or the filesystem has no hard links.
+        """
         self._hook("link")
-        os.link(source, to, follow_symlinks=False)
+        try:
+            os.link(source, to, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, *_UNSUPPORTED):
+                raise
+            raise Unfit(
+                f"there can be no hard link to {source}: {error.strerror}; use --trash or --move DIR"
+            ) from error
 
     def clone(self, source: str, to: str, stamp: Stamp) -> None:
-        """Make a file that shares the storage of another one, with the attributes of `stamp`."""
+        """Make a file that shares the storage of another one, with the attributes of `stamp`.
+
+        Raises:
+            Unfit: the filesystem has no such files.
+        """
         from_fd = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             with self._created(to, 0o600) as fd:
                 self._hook("clone")
                 fcntl.ioctl(fd, _FICLONE, from_fd)
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.ENOTTY, *_UNSUPPORTED):
+                raise
+            raise Unfit(
+                f"the filesystem cannot share the storage of {source}: {error.strerror}; use --hardlink, or --trash"
+            ) from error
         finally:
             os.close(from_fd)
         self.restore_attributes(to, stamp)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote_from_bytes
 
@@ -44,13 +44,21 @@ class Trash:
         disk: makes the trash where there is none yet.
         environ: for XDG_DATA_HOME.
         uid: the user's number.
+        device_of: the number of the filesystem of a path that is there.
     """
 
-    def __init__(self, disk: Disk, environ: Mapping[str, str], uid: int) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        environ: Mapping[str, str],
+        uid: int,
+        device_of: Callable[[str], int] = lambda path: os.stat(path).st_dev,
+    ) -> None:
         self._disk = disk
         data = environ.get("XDG_DATA_HOME", "")
         self._home = os.path.join(data if data.startswith("/") else os.path.expanduser("~/.local/share"), "Trash")
         self._uid = uid
+        self._device_of = device_of
         self._numbers: dict[tuple[str, bytes], int] = {}
 
     def place(self, path: str) -> Place:
@@ -79,10 +87,10 @@ class Trash:
     def _trash(self, path: str) -> tuple[str, str | None]:
         """The folder of the trash, and the top of the filesystem if it is not the home trash."""
         folder = os.path.dirname(path)
-        device = os.stat(folder).st_dev
-        if device == _device(self._home):
+        device = self._device_of(folder)
+        if device == self._device_of(_there(self._home)):
             return self._home, None
-        top = _top(folder, device)
+        top = self._top(folder, device)
         common = os.path.join(top, ".Trash")
         if _is_common(common):
             return os.path.join(common, str(self._uid)), top
@@ -90,6 +98,13 @@ class Trash:
         if os.path.lexists(own) and not self._is_mine(own):
             raise Unfit(f"{own} is another user's, or no folder, so it is no trash for {path}; use --move DIR")
         return own, top
+
+    def _top(self, folder: str, device: int) -> str:
+        """The uppermost folder of a filesystem above `folder`."""
+        folder = os.path.realpath(folder)
+        while folder != "/" and self._device_of(os.path.dirname(folder)) == device:
+            folder = os.path.dirname(folder)
+        return folder
 
     def _is_mine(self, folder: str) -> bool:
         found = os.lstat(folder)
@@ -126,19 +141,11 @@ def _real(path: str) -> str:
     return os.path.join(os.path.realpath(folder), name)
 
 
-def _device(path: str) -> int:
-    """The filesystem on which `path` is, or would be."""
+def _there(path: str) -> str:
+    """The path, or the lowest folder above it that is there."""
     while not os.path.exists(path):
         path = os.path.dirname(path)
-    return os.stat(path).st_dev
-
-
-def _top(folder: str, device: int) -> str:
-    """The uppermost folder of a filesystem above `folder`."""
-    folder = os.path.realpath(folder)
-    while folder != "/" and os.stat(os.path.dirname(folder)).st_dev == device:
-        folder = os.path.dirname(folder)
-    return folder
+    return path
 
 
 def _is_common(path: str) -> bool:

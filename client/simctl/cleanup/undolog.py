@@ -89,7 +89,8 @@ class UndoLog:
     Args:
         path: of the file.
         disk: writes it.
-        plan: the path of the plan whose log is made if there is none; None means that it must be there.
+        plan: the plan whose log is made if there is none: its absolute path, or - for stdin. None means that the log
+            must be there.
         name: what temporary names of its steps have in common; unlike that of any other log.
 
     Raises:
@@ -203,13 +204,13 @@ class UndoLog:
         return content
 
     def _made(self, plan: str, name: str) -> _Content:
-        self._append({"simd_undo": VERSION, "created": now(), "name": name, **json_path(os.path.abspath(plan), "plan")})
+        self._append({"simd_undo": VERSION, "created": now(), "name": name, **json_path(plan, "plan")})
         self._sync()
         try:
             self._disk.sync_dir(os.path.dirname(self.path))
         except OSError as error:
             raise self._unwritable(error) from error
-        return _Content(os.path.abspath(plan), name)
+        return _Content(plan, name)
 
     def _header(self, line: bytes) -> _Content:
         try:

@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/simctl
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_simctl_subparsers=(search status wait add remove scan files errors show compare compact verify export pause resume health completion)
+_shtab_simctl_subparsers=(search status wait add remove scan files errors show compare apply undo compact verify export pause resume health completion)
 
 _shtab_simctl_search_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --jsonl --timeout -k --limit --min-similarity --path-prefix --exact --paths-only -0 --null)
 _shtab_simctl_status_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout --watch)
@@ -17,6 +17,8 @@ _shtab_simctl_files_option_strings=(-h --help --address --tls-ca --tls-cert --tl
 _shtab_simctl_errors_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --jsonl --timeout --path-prefix --paths-only -0 --null)
 _shtab_simctl_show_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout --image-id)
 _shtab_simctl_compare_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout --min-similarity)
+_shtab_simctl_apply_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout --trash --move --hardlink --reflink --dry-run --yes --undo-log)
+_shtab_simctl_undo_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout)
 _shtab_simctl_compact_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout)
 _shtab_simctl_verify_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout)
 _shtab_simctl_export_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout --npz)
@@ -76,6 +78,18 @@ _shtab_simctl_compare___tls_ca_COMPGEN=_shtab_compgen_files
 _shtab_simctl_compare___tls_cert_COMPGEN=_shtab_compgen_files
 _shtab_simctl_compare___tls_key_COMPGEN=_shtab_compgen_files
 _shtab_simctl_compare___token_file_COMPGEN=_shtab_compgen_files
+_shtab_simctl_apply_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_simctl_apply___tls_ca_COMPGEN=_shtab_compgen_files
+_shtab_simctl_apply___tls_cert_COMPGEN=_shtab_compgen_files
+_shtab_simctl_apply___tls_key_COMPGEN=_shtab_compgen_files
+_shtab_simctl_apply___token_file_COMPGEN=_shtab_compgen_files
+_shtab_simctl_apply___move_COMPGEN=_shtab_compgen_dirs
+_shtab_simctl_apply___undo_log_COMPGEN=_shtab_compgen_files
+_shtab_simctl_undo_pos_0_COMPGEN=_shtab_compgen_files
+_shtab_simctl_undo___tls_ca_COMPGEN=_shtab_compgen_files
+_shtab_simctl_undo___tls_cert_COMPGEN=_shtab_compgen_files
+_shtab_simctl_undo___tls_key_COMPGEN=_shtab_compgen_files
+_shtab_simctl_undo___token_file_COMPGEN=_shtab_compgen_files
 _shtab_simctl_compact___tls_ca_COMPGEN=_shtab_compgen_files
 _shtab_simctl_compact___tls_cert_COMPGEN=_shtab_compgen_files
 _shtab_simctl_compact___tls_key_COMPGEN=_shtab_compgen_files
@@ -111,7 +125,7 @@ _shtab_simctl___tls_key_COMPGEN=_shtab_compgen_files
 _shtab_simctl___token_file_COMPGEN=_shtab_compgen_files
 
 _shtab_simctl_completion_pos_0_choices=(bash fish zsh)
-_shtab_simctl_pos_0_choices=(search status wait add remove scan files errors show compare compact verify export pause resume health completion)
+_shtab_simctl_pos_0_choices=(search status wait add remove scan files errors show compare apply undo compact verify export pause resume health completion)
 
 _shtab_simctl_search_pos_0_nargs=+
 _shtab_simctl_search__h_nargs=0
@@ -165,6 +179,17 @@ _shtab_simctl_show___json_nargs=0
 _shtab_simctl_compare__h_nargs=0
 _shtab_simctl_compare___help_nargs=0
 _shtab_simctl_compare___json_nargs=0
+_shtab_simctl_apply__h_nargs=0
+_shtab_simctl_apply___help_nargs=0
+_shtab_simctl_apply___json_nargs=0
+_shtab_simctl_apply___trash_nargs=0
+_shtab_simctl_apply___hardlink_nargs=0
+_shtab_simctl_apply___reflink_nargs=0
+_shtab_simctl_apply___dry_run_nargs=0
+_shtab_simctl_apply___yes_nargs=0
+_shtab_simctl_undo__h_nargs=0
+_shtab_simctl_undo___help_nargs=0
+_shtab_simctl_undo___json_nargs=0
 _shtab_simctl_compact__h_nargs=0
 _shtab_simctl_compact___help_nargs=0
 _shtab_simctl_compact___json_nargs=0

@@ -50,8 +50,8 @@ function _shtab_simctl_using
   test "$_shtab_simctl_cmdpath" = "$argv"
 end
 
-set -g _shtab_simctl_commands search status wait add remove scan files errors show compare compact verify export pause resume health completion
-set -g _shtab_simctl_opts_with_value --address --for --image-id --limit --min-similarity --npz --path-prefix --timeout --tls-ca --tls-cert --tls-key --token-file -k
+set -g _shtab_simctl_commands search status wait add remove scan files errors show compare apply undo compact verify export pause resume health completion
+set -g _shtab_simctl_opts_with_value --address --for --image-id --limit --min-similarity --move --npz --path-prefix --timeout --tls-ca --tls-cert --tls-key --token-file --undo-log -k
 
 complete -c simctl -e
 complete -c simctl -f
@@ -182,6 +182,33 @@ complete -c simctl -n '_shtab_simctl_using compare' -l timeout -x -d 'give up af
 complete -c simctl -n '_shtab_simctl_using compare' -l min-similarity -x -d 'end with 4 if they are less similar than this: same, near, similar, a number of -1 to 1, or a percentage'
 complete -c simctl -n '_shtab_simctl_using compare; and test $_shtab_simctl_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'an image file; - reads it from stdin'
 complete -c simctl -n '_shtab_simctl_using compare; and test $_shtab_simctl_npos -eq 1' -ka "(__fish_complete_path (commandline -ct))" -d 'another one'
+complete -c simctl -n '_shtab_simctl_using; and test $_shtab_simctl_npos -eq 0' -a apply -d 'clean copies up as a plan says; nothing is deleted, and undo takes it back'
+complete -c simctl -n '_shtab_simctl_using apply' -s h -l help -d 'show this help message and exit'
+complete -c simctl -n '_shtab_simctl_using apply' -l address -x -d 'where the daemon is: unix:PATH or HOST:PORT'
+complete -c simctl -n '_shtab_simctl_using apply' -l tls-ca -xka "(__fish_complete_path (commandline -ct))" -d 'the authority of the daemon'"'"'s certificate (SIMD_TLS_CA); else those that the system trusts'
+complete -c simctl -n '_shtab_simctl_using apply' -l tls-cert -xka "(__fish_complete_path (commandline -ct))" -d 'a certificate for a daemon that asks for one (SIMD_CLIENT_CERT)'
+complete -c simctl -n '_shtab_simctl_using apply' -l tls-key -xka "(__fish_complete_path (commandline -ct))" -d 'its private key (SIMD_CLIENT_KEY)'
+complete -c simctl -n '_shtab_simctl_using apply' -l token-file -xka "(__fish_complete_path (commandline -ct))" -d 'a file with a token (SIMD_TOKEN_FILE)'
+complete -c simctl -n '_shtab_simctl_using apply' -l json -d 'print one JSON document'
+complete -c simctl -n '_shtab_simctl_using apply' -l timeout -x -d 'give up after so many seconds'
+complete -c simctl -n '_shtab_simctl_using apply' -l trash -d 'put what goes into the trash of the desktop; the default'
+complete -c simctl -n '_shtab_simctl_using apply' -l move -xka "(__fish_complete_directories)" -d 'move it below this folder, where it keeps its whole path'
+complete -c simctl -n '_shtab_simctl_using apply' -l hardlink -d 'make it another name of what stays; only of the same bytes'
+complete -c simctl -n '_shtab_simctl_using apply' -l reflink -d 'let it share the storage of what stays; only of the same bytes'
+complete -c simctl -n '_shtab_simctl_using apply' -l dry-run -d 'check everything, change nothing, tell what would go'
+complete -c simctl -n '_shtab_simctl_using apply' -l yes -d 'do not ask first; only on a terminal it is asked at all'
+complete -c simctl -n '_shtab_simctl_using apply' -l undo-log -xka "(__fish_complete_path (commandline -ct))" -d 'write the undo log there; by default it is beside the plan, or below $XDG_STATE_HOME/simd/undo'
+complete -c simctl -n '_shtab_simctl_using apply; and test $_shtab_simctl_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'a plan that `simctl duplicates --plan` wrote; - reads it from stdin'
+complete -c simctl -n '_shtab_simctl_using; and test $_shtab_simctl_npos -eq 0' -a undo -d 'take a clean-up back'
+complete -c simctl -n '_shtab_simctl_using undo' -s h -l help -d 'show this help message and exit'
+complete -c simctl -n '_shtab_simctl_using undo' -l address -x -d 'where the daemon is: unix:PATH or HOST:PORT'
+complete -c simctl -n '_shtab_simctl_using undo' -l tls-ca -xka "(__fish_complete_path (commandline -ct))" -d 'the authority of the daemon'"'"'s certificate (SIMD_TLS_CA); else those that the system trusts'
+complete -c simctl -n '_shtab_simctl_using undo' -l tls-cert -xka "(__fish_complete_path (commandline -ct))" -d 'a certificate for a daemon that asks for one (SIMD_CLIENT_CERT)'
+complete -c simctl -n '_shtab_simctl_using undo' -l tls-key -xka "(__fish_complete_path (commandline -ct))" -d 'its private key (SIMD_CLIENT_KEY)'
+complete -c simctl -n '_shtab_simctl_using undo' -l token-file -xka "(__fish_complete_path (commandline -ct))" -d 'a file with a token (SIMD_TOKEN_FILE)'
+complete -c simctl -n '_shtab_simctl_using undo' -l json -d 'print one JSON document'
+complete -c simctl -n '_shtab_simctl_using undo' -l timeout -x -d 'give up after so many seconds'
+complete -c simctl -n '_shtab_simctl_using undo; and test $_shtab_simctl_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'the undo log, which `simctl apply` named at its end'
 complete -c simctl -n '_shtab_simctl_using; and test $_shtab_simctl_npos -eq 0' -a compact -d 'do all maintenance of the index now'
 complete -c simctl -n '_shtab_simctl_using compact' -s h -l help -d 'show this help message and exit'
 complete -c simctl -n '_shtab_simctl_using compact' -l address -x -d 'where the daemon is: unix:PATH or HOST:PORT'
