@@ -167,6 +167,25 @@ def test_a_file_that_vanishes_between_its_check_and_its_step_is_told_and_leaves_
     assert at > 5
 
 
+def test_nothing_goes_when_what_stays_vanishes_after_its_check(world: World) -> None:
+    plan = pair(world)
+    (why,) = whys(world.apply(plan, on_file=lambda path: (world.tree / "keep.jpg").unlink()))
+    assert "what stays was changed, or is gone" in why and (world.tree / "copy.jpg").exists()
+
+
+def test_a_file_stays_when_its_copy_on_another_filesystem_came_out_differently(world: World) -> None:
+    plan = pair(world)
+    before = world.snapshot()
+
+    def spoil(name: str) -> None:
+        for path in world.moved.rglob(".simd-*"):
+            path.write_bytes(b"garbage")
+
+    (why,) = whys(world.apply(plan, "far", hook=spoil))
+    assert "came out differently" in why and world.snapshot() == before
+    assert not [path for path in world.moved.rglob("*") if path.is_file()]
+
+
 @pytest.mark.parametrize("way", ["trash", "move", "far", "hardlink"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS], ids=errno.errorcode.get)
 def test_a_disk_that_refuses_any_call_costs_nothing(tmp_path: Path, way: str, number: int) -> None:

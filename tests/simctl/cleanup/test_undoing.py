@@ -123,6 +123,7 @@ def test_a_log_that_was_cut_anywhere_in_its_last_line_is_taken_back(tmp_path: Pa
         world.apply(plan)
         world.log_path.write_bytes(world.log_path.read_bytes()[: at - len(text)])
         assert told(world) == [] and world.snapshot() == before
+        assert world.undo() == []
 
 
 def test_a_log_that_is_damaged_before_its_end_is_refused_with_the_line(world: World) -> None:
