@@ -18,7 +18,7 @@ from typing import Any
 
 from simctl import streams
 from simctl.client import Client
-from simctl.errors import EXIT_ERROR, SimctlError
+from simctl.errors import EXIT_ERROR, EXIT_INTERRUPTED, SimctlError
 from simctl.output import Output
 from simd import __version__
 
@@ -36,6 +36,8 @@ _COMMANDS = {
     "labels": "what people said pictures are: import it, export it, list it, clear it",
     "leaks": "find pictures that are on both sides of a split",
     "split": "divide pictures by shares, so that none is on two sides",
+    "apply": "clean copies up as a plan says; nothing is deleted, and undo takes it back",
+    "undo": "take a clean-up back",
     "compact": "do all maintenance of the index now",
     "verify": "read all of the index and tell what is wrong with it",
     "export": "copy every image's embedding and paths out of the index",
@@ -76,7 +78,6 @@ The daemon is looked for at --address, else SIMD_ADDRESS, else $XDG_RUNTIME_DIR/
 else the service of this host, /run/simd/simd.sock.
 """
 
-_EXIT_INTERRUPTED = 130
 _EXIT_BROKEN_PIPE = 141
 
 
@@ -96,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Also after --help and a wrong usage, which end with an exception.
             output.finish()
     except KeyboardInterrupt:
-        return _EXIT_INTERRUPTED
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         streams.silence(sys.stdout)
         return _EXIT_BROKEN_PIPE

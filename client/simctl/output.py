@@ -88,6 +88,11 @@ class Output:
         self.clear()
         self._write_message(f"{printable(message)}\n")
 
+    def ask(self, question: str) -> None:
+        """A question, on stderr, whose answer is typed behind it."""
+        self.clear()
+        self._write_message(printable(question))
+
     def progress(self, text: str) -> None:
         """One line that replaces the one before, cut where the terminal ends; only on a terminal."""
         if self._progress:

@@ -28,6 +28,7 @@ from simd.types import (
 )
 from tests.jobs.test_jobs import endless
 from tests.serving.doubles import Bench, environment, serving
+from tests.simctl.cleanup.world import World, pair, write
 from tests.simctl.test_cli import RED, simctl
 from tests.simctl.test_completion import commands
 
@@ -88,6 +89,8 @@ PRINTED = [
     ("file_error", "errors --jsonl"),
     ("show", "show --json {red} {odd} {bad} --image-id {green_id} --image-id {none_id}"),
     ("compare", "compare --json {red} {green}"),
+    ("apply", "apply --json --dry-run {plan}"),
+    ("undo", "undo --json {log}"),
     ("compact", "compact --json"),
     ("verify", "verify --json"),
     ("export", "export --json"),
@@ -102,10 +105,19 @@ PRINTED = [
 ]
 
 
+def clean_up(directory: Path) -> tuple[bytes, bytes]:
+    """A plan whose files are there, and the undo log of another one that was applied."""
+    planned, applied = World(directory / "planned"), World(directory / "applied")
+    applied.apply(pair(applied))
+    return os.fsencode(write(planned, pair(planned))), bytes(applied.log_path)
+
+
 @pytest.mark.parametrize(("name", "command"), PRINTED, ids=[command for _, command in PRINTED])
 def test_a_document_is_what_the_schema_says(bench: Bench, name: str, command: str) -> None:
     root = os.fsencode(bench.root)
+    plan, log = clean_up(bench.directory) if "{plan}" in command or "{log}" in command else (b"", b"")
     words = {
+        "{plan}": plan, "{log}": log,
         "{red}": root + b"/red\xff.jpg", "{green}": root + b"/copies/000.jpg", "{bad}": root + b"/bad\xff.txt",
         "{odd}": ODD, "{npz}": bytes(bench.directory / "all.npz"), "{none_id}": b"ab" * 16,
         "{green_id}": image_id_of(b"picture 10 200 10").hex().encode(),

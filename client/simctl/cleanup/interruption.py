@@ -1,0 +1,45 @@
+"""Ctrl-C during a clean-up: the file that is being dealt with is finished first."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from simctl.output import Output
+
+
+class Interruption:
+    """While it is entered, the first Ctrl-C or SIGTERM only asks to stop, and the next one ends at once.
+
+    Args:
+        output: tells the person that the end is near.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._former: dict[int, Any] = {}
+        self._asked = False
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._former[number] = signal.signal(number, self._ask)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._restore()
+
+    def is_asked(self) -> bool:
+        """Whether to stop."""
+        return self._asked
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._asked = True
+        self._restore()
+        self._output.note("ending after this file; once more ends at once, which undo and another run can cope with")
+
+    def _restore(self) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
