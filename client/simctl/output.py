@@ -78,11 +78,6 @@ class Output:
         self.clear()
         self._write_message(f"simctl: {printable(message)}\n")
 
-    def ask(self, question: str) -> None:
-        """A question, on stderr."""
-        self.clear()
-        self._write_message(printable(question))
-
     def note(self, message: str) -> None:
         """Something worth knowing, on stderr."""
         self.clear()
