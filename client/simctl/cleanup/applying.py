@@ -115,7 +115,7 @@ class Applier:
         self._recover()
         if self._log is not None and self._way.name not in LINKS:
             _ask(self._labels, plan)
-        checker = Checker(self._way.name, self._earlier.entries() if self._earlier else ())
+        checker = Checker(self._way.name, self._earlier.entries() if self._earlier else (), self._is_stopped)
         for number, group in enumerate(plan.groups, 1):
             if self._is_stopped():
                 break
@@ -127,6 +127,8 @@ class Applier:
     def _group(self, number: int, group: PlannedGroup, checker: Checker) -> GroupOutcome:
         outcome = GroupOutcome(number, group.group_id)
         checked = checker.check(group)
+        if self._is_stopped():
+            return outcome
         outcome.left += checked.left
         outcome.already = checked.already
         if checked.problems:

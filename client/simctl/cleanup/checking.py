@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -58,24 +58,29 @@ class Checker:
     Args:
         way: "trash", "move", "hardlink" or "reflink".
         logged: what earlier runs did, of the same undo log.
+        is_stopped: asked before each file; True ends the looking there, and nothing must be done then.
     """
 
-    def __init__(self, way: str, logged: Iterable[Logged]) -> None:
+    def __init__(self, way: str, logged: Iterable[Logged], is_stopped: Callable[[], bool] = lambda: False) -> None:
         self._links = way in LINKS
+        self._is_stopped = is_stopped
         self._done: dict[str, Step] = {one.step.path: one.step for one in logged if one.outcome == "done"}
 
     def check(self, group: PlannedGroup) -> Checked:
         """Read all files of a group."""
-        return _Check(group, self._links, self._done).checked()
+        return _Check(group, self._links, self._done, self._is_stopped).checked()
 
 
 class _Check:
     """Looks at one group."""
 
-    def __init__(self, group: PlannedGroup, links: bool, done: Mapping[str, Step]) -> None:
+    def __init__(
+        self, group: PlannedGroup, links: bool, done: Mapping[str, Step], is_stopped: Callable[[], bool]
+    ) -> None:
         self._group = group
         self._links = links
         self._done = done
+        self._is_stopped = is_stopped
         self._found = Checked()
         self._names: dict[tuple[int, int], str] = {}
         self._real: dict[str, str] = {}
@@ -90,6 +95,8 @@ class _Check:
                 found.keeper = found.keeper or (entry.path, stamp)
         safe = self._safe_digests()
         for entry in self._group.goes:
+            if self._is_stopped():
+                break
             with self._noted():
                 goes = self._is_dealt_with(entry.path) or self._add(entry)
                 # An interrupted run may have left what belongs to a picture that is gone.

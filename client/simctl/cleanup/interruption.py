@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from simctl.output import Output
-
 
 class Interruption:
-    """While it is entered, the first Ctrl-C or SIGTERM only asks to stop, and the next one ends at once.
+    """While it is entered, the first Ctrl-C or SIGTERM only asks to stop, and the next one ends at once."""
 
-    Args:
-        output: tells the person that the end is near.
-    """
-
-    def __init__(self, output: Output) -> None:
-        self._output = output
+    def __init__(self) -> None:
         self._former: dict[int, Any] = {}
         self._asked = False
 
@@ -38,7 +33,9 @@ class Interruption:
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self._asked = True
         self._restore()
-        self._output.note("ending after this file; once more ends at once, which undo and another run can cope with")
+        # Past the buffers of stderr, in the middle of whose writing this may be.
+        with suppress(OSError):
+            os.write(2, b"\nending after this file; once more ends at once, and undo or another run copes with that\n")
 
     def _restore(self) -> None:
         for number, handler in self._former.items():

@@ -78,7 +78,6 @@ class Logged:
 
 @dataclass(slots=True)
 class _Content:
-    plan: str = ""
     name: str = ""
     entries: dict[int, Logged] = field(default_factory=dict)
 
@@ -91,13 +90,14 @@ class UndoLog:
         disk: writes it.
         plan: the plan whose log is made if there is none: its absolute path, or - for stdin. None means that the log
             must be there.
+        planned: when that plan was written, as it says.
         name: what temporary names of its steps have in common; unlike that of any other log.
 
     Raises:
         SimctlError: it is not there, damaged, of another version, in use, or cannot be written.
     """
 
-    def __init__(self, path: str, disk: Disk, *, plan: str | None = None, name: str = "") -> None:
+    def __init__(self, path: str, disk: Disk, *, plan: str | None = None, planned: str = "", name: str = "") -> None:
         self.path = os.path.abspath(path)
         self._disk = disk
         flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT if plan is not None else 0)
@@ -107,7 +107,7 @@ class UndoLog:
             raise SimctlError(f"cannot open the undo log {path}: {error.strerror}", exit_code=EXIT_USAGE) from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._content = self._read(plan, name)
+            self._content = self._read(plan, planned, name)
         except BlockingIOError:
             os.close(self._fd)
             raise SimctlError(f"another simctl is at work with {path}; wait for its end") from None
@@ -122,11 +122,6 @@ class UndoLog:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         os.close(self._fd)
-
-    @property
-    def plan(self) -> str:
-        """The path of the plan."""
-        return self._content.plan
 
     def entries(self) -> Iterator[Logged]:
         """All steps in the order in which they were begun."""
@@ -180,7 +175,7 @@ class UndoLog:
             "can be taken back with `simctl undo`, or gone on with, once there is room"
         )
 
-    def _read(self, plan: str | None, name: str) -> _Content:
+    def _read(self, plan: str | None, planned: str, name: str) -> _Content:
         with open(self._fd, "rb", closefd=False) as stream:
             raw = stream.read()
         lines = raw.split(b"\n")
@@ -190,7 +185,7 @@ class UndoLog:
             os.ftruncate(self._fd, len(raw) - len(torn))
         if not lines:
             # A run that was ended this early has done nothing.
-            return _Content() if plan is None else self._made(plan, name)
+            return _Content() if plan is None else self._made(plan, planned, name)
         content = self._header(lines[0])
         for number, line in enumerate(lines[1:], 2):
             try:
@@ -203,20 +198,22 @@ class UndoLog:
                 ) from error
         return content
 
-    def _made(self, plan: str, name: str) -> _Content:
-        self._append({"simd_undo": VERSION, "created": now(), "name": name, **json_path(plan, "plan")})
+    def _made(self, plan: str, planned: str, name: str) -> _Content:
+        self._append(
+            {"simd_undo": VERSION, "created": now(), "name": name, **json_path(plan, "plan"), "planned": planned}
+        )
         self._sync()
         try:
             self._disk.sync_dir(os.path.dirname(self.path))
         except OSError as error:
             raise self._unwritable(error) from error
-        return _Content(plan, name)
+        return _Content(name)
 
     def _header(self, line: bytes) -> _Content:
         try:
             document = json.loads(line)
             version = document["simd_undo"]
-            content = _Content(_path(document, "plan"), str(document["name"]))
+            content = _Content(str(document["name"]))
         except (ValueError, KeyError, TypeError):
             raise SimctlError(f"{self.path} is no undo log of simctl", exit_code=EXIT_USAGE) from None
         if version != VERSION:
@@ -226,6 +223,15 @@ class UndoLog:
                 exit_code=EXIT_USAGE,
             )
         return content
+
+
+def planned_of(path: str) -> str | None:
+    """When the plan of a log was written; None if it is no log, or one of which nothing was begun."""
+    try:
+        with open(path, "rb") as stream:
+            return str(json.loads(stream.readline())["planned"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _document(step: Step) -> dict[str, object]:

@@ -56,13 +56,13 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     way = _way(args)
     if not any(group.goes for group in plan.groups):
         raise SimctlError(f"{name}: nothing goes by it", exit_code=EXIT_NOTHING_FOUND)
-    path = args.undo_log or log_path(args.plan, os.environ)
+    path = args.undo_log or log_path(args.plan, plan.created, os.environ)
     result = _Result(way, args.dry_run)
     if args.dry_run:
         _apply(plan, client, output, result, _earlier(path))
     elif args.yes or _is_wanted(plan, way, output):
         plan_path = args.plan if args.plan == "-" else os.path.abspath(args.plan)
-        with UndoLog(path, Disk(), plan=plan_path, name=secrets.token_hex(4)) as log:
+        with UndoLog(path, Disk(), plan=plan_path, planned=plan.created, name=secrets.token_hex(4)) as log:
             _apply(plan, client, output, result, log)
     else:
         output.note("nothing was done")
@@ -163,7 +163,7 @@ def _apply(plan: Plan, client: Client, output: Output, result: _Result, log: Und
 
     disk, labels = Disk(), DaemonLabels(client)
     result.log = log.path if log and not result.dry_run else ""
-    with Interruption(output) as interruption:
+    with Interruption() as interruption:
         applier = Applier(
             result.way,
             log,

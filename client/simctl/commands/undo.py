@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     """Take back, and tell what could not be."""
     disk = Disk()
-    with UndoLog(args.log, disk) as log, Interruption(output) as interruption:
+    with UndoLog(args.log, disk) as log, Interruption() as interruption:
         undoer = Undoer(log, Steps(disk, DaemonLabels(client)), is_stopped=interruption.is_asked)
         if not any(True for _ in log.entries()):
             raise SimctlError(f"{args.log}: nothing was done by it", exit_code=EXIT_NOTHING_FOUND)

@@ -169,11 +169,32 @@ def test_ctrl_c_ends_after_the_file_and_another_run_goes_on(world: World) -> Non
 
 def test_the_log_is_where_it_can_be_written(world: World) -> None:
     environ = {"XDG_STATE_HOME": str(world.directory)}
-    assert log_path(f"{world.directory}/p.json", environ) == f"{world.directory}/p.json.undo.jsonl"
-    assert Path(log_path("-", environ)).parent == world.directory / "simd/undo"
-    first, second = (log_path(f"{world.directory}/{folder}/p.json", environ) for folder in ("no", "such"))
+    assert log_path(f"{world.directory}/p.json", "", environ) == f"{world.directory}/p.json.undo.jsonl"
+    assert Path(log_path("-", "", environ)).parent == world.directory / "simd/undo"
+    first, second = (log_path(f"{world.directory}/{folder}/p.json", "", environ) for folder in ("no", "such"))
     assert Path(first).parent == world.directory / "simd/undo" and first != second
-    assert log_path(f"{world.directory}/no/p.json", environ) == first
+    assert log_path(f"{world.directory}/no/p.json", "", environ) == first
+
+
+def test_another_plan_of_the_same_name_has_a_log_of_its_own(world: World) -> None:
+    path = Path(write(world, pair(world)))
+    assert simctl(world, "apply", str(path)).returncode == 0
+    world.put("more/copy.jpg", b"picture")
+    plan = world.plan(
+        FoundGroup(
+            "g",
+            "exact",
+            "",
+            world.member(f"{world.tree}/keep.jpg"),
+            (world.member(f"{world.tree}/more/copy.jpg", "exact", goes=True),),
+        )
+    )
+    before = world.snapshot()
+    text = Path(write(world, plan)).read_text()
+    path.write_text(text.replace('"created": "2', '"created": "3'))
+    done = simctl(world, "apply", str(path))
+    assert f"simctl undo {path}.undo-2.jsonl" in done.stdout.decode()
+    assert simctl(world, "undo", f"{path}.undo-2.jsonl").returncode == 0 and world.snapshot() == before
 
 
 ODD = 'it\'s "odd" $(touch owned) `touch owned`;\n#\u202e -x \udcff'

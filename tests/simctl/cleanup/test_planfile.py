@@ -116,3 +116,9 @@ def test_a_plan_that_was_cut_off_is_refused_with_the_line(world: World) -> None:
     text = text_of(world)
     with pytest.raises(SimctlError, match="no JSON from line 12, column"):
         planfile.parsed("\n".join(text.split("\n")[:11]) + "\n", "plan.json")
+
+
+def test_the_plan_in_the_documentation_is_a_plan() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "cleaning-up.md").read_text()
+    plan = text.split("```json\n")[1].split("```")[0]
+    read(json.loads(plan))
