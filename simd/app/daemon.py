@@ -143,7 +143,7 @@ class Daemon:
 
         decisions = Decisions(settings.state_dir / DECISIONS)
         stack.callback(decisions.close)
-        insight = InsightInUse(settings, catalogue, decisions)
+        insight = InsightInUse(settings, catalogue, decisions, self._threads)
         stack.callback(insight.close)
         switch = models.switch(catalogue)
         ingest = self._ingest(catalogue, decisions, models.targets, switch, indexing_pool, features.keeper)
@@ -151,6 +151,8 @@ class Daemon:
         stack.callback(ingest.stop)
         features.keep_up(catalogue, indexing_pool, self._jobs, ingest)
         stack.callback(features.rest)
+        insight.keep_up(models.serving, features.store, indexing_pool, self._jobs, ingest)
+        stack.callback(insight.rest)
         files = RootFiles(lambda: [s.root.path for s in ingest.roots()])
         queries = Queries(
             serving=models.serving,
@@ -177,6 +179,7 @@ class Daemon:
                 groups=insight.groups,
                 divisions=insight.divisions,
                 switch=switch.status if switch else lambda: None,
+                trouble=lambda: insight.trouble,
                 thread_failures=lambda: self._threads.failures,
                 workers_lost=lambda: {"query": query_pool.lost, "indexing": indexing_pool.lost},
             )
@@ -200,6 +203,8 @@ class Daemon:
             {
                 "roots": lambda fresh: _configure(ingest, fresh, signals),
                 "ignore": lambda fresh: ingest.ignore(fresh.ignore),
+                "keep": insight.configure,
+                "reference": insight.configure,
                 "scan_interval_s": lambda fresh: ingest.scan_every(fresh.scan_interval_s),
                 "log_level": lambda fresh: logging.getLogger().setLevel(fresh.log_level.upper()),
             },

@@ -1,31 +1,107 @@
-"""Pairs and groups of copies in use: from the open file to what answers."""
+"""Pairs and groups of copies in use: from the open file to the thread that finds pairs."""
 
 from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.decisions.decisions import Decisions
+from simd.features.store import FeatureStore
+from simd.featurize.workers.pool import DecodePool
+from simd.indexing.ingest import Ingest
 from simd.insight.groups.groups import Groups
 from simd.insight.labels.divisions import Divisions
+from simd.insight.pairs.comparison import Comparison
+from simd.insight.pairs.finder import Finder
+from simd.insight.pairs.look import Look, Searched
+from simd.insight.pairs.sources import Sources
 from simd.insight.pairs.store import FILE, PairStore
+from simd.jobs.jobs import Jobs
+from simd.serving.search.served import Serving
+from simd.supervision import Threads
+from simd.verify.features import FEATURES_VERSION
 
 
 class InsightInUse:
-    """Opens what keeps the pairs, and closes it. The caller holds the state directory's lock.
+    """Opens what keeps the pairs, keeps it up, and closes it. The caller holds the state directory's lock.
 
     Attributes:
         groups: the groups of copies.
         divisions: what groups and labels say together.
 
     Raises:
+        ConfigError: a rule of the setting `keep` is unknown.
         StoreError: the file cannot be opened.
     """
 
-    def __init__(self, settings: Settings, catalogue: Catalogue, decisions: Decisions) -> None:
+    def __init__(self, settings: Settings, catalogue: Catalogue, decisions: Decisions, threads: Threads) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._threads = threads
+        self._finder: Finder | None = None
         self._store = PairStore(settings.state_dir / FILE)
-        self.groups = Groups(catalogue=catalogue, pairs=self._store, decisions=decisions)
+        self.groups = Groups(
+            catalogue=catalogue,
+            pairs=self._store,
+            decisions=decisions,
+            keep=settings.keep,
+            reference=_reference(settings),
+        )
         self.divisions = Divisions(catalogue=catalogue, pairs=self._store, labels=decisions.labels)
+
+    def keep_up(
+        self, serving: Serving, features: FeatureStore | None, decoder: DecodePool, jobs: Jobs, ingest: Ingest
+    ) -> None:
+        """Begin to find pairs, and to drop those that are of no image."""
+        closing = threading.Event()
+        sources = Sources(self._catalogue, decoder, closing, self._settings.threads)
+        comparison = Comparison(self._store, self._catalogue, features, sources)
+        self._finder = Finder(
+            store=self._store,
+            catalogue=self._catalogue,
+            look=Look(self._store, comparison, FEATURES_VERSION if features else ""),
+            searched=lambda: _searched(serving),
+            jobs=jobs,
+            closing=closing,
+            paused=lambda: ingest.paused,
+            cores=self._settings.threads,
+            wanted=self.groups.lacking,
+            threads=self._threads,
+        )
+        self._finder.start()
+
+    def configure(self, settings: Settings) -> None:
+        """Keepers are chosen by other settings from now on.
+
+        Raises:
+            ConfigError: a rule is unknown; nothing has changed then.
+        """
+        self.groups.configure(settings.keep, _reference(settings))
+
+    @property
+    def trouble(self) -> str:
+        """Why pairs are not kept up, for callers; empty while they are."""
+        return self._finder.trouble if self._finder else ""
+
+    def rest(self) -> None:
+        """Find no more; what was found is still read."""
+        if self._finder is not None:
+            self._finder.close()
 
     def close(self) -> None:
         """Close the file."""
         self._store.close()
+
+
+def _reference(settings: Settings) -> list[bytes]:
+    return [os.fsencode(path) for path in settings.reference]
+
+
+@contextmanager
+def _searched(serving: Serving) -> Iterator[Searched]:
+    with serving.use() as served:
+        yield Searched(served.index, served.model.fingerprint, served.model.levels)

@@ -37,8 +37,9 @@ _CATALOGUE = (
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All that answers RPCs. `switch` tells of a model switch under way, `workers_lost` how many decode workers of each
-    pool crashed or were killed for a limit, `thread_failures` how often each of the daemon's threads failed."""
+    """All that answers RPCs. `switch` tells of a model switch under way, `trouble` why pairs of copies are not kept up,
+    `workers_lost` how many decode workers of each pool crashed or were killed for a limit, `thread_failures` how often
+    each of the daemon's threads failed."""
 
     queries: Queries
     serving: Serving
@@ -49,6 +50,7 @@ class Services:
     groups: Groups
     divisions: Divisions
     switch: Callable[[], SwitchStatus | None] = lambda: None
+    trouble: Callable[[], str] = lambda: ""
     workers_lost: Callable[[], Mapping[str, int]] = dict
     thread_failures: Callable[[], Mapping[str, int]] = dict
 

@@ -63,7 +63,7 @@ def test_what_was_put_is_there_after_a_restart(store: PairStore, path: Path) -> 
         assert unpacked(again.pairs()) == {NEAR, ALIKE}, "those that are different are nobody's copies"
         assert set(again.of(A)) == {NEAR, OTHER} and set(again.of(B)) == {NEAR, ALIKE} and again.of(D) == []
         assert again.left_out() == {"flat": 1}
-        assert again.not_looked_at([D, C, B]) == [C] and again.looked_at() == 3
+        assert again.not_looked_at([D, C, B]) == [C] and again.counts() == (3, 0)
 
 
 def test_a_later_judgement_counts(store: PairStore) -> None:
@@ -107,8 +107,24 @@ def test_the_position_is_kept_with_what_is_dropped(store: PairStore, path: Path)
     with closing(PairStore(path)) as again:
         again.begin("rules")
         assert position(again) == HERE and unpacked(again.pairs()) == {ALIKE} and again.not_looked_at([A, B]) == [A]
-        again.look_again()
-        assert again.followed is None and unpacked(again.pairs()) == {ALIKE}
+
+
+def test_images_are_looked_at_later_or_again_when_they_are_back(store: PairStore) -> None:
+    store.put([NEAR], {A: "", B: ""}, [C, D])
+    assert store.counts() == (2, 2) and list(store.image_ids(later=True)) == [[C, D]]
+    assert store.not_looked_at([A, B, C, D]) == [C, D]
+    store.put([], {C: "tiny"})
+    store.follow(HERE, away=[B, D])
+    assert store.counts() == (2, 0) and store.not_looked_at([A, B, C, D]) == [B, D]
+    assert store.of(B) == [NEAR] and [one for page in store.image_ids() for one in page] == [A, B, C, D]
+
+
+def test_digests_are_kept_with_their_image(store: PairStore) -> None:
+    store.put_digests({A: b"digest", B: b""})
+    store.put_digests({A: b"another"})
+    assert store.digests([A, B, C]) == {A: b"another", B: b""}
+    store.drop([A])
+    assert store.digests([A, B]) == {B: b""}
 
 
 @pytest.mark.parametrize("what", ["data = x'00'", "first = x'01'", "second = first", "data = zeroblob(16)"])
@@ -124,7 +140,7 @@ def test_a_damaged_pair_is_dropped_and_said_and_the_others_stay(
     assert found == {ALIKE}
     if packed or "first" not in what.split(" = ")[0]:
         assert "1 pairs are damaged" in caplog.text
-        assert store.followed is None and store.not_looked_at([A, B]) == [A, B], "what is missing now is to be found"
+        assert list(store.image_ids(later=True)) == [[A, B]], "what is missing now is to be found"
 
 
 @pytest.mark.parametrize("opened", [False, True])

@@ -6,14 +6,14 @@ local features of both            -> the judgement on them, mirror images includ
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import DamagedFeatures
 from simd.features.store import FeatureStore
 from simd.featurize.decode.renditions import Digest
-from simd.insight.pairs.judge import judge, left_out
+from simd.insight.pairs.judge import Judgement, judge, left_out
 from simd.insight.pairs.pair import Pair, Tier
 from simd.insight.pairs.sources import Sources
 from simd.insight.pairs.store import PairStore
@@ -63,9 +63,18 @@ class Comparison:
         catalogue: tells the size of images.
         features: where local features are kept; None where nothing is verified.
         sources: decodes what has no digest yet.
+        judge: judges two images by their local features.
     """
 
-    def __init__(self, store: PairStore, catalogue: Catalogue, features: FeatureStore | None, sources: Sources) -> None:
+    def __init__(
+        self,
+        store: PairStore,
+        catalogue: Catalogue,
+        features: FeatureStore | None,
+        sources: Sources,
+        judge: Callable[[LocalFeatures, LocalFeatures], Judgement] = judge,
+    ) -> None:
+        self._judge = judge
         self._store = store
         self._catalogue = catalogue
         self._features = features
@@ -97,10 +106,21 @@ class Comparison:
         pairs = [
             Pair(suspect.first, suspect.second, Tier.PIXELS, suspect.similarity, 1.0)
             if suspect in same
-            else _judged(suspect, kept, similar)
+            else self._judged(suspect, kept, similar)
             for suspect in suspects
         ]
         return Compared(pairs, unread)
+
+    def _judged(self, suspect: Suspect, kept: Mapping[ImageId, Kept], similar: float | None) -> Pair:
+        first, second, similarity = suspect.first, suspect.second, suspect.similarity
+        tier = Tier.SIMILAR if similar is not None and similarity >= similar else Tier.DIFFERENT
+        one, other = (kept[image_id].features if image_id in kept else None for image_id in (first, second))
+        if similar is None or one is None or other is None:
+            return Pair(first, second, tier, similarity)
+        found = self._judge(one, other)
+        if found.same:
+            return Pair(first, second, Tier.NEAR, similarity, found.share, found.mirrored, found.turned)
+        return Pair(first, second, tier, similarity, found.share)
 
     def _of_same_pixels(self, suspects: Sequence[Suspect]) -> tuple[set[Suspect], set[ImageId]]:
         """Those whose pixels are the same, and images whose digest cannot be made now."""
@@ -124,18 +144,6 @@ class Comparison:
 
 def _images(suspects: Sequence[Suspect]) -> set[ImageId]:
     return {image_id for suspect in suspects for image_id in (suspect.first, suspect.second)}
-
-
-def _judged(suspect: Suspect, kept: Mapping[ImageId, Kept], similar: float | None) -> Pair:
-    first, second, similarity = suspect.first, suspect.second, suspect.similarity
-    tier = Tier.SIMILAR if similar is not None and similarity >= similar else Tier.DIFFERENT
-    one, other = (kept[image_id].features if image_id in kept else None for image_id in (first, second))
-    if similar is None or one is None or other is None:
-        return Pair(first, second, tier, similarity)
-    found = judge(one, other)
-    if found.same:
-        return Pair(first, second, Tier.NEAR, similarity, found.share, found.mirrored, found.turned)
-    return Pair(first, second, tier, similarity, found.share)
 
 
 def _parsed(data: bytes) -> Kept:

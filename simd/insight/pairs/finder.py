@@ -5,8 +5,8 @@ more than a page. A few new images are looked at in its own thread, so that they
 job, which `status` shows. What cannot be looked at now (it has no vector or features yet, its root is offline) is
 written down, and tried again ever more seldom.
 
-An image's pairs are bounded, so of a large group some may lack: what somebody wants to have judged is asked for once
-everything is looked at, and its outcome is kept, whatever it is.
+An image's pairs are bounded, so of a large group some may lack: once nothing new has come for a while, whoever makes
+groups is asked which pairs it wants to have judged, and the outcome is kept, whatever it is.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -44,6 +45,10 @@ _BATCH = 16
 """So many are searched for together."""
 _WANTED = 128
 """So many wanted pairs are judged in one go."""
+_QUIET_S = 1.0
+"""Seconds without news after which it is asked what is wanted."""
+_QUIET_SHARE = 10.0
+"""As many times as long as the answer took to be made."""
 _REST_S = 0.05
 """Seconds between two looks at the feed, as each batch of indexing is news."""
 _PERIOD_S = 600.0
@@ -74,6 +79,8 @@ class Finder:
         rest_s: seconds between two looks at the feed.
         retry: the waits before what failed is tried again.
         later: the waits before images that cannot be looked at yet are.
+        quiet_s: seconds without news after which it is asked what is wanted.
+        clock: seconds that only go forward.
     """
 
     def __init__(
@@ -92,6 +99,8 @@ class Finder:
         rest_s: float = _REST_S,
         retry: Backoff | None = None,
         later: Backoff | None = None,
+        quiet_s: float = _QUIET_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
@@ -105,6 +114,9 @@ class Finder:
         self._rest_s = rest_s
         self._retry = retry or Backoff(*_RETRY_S)
         self._later = later or Backoff(*_RETRY_S)
+        self._quiet_least_s = self._quiet_s = quiet_s
+        self._clock = clock
+        self._asked_at = -1
         self._failures = 0
         self._trouble = ""
         self._closing = closing
@@ -148,7 +160,7 @@ class Finder:
             if self._retry.failing:
                 self._closing.wait(self._retry.left_s)
             else:
-                self._news.wait(self._later.left_s if self._later.failing else _PERIOD_S)
+                self._news.wait(self._until_next_s())
                 self._closing.wait(self._rest_s)
 
     def _turn(self) -> None:
@@ -156,9 +168,13 @@ class Finder:
         self._store.mend()
         if not self._follow(None):
             self._follow_as_job()
-        self._judge_wanted()
+        if self._store.revision != self._asked_at and not self._news.wait(self._quiet_s):
+            self._judge_wanted()
         self._failures, self._trouble = 0, ""
         self._retry.succeeded()
+
+    def _until_next_s(self) -> float:
+        return min(_PERIOD_S, self._later.left_s if self._later.failing else _PERIOD_S)
 
     def _failed(self, why: str) -> float:
         self._failures += 1
@@ -281,10 +297,13 @@ class Finder:
         """Judge what somebody wants to know, until there is news."""
         tried: set[tuple[ImageId, ImageId]] = set()
         while not self._news.is_set():
+            began, revision = self._clock(), self._store.revision
             wanted = {(min(two), max(two)) for two in self._wanted()} - tried
+            self._quiet_s = max(self._quiet_least_s, _QUIET_SHARE * (self._clock() - began))
             known = self._store.of_any({image_id for two in wanted for image_id in two})
             asked = sorted(wanted.difference((pair.first, pair.second) for pair in known))[:_WANTED]
             if not asked:
+                self._asked_at = revision
                 return
             with self._searched() as searched:
                 self._store.put(self._look.judge(asked, searched))

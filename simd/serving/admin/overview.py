@@ -112,6 +112,8 @@ class Overview:
         model = self._part("the model", lambda: _model(services), problems)
         switch = self._part("the switch to another model", services.switch, problems)
         jobs = self._part("the jobs under way", lambda: tuple(services.jobs.running()), problems)
+        trouble = self._part("whether pairs of copies are kept up", services.trouble, problems)
+        problems += [f"pairs of copies are not kept up, which is tried again: {trouble}"] if trouble else []
         thread_failures = self._part("what failed", lambda: dict(services.thread_failures()), problems)
         # Last, because reading the others may have found damage; and first among the problems.
         unknown: list[str] = []
