@@ -12,7 +12,7 @@ from simctl.errors import EXIT_USAGE, SimctlError
 from simctl.grouped import Decision
 from simctl.output import Output, counted
 from simctl.picture import display_name, read
-from simctl.streams import reason
+from simctl.wholefile import whole_file
 
 _SAY = {
     "not-duplicates": "no two of them are the same picture",
@@ -90,11 +90,8 @@ def _export(args: argparse.Namespace, client: Client, output: Output) -> int:
         output.json({"decisions": decisions})
         return 0
     [file] = args.paths
-    try:
-        with open(file, "w", encoding="ascii") as stream:
-            stream.write(json.dumps({"decisions": decisions}, indent=1) + "\n")
-    except OSError as error:
-        raise SimctlError(f"cannot write {file}: {reason(error)}") from error
+    with whole_file(file) as stream:
+        stream.write(json.dumps({"decisions": decisions}, indent=1).encode() + b"\n")
     if args.json:
         output.json({"file": file, "count": len(decisions)})
     else:

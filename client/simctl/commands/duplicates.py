@@ -7,10 +7,11 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from simctl import shown
 from simctl.client import Client
 from simctl.errors import EXIT_NOTHING_FOUND
-from simctl.grouped import TIERS, DuplicateGroup, DuplicateOptions, FolderOverlap, GroupMember, GroupPage
-from simctl.output import Output, counted, json_path, json_paths, percent, printable, size
+from simctl.grouped import TIERS, DuplicateGroup, DuplicateOptions, FolderOverlap, GroupPage
+from simctl.output import Output, counted, json_path, printable, size
 from simctl.similarity import number
 
 _SHOWN_GROUPS, _SHOWN_MEMBERS = 50, 20
@@ -18,9 +19,6 @@ _SHOWN_GROUPS, _SHOWN_MEMBERS = 50, 20
 
 _MOST = 1000
 """Groups, members or folders in one answer."""
-
-_LEFT = (0, 2, 4)
-"""Columns that begin on the left: words."""
 
 _LEFT_OUT = {
     "flat": "blank or nearly so",
@@ -101,12 +99,12 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
         _one_document(listing, output)
     elif args.jsonl:
         for group in listing.groups():
-            output.json(document(group))
+            output.json(shown.document(group))
     elif args.paths_only:
-        output.paths((path for group in listing.groups() for path in going(group)), zero=args.null)
+        output.paths((path for group in listing.groups() for path in shown.going(group)), zero=args.null)
     else:
         for group in listing.groups():
-            _print(group, output)
+            shown.show(group, output)
         _summary(listing, output.line, output)
     if not args.json and (args.jsonl or args.paths_only):
         _summary(listing, output.note, output)
@@ -153,17 +151,9 @@ class _Listing:
         return whole and replace(whole, members=whole.members[: self._members])
 
 
-def going(group: DuplicateGroup) -> Iterator[str]:
-    """The paths that would go, companions with their pictures."""
-    for member in group.members:
-        if member.goes:
-            yield member.path
-            yield from member.companions
-
-
 def _one_document(listing: _Listing, output: Output) -> None:
     # As text they take a tenth of the memory; nothing is written before all is there, so that an error is told alone.
-    groups = ", ".join([json.dumps(document(group)) for group in listing.groups()])
+    groups = ", ".join([json.dumps(shown.document(group)) for group in listing.groups()])
     page = listing.page
     assert page is not None
     about = json.dumps(
@@ -175,91 +165,6 @@ def _one_document(listing: _Listing, output: Output) -> None:
         }
     )
     output.line(f'{{"groups": [{groups}], {about[1:]}')
-
-
-def document(group: DuplicateGroup) -> dict[str, object]:
-    """A group as JSON has it."""
-    return {
-        "group_id": group.group_id,
-        "tier": group.tier,
-        "reason": group.reason,
-        "keeper": member_document(group.keeper),
-        "members": [member_document(member) for member in group.members],
-        "member_count": group.member_count,
-        "worst_similarity": group.worst_similarity,
-        "reclaimable_bytes": group.reclaimable_bytes,
-        "goes_count": group.goes_count,
-        "labels": [*group.labels],
-    }
-
-
-def member_document(member: GroupMember) -> dict[str, object]:
-    """A file of a group as JSON has it."""
-    return {
-        **json_path(member.path),
-        "image_id": member.image_id,
-        "tier": member.tier,
-        "similarity": member.similarity,
-        "distance": member.distance,
-        "share": member.share,
-        "mirrored": member.mirrored,
-        "turned": member.turned,
-        "width": member.width,
-        "height": member.height,
-        "format": member.format,
-        "size": member.size,
-        "modified_time": member.modified_time,
-        "animated": member.animated,
-        "labels": [*member.labels],
-        "goes": member.goes,
-        "why": member.why,
-        "is_new": member.is_new,
-        **json_paths(member.companions, "companions"),
-    }
-
-
-def _print(group: DuplicateGroup, output: Output) -> None:
-    freed = f"{size(group.reclaimable_bytes)} to free" if group.goes_count else "all stay"
-    head = f"{group.tier}, {counted(group.member_count + 1, 'file')}, {freed}"
-    output.line(f"{output.style(head, 'bold')}; kept: {printable(group.reason)}")
-    rows = [(member, _columns(group, member)) for member in (group.keeper, *group.members)]
-    widths = [max(len(columns[at]) for _, columns in rows) for at in range(len(rows[0][1]))]
-    for member, columns in rows:
-        start = "  ".join([f"{text:{'<' if at in _LEFT else '>'}{widths[at]}}" for at, text in enumerate(columns)])
-        remarks = ", ".join(_remarks(group, member))
-        path = output.style(printable(member.path), "dim" if member.goes else "bold")
-        output.line(f"  {start}  {path}{f'  ({printable(remarks)})' if remarks else ''}")
-        for companion in member.companions:
-            output.line(f"  {'with it ':>{len(start) + 2}}{output.style(printable(companion), 'dim')}")
-    if group.member_count > len(group.members):
-        output.line(output.style(f"  and {counted(group.member_count - len(group.members), 'more file')}", "dim"))
-    output.line()
-
-
-def _columns(group: DuplicateGroup, member: GroupMember) -> tuple[str, ...]:
-    """What is told before the path."""
-    pixels = f"{member.width}x{member.height}" if member.width else ""
-    about = (pixels, member.format, size(member.size))
-    if member is group.keeper:
-        return ("keep", *about, "", "")
-    word = "go" if member.goes else "stay"
-    return (word, *about, member.tier, percent(member.distance, member.similarity))
-
-
-def _remarks(group: DuplicateGroup, member: GroupMember) -> Iterator[str]:
-    """What is told after the path."""
-    if member.mirrored:
-        yield "mirrored"
-    if member.turned:
-        yield f"turned by {member.turned} degrees"
-    if member.animated:
-        yield "animated"
-    if member.is_new:
-        yield "new"
-    if member.labels:
-        yield f"labelled {', '.join(member.labels)}"
-    if not member.goes and member is not group.keeper:
-        yield member.why
 
 
 def _summary(listing: _Listing, say: Callable[[str], None], output: Output) -> None:
