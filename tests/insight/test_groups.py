@@ -102,7 +102,7 @@ def test_members_may_be_cut_by_similarity(world: World) -> None:
     world.put("/p/a2", "/p/a")
     world.pairs.add(a, b, similarity=0.9)
     world.pairs.add(a, c, similarity=0.7)
-    assert world.told(min_similarity=0.8) == [["/p/a", "/p/a2", "/p/b"]]
+    assert world.told(min_similarity=0.9) == [["/p/a", "/p/a2", "/p/b"]]
     assert world.told(max_similarity=0.8) == [["/p/a", "/p/c"]]
 
 
@@ -298,6 +298,9 @@ def test_a_better_picture_that_is_new_does_not_take_the_place_of_what_is_kept(wo
     [group] = world.all()
     assert (group.keeper.path, group.keeper.is_new, group.goes_count) == (b"/p/new", True, 0)
     assert {m.why for m in group.members} == {"you said that all of these stay"}
+    world.pairs.add(new, world.put("/p/newer"))
+    [group] = world.all()
+    assert {m.path for m in group.members if m.is_new and m.goes} == {b"/p/newer"}
 
 
 def test_decisions_survive_moves_and_another_catalogue(world: World, tmp_path: Path) -> None:
