@@ -33,6 +33,8 @@ _COMMANDS = {
     "errors": "list the files that are not indexed, and why",
     "show": "show what is known of single files and images",
     "compare": "tell how much two pictures are alike, and whether they are one, edited",
+    "duplicates": "list files that are the same picture, which of them stays, and why",
+    "decide": "say of copies that they are none, which of them is kept, or that all are",
     "labels": "what people said pictures are: import it, export it, list it, clear it",
     "leaks": "find pictures that are on both sides of a split",
     "split": "divide pictures by shares, so that none is on two sides",
@@ -55,13 +57,15 @@ _DEFAULT_TIMEOUTS = {
     "files": 60.0,
     "errors": 60.0,
     "show": 60.0,
+    "duplicates": 300.0,
+    "decide": 60.0,
     "health": 5.0,
     "pause": 10.0,
     "resume": 10.0,
 }
 """Seconds; the other commands take as long as their work does."""
 
-_LISTS = ("search", "files", "errors", "leaks")
+_LISTS = ("search", "files", "errors", "duplicates", "leaks")
 """Commands that can print a document a line, each as soon as it is known."""
 
 _SECURITY = {

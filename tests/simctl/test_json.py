@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from simd.errors import Reason
 from simd.types import (
     AddReport,
+    ImageFacts,
     PathState,
     PauseState,
     Refused,
@@ -61,6 +62,9 @@ def bench() -> Iterator[Bench]:
         bench.put(b"red\xff.jpg", RED)
         for number in range(101):
             bench.put(f"copies/{number:03}.jpg", b"picture 10 200 10", facts=None)
+        for folder in (b"1", b"2"):
+            bench.put(folder + b"/\xff.jpg", b"picture 10 10 200")
+            bench.put_all((folder + b"/\xff.nef", b"picture 10 10 100"), facts=ImageFacts(1, 1, "RAW", False))
         bench.reject(b"bad\xff.txt", reason=Reason.CORRUPT, detail="broken")
         bench.ingest.pending = [0]
         bench.ingest.roots_.append(RootStatus(Root(2, ODD), False, "polling", 0, None, "cannot be reached"))
@@ -91,6 +95,14 @@ PRINTED = [
     ("compare", "compare --json {red} {green}"),
     ("apply", "apply --json --dry-run {plan}"),
     ("undo", "undo --json {log}"),
+    ("duplicates", "duplicates --json"),
+    ("duplicate_group", "duplicates --jsonl"),
+    ("folders", "duplicates --folders --min-share 1% --json"),
+    ("folder_overlap", "duplicates --folders --min-share 1% --jsonl"),
+    ("decide", "decide --json keep {red}"),
+    ("decisions", "decide export"),
+    ("decide_export", "decide --json export {said}"),
+    ("decide_import", "decide --json import {said}"),
     ("compact", "compact --json"),
     ("verify", "verify --json"),
     ("export", "export --json"),
@@ -119,7 +131,8 @@ def test_a_document_is_what_the_schema_says(bench: Bench, name: str, command: st
     words = {
         "{plan}": plan, "{log}": log,
         "{red}": root + b"/red\xff.jpg", "{green}": root + b"/copies/000.jpg", "{bad}": root + b"/bad\xff.txt",
-        "{odd}": ODD, "{npz}": bytes(bench.directory / "all.npz"), "{none_id}": b"ab" * 16,
+        "{odd}": ODD, "{npz}": bytes(bench.directory / "all.npz"), "{said}": bytes(bench.directory / "said.json"),
+        "{none_id}": b"ab" * 16,
         "{green_id}": image_id_of(b"picture 10 200 10").hex().encode(),
     }  # fmt: skip
     done = simctl(bench.listen, *[words.get(word, word.encode()) for word in command.split()])

@@ -95,7 +95,9 @@ class Finding:
         # The last one stands for -1: an image without a file.
         there[-1] = False
         joined: Bools = np.isin(base.pairs.tier, wanted) & there[base.first] & there[base.second]
-        joined &= (base.pairs.similarity >= options.min_similarity) & (base.pairs.similarity <= options.max_similarity)
+        # As stored: 0.9 is a little less there.
+        least, most = np.float32(options.min_similarity), np.float32(options.max_similarity)
+        joined &= (base.pairs.similarity >= least) & (base.pairs.similarity <= most)
         if options.against:
             inside = np.zeros(base.images + 1, np.bool_)
             inside[base.copies.image[looked_at & base.below(options.against)]] = True

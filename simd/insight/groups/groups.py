@@ -117,8 +117,12 @@ class Groups:
             self._rules, self._reference = rules, tuple(reference)
             self._entries.clear()
 
-    def find(self, options: Options = EVERYTHING) -> Found:
+    def find(self, options: Options = EVERYTHING, *, latest: bool = False) -> Found:
         """The groups.
+
+        Args:
+            options: which files, and which of them stay.
+            latest: as of now, even if it takes long and was done just before.
 
         Raises:
             InvalidRequest: a rule is unknown.
@@ -128,7 +132,7 @@ class Groups:
         with self._lock:
             entry = self._entries.get(options)
             moment = self._moment()
-            if entry is None or not self._is_fresh(entry, moment):
+            if entry is None or not self._is_fresh(entry, moment, rests=not latest):
                 start = self._clock()
                 found = self._find(options, rules or self._rules, moment)
                 now = self._clock()
@@ -142,7 +146,7 @@ class Groups:
     def lacking(self) -> Sequence[tuple[ImageId, ImageId]]:
         """Two images each, of which no pair is stored, not even that they are different, and that would be in one group
         if they were the same picture: to be compared. There may be more than are told at once."""
-        found = self.find()
+        found = self.find(latest=True)
         base, arranged = found.base, found.arranged
         ids = unpack_ids(base.copies.ids)
         told: dict[int, set[ImageId]] = {}
@@ -170,10 +174,10 @@ class Groups:
             self._decisions.labels.revision,
         )
 
-    def _is_fresh(self, entry: _Entry, moment: _Moment) -> bool:
+    def _is_fresh(self, entry: _Entry, moment: _Moment, *, rests: bool) -> bool:
         """Whether what was found is still to be told. What people do counts at once."""
-        if entry.moment == moment:
-            return True
+        if entry.moment == moment or not rests:
+            return entry.moment == moment
         by_people = replace(moment, files=entry.moment.files, pairs=entry.moment.pairs)
         rest = min(_REST * entry.took, _REST_MAX_S) if entry.took > _QUICK_S else 0.0
         return entry.moment == by_people and self._clock() - entry.at < rest

@@ -93,11 +93,11 @@ def _decided_before(finding: Finding, arranged: Arranged) -> tuple[Bools, Bools]
     said = finding.decided.keep_all
     if said and not finding.options.include_decided:
         for keeper, images in _images_of(arranged, {int(arranged.stars.keeper[image]) for image in said}):
-            decisions = said.get(keeper, _NOTHING)
-            is_new[keeper] = not decisions
-            for image in images if decisions else ():
-                known = not decisions.isdisjoint(said.get(image, _NOTHING))
-                hidden[image], is_new[image] = known, not known
+            by_keeper = said.get(keeper, _NOTHING)
+            for image in images:
+                decisions = said.get(image, _NOTHING)
+                hidden[image] = not by_keeper.isdisjoint(decisions)
+                is_new[image] = not hidden[image] if by_keeper else not decisions
     return hidden, is_new
 
 
