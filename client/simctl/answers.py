@@ -101,7 +101,8 @@ class BatchAnswer:
 class Comparison:
     """How much two pictures are alike, and whether their bytes are the same. `level` is as in `Match`, `levels` what
     the words stand for, None if the model is not calibrated. `verdict` is there if the daemon tells whether they are
-    one, edited."""
+    one, edited. `tier` is what they are to each other (exact, pixels, near, similar, different), None where that cannot
+    be told."""
 
     distance: float
     similarity: float
@@ -109,6 +110,7 @@ class Comparison:
     level: str | None = None
     levels: Levels | None = None
     verdict: Verdict | None = None
+    tier: str | None = None
 
 
 def batch_answer(response: search_service_pb2.BatchSearchResponse) -> BatchAnswer:
@@ -126,6 +128,7 @@ def comparison(response: search_service_pb2.CompareResponse) -> Comparison:
         level=response.level or None,
         levels=levels(response),
         verdict=_verdict(response),
+        tier=response.tier or None,
     )
 
 

@@ -32,7 +32,7 @@ _COMMANDS = {
     "files": "list the files that are searchable",
     "errors": "list the files that are not indexed, and why",
     "show": "show what is known of single files and images",
-    "compare": "tell how much two pictures are alike, and whether they are one, edited",
+    "compare": "tell what two pictures are to each other, and how much they are alike",
     "labels": "what people said pictures are: import it, export it, list it, clear it",
     "leaks": "find pictures that are on both sides of a split",
     "split": "divide pictures by shares, so that none is on two sides",

@@ -109,6 +109,7 @@ def compared_to(comparison: Comparison) -> search_service_pb2.CompareResponse:
         verdict=_verdict_to(comparison.verdict),
         level=_level_to(comparison.levels, comparison.similarity),
         levels=levels_to(comparison.levels),
+        tier=comparison.tier or "",
     )
 
 

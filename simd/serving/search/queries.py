@@ -18,13 +18,16 @@ from simd.cancelled import NEVER, Cancelled, result_of
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import Abandoned, InvalidRequest
 from simd.featurize.models.spec import Level, Levels
+from simd.insight.pairs.pair import Tier
 from simd.serving.ports import Decoder
 from simd.serving.search.embedder import Embedded, Embedder, PendingPicture
 from simd.serving.search.finishers import Finishers
 from simd.serving.search.matcher import Matcher, SearchResult, Terms
+from simd.serving.search.pictures import Pictures
 from simd.serving.search.rootfiles import RootFiles
 from simd.serving.search.served import ModelInfo, Served, Serving
 from simd.serving.search.subjects import Subject
+from simd.serving.search.tiers import Side, Tiers
 from simd.serving.search.verifier import Sought, Verifier
 from simd.serving.transport.meter import Meter, NoMeter
 from simd.supervision import Threads
@@ -54,13 +57,15 @@ class Query:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """How far apart two pictures are, and whether their bytes are the same; `levels` is what the similarity means, if
-    the model is calibrated, and `verdict` whether they are one, edited, where that can be told."""
+    the model is calibrated, `verdict` whether they are one, edited, and `tier` what they are to each other, where that
+    can be told."""
 
     distance: float
     similarity: float
     same: bool
     levels: Levels | None = None
     verdict: Verdict | None = None
+    tier: Tier | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +128,7 @@ class Queries:
         self._serving = serving
         self._embedder = Embedder(catalogue=catalogue, decoder=decoder, files=files, clock=clock)
         self._matcher = Matcher(catalogue)
+        self._tiers = Tiers(catalogue, Pictures(catalogue, decoder, files))
         self._verifier = verifier
         self._meter = meter or NoMeter()
         self._clock = clock
@@ -230,12 +236,16 @@ class Queries:
             NotReady, Abandoned: as `search`.
         """
         with self._serving.use() as served:
-            pair = self._embedded(served, {"first": first, "second": second}, cancelled)
-            comparison = _compared(pair, served.model.levels)
-        if self._verifier is None:
-            return comparison
-        sought = self._verifier.seek(first), self._verifier.seek(second, mirrored=False)
-        return replace(comparison, verdict=self._verifier.compare(*sought, cancelled))
+            one, other = _both(self._embedded(served, {"first": first, "second": second}, cancelled))
+            levels = served.model.levels
+        found = _compared(one, other, levels)
+        verdict = None
+        if self._verifier is not None:
+            sought = self._verifier.seek(first), self._verifier.seek(second, mirrored=False)
+            verdict = self._verifier.compare(*sought, cancelled)
+        sides = Side(first, one), Side(second, other)
+        tier = self._tiers.of(sides, found.similarity, verdict, levels, cancelled)
+        return replace(found, verdict=verdict, tier=tier)
 
     def _embedded(
         self, served: Served, subjects: Mapping[str, Subject], cancelled: Cancelled
@@ -248,11 +258,14 @@ class Queries:
         return self._embedder.finish(served, starts, alone=False)
 
 
-def _compared(pair: list[Embedded | BaseException], levels: Levels | None) -> Comparison:
+def _both(pair: list[Embedded | BaseException]) -> tuple[Embedded, Embedded]:
     with prefixed_field("first"):
         one = result_or_raise(pair.pop(0))
     with prefixed_field("second"):
-        other = result_or_raise(pair.pop(0))
+        return one, result_or_raise(pair.pop(0))
+
+
+def _compared(one: Embedded, other: Embedded, levels: Levels | None) -> Comparison:
     # Rounded as what is stored is, so that a picture is 0 away from itself, indexed or not.
     distance = float(distances(half(one.vector), half(other.vector)[None])[0])
     same = one.image_id is not None and one.image_id == other.image_id
