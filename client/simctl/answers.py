@@ -65,7 +65,8 @@ class Levels:
 class Match:
     """One image that looks like the query. `paths` may be cut; `path_count` is how many there are. `level` is the
     model's word for the similarity (same, near, similar), None if it is less or the model is not calibrated. `verdict`
-    is there if the daemon compared it with the query."""
+    is there if the daemon compared it with the query. `copies` are so many other images that are the same picture and
+    were left out in its favour, where that was asked for."""
 
     path: str
     paths: tuple[str, ...]
@@ -77,6 +78,7 @@ class Match:
     path_count: int
     level: str | None = None
     verdict: Verdict | None = None
+    copies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ def _match(match: search_service_pb2.Match) -> Match:
         path_count=match.path_count,
         level=match.level or None,
         verdict=_verdict(match),
+        copies=match.copies,
     )
 
 

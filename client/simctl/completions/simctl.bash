@@ -8,7 +8,7 @@
 _shtab_simctl_labels_subparsers=(import export list clear)
 _shtab_simctl_subparsers=(search status wait add remove scan files errors show compare labels leaks split apply undo compact verify export pause resume health completion)
 
-_shtab_simctl_search_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --jsonl --timeout -k --limit --min-similarity --path-prefix --exact --paths-only -0 --null)
+_shtab_simctl_search_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --jsonl --timeout -k --limit --min-similarity --path-prefix --exact --group --paths-only -0 --null)
 _shtab_simctl_status_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout --watch)
 _shtab_simctl_wait_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout)
 _shtab_simctl_add_option_strings=(-h --help --address --tls-ca --tls-cert --tls-key --token-file --json --timeout)
@@ -182,6 +182,7 @@ _shtab_simctl_search___help_nargs=0
 _shtab_simctl_search___json_nargs=0
 _shtab_simctl_search___jsonl_nargs=0
 _shtab_simctl_search___exact_nargs=0
+_shtab_simctl_search___group_nargs=0
 _shtab_simctl_search___paths_only_nargs=0
 _shtab_simctl_search__0_nargs=0
 _shtab_simctl_search___null_nargs=0

@@ -77,6 +77,7 @@ complete -c simctl -n '_shtab_simctl_using search' -s k -l limit -x -d 'how many
 complete -c simctl -n '_shtab_simctl_using search' -l min-similarity -x -d 'leave out what is less similar: same, near, similar, a number of -1 to 1, or a percentage'
 complete -c simctl -n '_shtab_simctl_using search' -l path-prefix -xka "(__fish_complete_directories)" -d 'only images under this directory'
 complete -c simctl -n '_shtab_simctl_using search' -l exact -d 'prove that nothing nearer was missed'
+complete -c simctl -n '_shtab_simctl_using search' -l group -d 'tell each picture once, and how many copies of it match'
 complete -c simctl -n '_shtab_simctl_using search' -l paths-only -d 'print the first path of each match, nothing else'
 complete -c simctl -n '_shtab_simctl_using search' -s 0 -l null -d 'with --paths-only: end each path with NUL'
 complete -c simctl -n '_shtab_simctl_using search; and test $_shtab_simctl_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'an image file; - reads it from stdin'

@@ -18,6 +18,7 @@ from simd.cancelled import NEVER, Cancelled, result_of
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import Abandoned, InvalidRequest
 from simd.featurize.models.spec import Level, Levels
+from simd.insight.groups.collapse import CopiesAmong, no_copies
 from simd.insight.pairs.pair import Tier
 from simd.serving.ports import Decoder
 from simd.serving.search.embedder import Embedded, Embedder, PendingPicture
@@ -44,7 +45,8 @@ MAX_LIMIT = 1000
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to look for, and among what. `limit` 0 means the default; an empty `path_prefix` means everywhere; of
-    `min_similarity` and the word `min_level` the stricter counts, and an empty word says nothing."""
+    `min_similarity` and the word `min_level` the stricter counts, and an empty word says nothing; `group` tells copies
+    once."""
 
     subject: Subject
     limit: int = 0
@@ -52,6 +54,7 @@ class Query:
     path_prefix: bytes = b""
     exact: bool = False
     min_level: str = ""
+    group: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class Queries:
         decoder: for images that are not indexed.
         files: reads files inside roots.
         verifier: tells whether pictures are one, edited; None if nobody does. It is closed with this.
+        copies_among: which images are the same picture.
         meter: counts searches.
         clock: seconds, for the times reported.
         cores: threads that finish searches at the same time, each several together.
@@ -120,6 +124,7 @@ class Queries:
         decoder: Decoder,
         files: RootFiles,
         verifier: Verifier | None = None,
+        copies_among: CopiesAmong = no_copies,
         meter: Meter | None = None,
         clock: Callable[[], float] = time.perf_counter,
         cores: int = 1,
@@ -127,7 +132,7 @@ class Queries:
     ) -> None:
         self._serving = serving
         self._embedder = Embedder(catalogue=catalogue, decoder=decoder, files=files, clock=clock)
-        self._matcher = Matcher(catalogue)
+        self._matcher = Matcher(catalogue, copies_among)
         self._tiers = Tiers(catalogue, Pictures(catalogue, decoder, files))
         self._verifier = verifier
         self._meter = meter or NoMeter()
@@ -308,7 +313,7 @@ def _terms(query: Query, model: ModelInfo) -> Terms:
             f"path_prefix {query.path_prefix.decode('utf-8', 'replace')} is not absolute", field="path_prefix"
         )
     floor = max(-2.0 if low is None else low, _least(query.min_level, model) if query.min_level else -2.0)
-    return Terms(query.limit or DEFAULT_LIMIT, floor, query.path_prefix, query.exact)
+    return Terms(query.limit or DEFAULT_LIMIT, floor, query.path_prefix, query.exact, query.group)
 
 
 def _least(word: str, model: ModelInfo) -> float:
