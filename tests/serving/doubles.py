@@ -31,6 +31,7 @@ from simd.index.base import Index, IndexStats
 from simd.index.brute import BruteIndex, BruteView
 from simd.index.filter import EVERYTHING, Filter
 from simd.index.local import LocalIndex
+from simd.insight.groups.collapse import Copies
 from simd.insight.groups.groups import Groups
 from simd.insight.labels.divisions import Divisions
 from simd.jobs.jobs import Jobs
@@ -428,6 +429,7 @@ class Bench:
             decoder=decoder or self.decoder,
             files=self.files,
             verifier=verifier or self.verifier,
+            copies_among=Copies(self.pairs, self.decisions.duplicates).among,
             meter=self.metrics,
             cores=cores,
         )

@@ -215,6 +215,20 @@ def test_search_says_which_answers_are_the_picture(verifying: Bench, tmp_path: P
     assert second.verdict is not None and second.verdict.region is None
 
 
+def test_search_tells_each_picture_once_and_counts_its_copies(bench: Bench) -> None:
+    red, reddish, green = bench.put_all(("a.jpg", RED), ("b.jpg", b"picture 190 30 30"), ("c.jpg", GREEN))
+    query = f"{bench.root}/a.jpg"
+    bench.pairs.add(red, reddish)
+    found = document(run(bench.listen, "search", "--group", "--json", query))
+    check("search", found)
+    assert [(match["image_id"], match["copies"]) for match in found["matches"]] == [(red.hex(), 1), (green.hex(), 0)]
+    several = document(run(bench.listen, "search", "--group", "--json", query, query))
+    assert [[match["copies"] for match in one["matches"]] for one in several] == [[1, 0], [1, 0]]
+    assert len(document(run(bench.listen, "search", "--json", query))["matches"]) == 3
+    bench.pairs.add(red, green)
+    assert run(bench.listen, "search", "--group", query).stdout.decode().splitlines()[0].endswith("a.jpg  +2 copies")
+
+
 def test_compare_says_which_of_the_two_it_cannot_use(bench: Bench, tmp_path: Path) -> None:
     red, text = file(tmp_path, "red", RED), file(tmp_path, "text", b"text")
     done = run(bench.listen, "compare", red, text)

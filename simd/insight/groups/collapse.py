@@ -5,44 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
-from typing import Protocol
 
+from simd.decisions.duplicates import Decision, Duplicates, Kind
 from simd.errors import StoreError
+from simd.insight.pairs.pair import Pair, Tier
 from simd.insight.pairs.reader import PairReader
 from simd.types import ImageId
 
 CopiesAmong = Callable[[Sequence[ImageId], int], Mapping[ImageId, ImageId]]
 """`Copies.among`, or what stands in its place."""
 
-_NOT_DUPLICATES = "not_duplicates"
+Apart = Mapping[ImageId, frozenset[int]]
+"""By image, which decisions say that it is no duplicate of the others that they name."""
+
 _NOTHING: frozenset[int] = frozenset()
-
-
-class Decision(Protocol):
-    """What a person said of some images."""
-
-    @property
-    def kind(self) -> str:
-        """What."""
-        ...
-
-    @property
-    def images(self) -> Sequence[ImageId]:
-        """Of which."""
-        ...
-
-
-class Said(Protocol):
-    """Everything that people said of copies."""
-
-    @property
-    def revision(self) -> int:
-        """Another number after every change."""
-        ...
-
-    def all(self) -> Sequence[Decision]:
-        """All of it."""
-        ...
 
 
 class Copies:
@@ -50,14 +26,14 @@ class Copies:
 
     Args:
         pairs: which images are the same picture.
-        said: what people said, which counts more.
+        duplicates: what people said, which counts more.
     """
 
-    def __init__(self, pairs: PairReader, said: Said) -> None:
+    def __init__(self, pairs: PairReader, duplicates: Duplicates) -> None:
         self._pairs = pairs
-        self._said = said
+        self._duplicates = duplicates
         self._lock = Lock()
-        self._read: tuple[int, Mapping[ImageId, frozenset[int]]] | None = None
+        self._read: tuple[int, Apart] | None = None
 
     def among(self, image_ids: Sequence[ImageId], limit: int) -> Mapping[ImageId, ImageId]:
         """Which of some images are copies, and of which earlier one: each is the same picture as that one itself, and
@@ -73,9 +49,7 @@ class Copies:
             # Whoever keeps the file up has said so, and mends it.
             return {}
 
-    def _among(
-        self, image_ids: Sequence[ImageId], limit: int, apart: Mapping[ImageId, frozenset[int]]
-    ) -> dict[ImageId, ImageId]:
+    def _among(self, image_ids: Sequence[ImageId], limit: int, apart: Apart) -> dict[ImageId, ImageId]:
         left = dict.fromkeys(image_ids)
         found: dict[ImageId, ImageId] = {}
         kept = 0
@@ -86,20 +60,28 @@ class Copies:
                 break
             kept += 1
             del left[image_id]
-            said = apart.get(image_id, _NOTHING)
-            for pair in self._pairs.of(image_id):
+            pairs = self._pairs.of(image_id)
+            said = _said(image_id, pairs, apart)
+            for pair in pairs:
                 other = pair.other(image_id)
-                if pair.tier.is_same and other in left and said.isdisjoint(apart.get(other, _NOTHING)):
+                if pair.tier.is_same and other in left and not (said and self._are_apart(said, image_id, pair, apart)):
                     found[other] = image_id
                     del left[other]
         return found
 
-    def _apart(self) -> Mapping[ImageId, frozenset[int]]:
-        """By image, which decisions say that it is no duplicate of the others that they name."""
+    def _are_apart(self, said: frozenset[int], image_id: ImageId, pair: Pair, apart: Apart) -> bool:
+        """Whether it was said that a pair is of no duplicates: what is said of an image is said of all that have its
+        pixels, but for those themselves."""
+        other = pair.other(image_id)
+        if pair.tier is Tier.PIXELS:
+            return not apart.get(image_id, _NOTHING).isdisjoint(apart.get(other, _NOTHING))
+        return not said.isdisjoint(_said(other, self._pairs.of(other), apart))
+
+    def _apart(self) -> Apart:
         with self._lock:
-            revision = self._said.revision
+            revision = self._duplicates.revision
             if self._read is None or self._read[0] != revision:
-                self._read = revision, _by_image(self._said.all())
+                self._read = revision, _by_image(self._duplicates.all())
             return self._read[1]
 
 
@@ -108,10 +90,18 @@ def no_copies(image_ids: Sequence[ImageId], limit: int) -> Mapping[ImageId, Imag
     return {}
 
 
-def _by_image(decisions: Sequence[Decision]) -> Mapping[ImageId, frozenset[int]]:
+def _said(image_id: ImageId, pairs: Sequence[Pair], apart: Apart) -> frozenset[int]:
+    """The decisions on an image and on those that have its pixels."""
+    if not apart:
+        return _NOTHING
+    twins = (pair.other(image_id) for pair in pairs if pair.tier is Tier.PIXELS)
+    return frozenset().union(*(apart.get(one, _NOTHING) for one in (image_id, *twins)))
+
+
+def _by_image(decisions: Sequence[Decision]) -> Apart:
     found: dict[ImageId, set[int]] = defaultdict(set)
     for number, decision in enumerate(decisions):
-        if decision.kind == _NOT_DUPLICATES:
+        if decision.kind is Kind.NOT_DUPLICATES:
             for image_id in decision.images:
                 found[image_id].add(number)
     return {image_id: frozenset(numbers) for image_id, numbers in found.items()}
