@@ -35,6 +35,7 @@ _COMMANDS = {
     "compare": "tell how much two pictures are alike, and whether they are one, edited",
     "duplicates": "list files that are the same picture, which of them stays, and why",
     "decide": "say of copies that they are none, which of them is kept, or that all are",
+    "compare": "tell what two pictures are to each other, and how much they are alike",
     "labels": "what people said pictures are: import it, export it, list it, clear it",
     "leaks": "find pictures that are on both sides of a split",
     "split": "divide pictures by shares, so that none is on two sides",
