@@ -67,7 +67,7 @@ def refused(call: Any, request: Any) -> tuple[str, str]:
     """The status and the message of a call that fails."""
     with pytest.raises(grpc.RpcError) as caught:
         list(call(request, timeout=10)) if isinstance(request, wire.SplitRequest) else call(request, timeout=10)
-    return caught.value.code().name, caught.value.details()
+    return caught.value.code().name, caught.value.details() or ""
 
 
 def test_rows_are_matched_by_path_first_and_by_content_then(bench: Bench, insight: Any) -> None:

@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 from simctl import shown
 from simctl.client import Client
@@ -59,6 +60,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--reference", action="append", default=[], metavar="DIR", help="what is below DIR stays; may be repeated"
     )
     shown = parser.add_argument_group("what is shown")
+    shown.add_argument("--plan", metavar="FILE", help="write what a clean-up would do, for simctl apply; .sh: a script")
+    shown.add_argument(
+        "--contradictions", action="store_true", help="instead: copies that are not labelled alike, by simctl labels"
+    )
     shown.add_argument("--folders", action="store_true", help="which folder is contained in which other")
     shown.add_argument("--min-share", type=number, default=0.5, metavar="S", help="with --folders: at least (50%%)")
     shown.add_argument("--limit", type=_count, metavar="N", help=f"so many groups ({_SHOWN_GROUPS}; programs get all)")
@@ -94,7 +99,13 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     """List them, as they come."""
     if args.folders:
         return _folders(args, client, output)
+    if args.contradictions:
+        return _contradictions(args, client, output)
     listing = _Listing(args, client)
+    if args.plan:
+        from simctl import proposing
+
+        return proposing.propose(args.plan, listing.groups(), output, json=args.json)
     if args.json:
         _one_document(listing, output)
     elif args.jsonl:
@@ -124,7 +135,7 @@ class _Listing:
         self.page: GroupPage | None = None
         self._client = client
         self._options = options_of(args)
-        for_people = not (args.json or args.jsonl or args.paths_only)
+        for_people = not (args.json or args.jsonl or args.paths_only or args.plan)
         self._limit = args.limit or (_SHOWN_GROUPS if for_people else None)
         self._members = args.members or (_SHOWN_MEMBERS if for_people else None)
 
@@ -184,6 +195,20 @@ def _summary(listing: _Listing, say: Callable[[str], None], output: Output) -> N
         say(output.style(f"{counted(unverified, 'picture is', 'pictures are')} not verified, {_REMEDY}", "yellow"))
     if page.pending:
         say(f"{counted(page.pending, 'picture was', 'pictures were')} not looked at yet; there may be more copies")
+
+
+def _contradictions(args: argparse.Namespace, client: Client, output: Output) -> int:
+    from simctl import contradictory
+
+    found = client.contradictions(
+        within=args.paths,
+        between=args.between,
+        against=args.against,
+        across_folders=args.across_folders,
+        tiers=args.tier,
+        member_limit=min(args.members or (_SHOWN_MEMBERS if not (args.json or args.jsonl) else _MOST), _MOST),
+    )
+    return contradictory.show(islice(found, args.limit), output, json=args.json, jsonl=args.jsonl)
 
 
 def _folders(args: argparse.Namespace, client: Client, output: Output) -> int:
