@@ -1,4 +1,4 @@
-"""What `simctl duplicates --plan FILE` does: groups as the daemon tells them become a plan of what this person can do."""
+"""What `simctl duplicates --plan FILE` does: groups as the daemon tells them become a plan of what a person can do."""
 
 from __future__ import annotations
 
