@@ -15,7 +15,11 @@ Matrix = npt.NDArray[np.float64]
 
 _RATIO = 0.82
 """How much nearer the best match must be than the second best."""
-_LEAST_MATCHES = 6
+LEAST_MATCHES = 6
+"""With fewer there is no alignment."""
+_SAMPLE, _SAMPLE_MATCHES, _SAMPLE_RATIO = 64, 3, 0.7
+"""Of so many points of a picture so many match clearly if it is found in another one: of 1,000 copies 3 have fewer, of
+other pictures that look like it two thirds."""
 _REACH = 6.0 / 512
 """How far a point may be from where the transform puts it."""
 _ITERATIONS, _CONFIDENCE = 500, 0.99
@@ -35,17 +39,20 @@ class Alignment:
     inliers: int
 
 
-def align(query: Points, queried: Descriptors, stored: Points, described: Descriptors) -> Alignment | None:
+def align(
+    query: Points, queried: Descriptors, stored: Points, described: Descriptors, least: int = LEAST_MATCHES
+) -> Alignment | None:
     """The similarity transform that most matches agree on; None if too few do. The same for the same arguments.
 
     Args:
         query, stored: key points `(n, 2)` in units of the longer edge.
         queried, described: their descriptors.
+        least: so many matches are not too few.
     """
-    if min(len(query), len(stored)) < _LEAST_MATCHES:
+    if min(len(query), len(stored)) < least:
         return None
     i, j = _matches(queried, described)
-    if len(i) < _LEAST_MATCHES:
+    if len(i) < least:
         return None
     matrix, inliers = opencv().estimateAffinePartial2D(
         stored[j], query[i], ransacReprojThreshold=_REACH, maxIters=_ITERATIONS, confidence=_CONFIDENCE
@@ -56,11 +63,29 @@ def align(query: Points, queried: Descriptors, stored: Points, described: Descri
     return Alignment(matrix, len(np.unique(places @ [1024, 1])))
 
 
+def may_align(queried: Descriptors, described: Descriptors) -> bool:
+    """Whether `align` may find enough, by some points of the query: for whoever rather misses a few copies than
+    compares all that looks alike."""
+    if len(queried) <= _SAMPLE or len(described) < 2:
+        return True
+    sample = queried[np.linspace(0, len(queried) - 1, _SAMPLE).astype(np.intp)]
+    return int(_stands_out(sample, described, _SAMPLE_RATIO)[0].sum()) >= _SAMPLE_MATCHES
+
+
 def _matches(queried: Descriptors, described: Descriptors) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Numbers of the points of the query and of the stored picture that match, each of these once."""
+    stands_out, distances, nearest = _stands_out(queried, described)
+    i = np.flatnonzero(stands_out)
+    order = np.argsort(distances[i], kind="stable")
+    j, first = np.unique(nearest[i[order]], return_index=True)
+    return i[order][first], j
+
+
+def _stands_out(
+    queried: Descriptors, described: Descriptors, ratio: float = _RATIO
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """For each point of the query whether its best match is much nearer than the second best; how far, and which it
+    is."""
     cv2 = opencv()
     distances, nearest = cv2.batchDistance(queried, described, dtype=cv2.CV_32S, normType=cv2.NORM_HAMMING, K=2)
-    i = np.flatnonzero(distances[:, 0] < _RATIO * distances[:, 1])
-    order = np.argsort(distances[i, 0], kind="stable")
-    j, first = np.unique(nearest[i[order], 0], return_index=True)
-    return i[order][first], j
+    return distances[:, 0] < ratio * distances[:, 1], distances[:, 0], nearest[:, 0]

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from simd.verify.agreement import agreement, plainness
-from simd.verify.alignment import Alignment, align
+from simd.verify.alignment import LEAST_MATCHES, Alignment, align
 from simd.verify.cells import cells
 from simd.verify.features import POINTS, Descriptors, LocalFeatures, Points
 from simd.verify.opencv import available
 
-__all__ = ["Quadrangle", "Verdict", "available", "compare", "compare_mirrored"]
+__all__ = ["Effort", "Quadrangle", "Verdict", "available", "compare", "compare_mirrored"]
 
 Corner = tuple[float, float]
 """x and y as parts of a picture's width and height."""
@@ -55,19 +55,34 @@ class Verdict:
 NOTHING = Verdict(False, 0.0, 0, False, 0, None)
 
 
-def compare(query: LocalFeatures, stored: LocalFeatures) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """With fewer matches than that, or fewer inliers, two pictures are not looked at any further."""
+
+    matches: int = LEAST_MATCHES
+    inliers: int = 0
+
+
+WHOLE = Effort()
+
+
+def compare(query: LocalFeatures, stored: LocalFeatures, effort: Effort = WHOLE) -> Verdict:
     """The verdict on two pictures; the same for the same features.
 
     Mirror images are recognised if the query has `mirrored`.
 
+    Args:
+        query, stored: the pictures.
+        effort: when to give up, for whoever compares many.
+
     Raises:
         ConfigError: the extra `verify` is not installed.
     """
-    upright = _compared(query, query.points, query.descriptors, stored, mirrored=False)
+    upright = _compared(query, query.points, query.descriptors, stored, effort, mirrored=False)
     if upright.same or query.mirrored is None:
         return upright
     flipped = np.array([query.width, 0], np.float32) + query.points * np.array([-1, 1], np.float32)
-    mirrored = _compared(query, flipped, query.mirrored, stored, mirrored=True)
+    mirrored = _compared(query, flipped, query.mirrored, stored, effort, mirrored=True)
     return max(upright, mirrored, key=lambda verdict: (verdict.same, verdict.share))
 
 
@@ -89,11 +104,19 @@ def compare_mirrored(query: LocalFeatures, stored: LocalFeatures, quarter_turns:
 
 
 def _compared(
-    query: LocalFeatures, points: Points, descriptors: Descriptors, stored: LocalFeatures, *, mirrored: bool
+    query: LocalFeatures,
+    points: Points,
+    descriptors: Descriptors,
+    stored: LocalFeatures,
+    effort: Effort,
+    *,
+    mirrored: bool,
 ) -> Verdict:
     """The verdict on the query, or on its mirror image with these points."""
-    alignment = align(points, descriptors, stored.points, stored.descriptors)
-    return NOTHING if alignment is None else _aligned(query, stored, alignment, mirrored=mirrored)
+    alignment = align(points, descriptors, stored.points, stored.descriptors, effort.matches)
+    if alignment is None or alignment.inliers < effort.inliers:
+        return NOTHING
+    return _aligned(query, stored, alignment, mirrored=mirrored)
 
 
 def _aligned(query: LocalFeatures, stored: LocalFeatures, alignment: Alignment, *, mirrored: bool) -> Verdict:

@@ -6,7 +6,7 @@ local features of both            -> the judgement on them, mirror images includ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from simd.catalogue.catalogue import Catalogue
@@ -23,6 +23,9 @@ from simd.verify.features import LocalFeatures
 SAME_PIXELS = 0.97
 """The least similarity of two files whose pixels may be the same: a JPEG is decoded smaller for the model than what was
 made of it without loss, and so their vectors differ a little."""
+
+_OTHERS = 3
+"""After so many other pictures in a row, one in 50 copies is left among all those that are less alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Compared:
     """What came of suspects.
 
     Attributes:
-        pairs: one for each suspect.
+        pairs: one for each suspect that was compared.
         unread: images of which a file would have had to be read, and none can be now.
     """
 
@@ -90,11 +93,14 @@ class Comparison:
             return dict.fromkeys(image_ids, Kept(None, "not_verified"))
         return {image_id: _parsed(data) for image_id, data in self._features.get(image_ids).items()}
 
-    def compare(self, suspects: Sequence[Suspect], kept: Mapping[ImageId, Kept], similar: float | None) -> Compared:
-        """Give each pair its tier.
+    def compare(
+        self, suspects: Sequence[Sequence[Suspect]], kept: Mapping[ImageId, Kept], similar: float | None
+    ) -> Compared:
+        """Give pairs their tier.
 
         Args:
-            suspects: no pair twice.
+            suspects: of each image, the most alike first; no pair twice. Where several in a row turn out to be other
+                pictures, the rest is left.
             kept: what `kept` told of the images in them.
             similar: the least similarity of what looks alike; None where no more than pixels can be told.
 
@@ -102,14 +108,24 @@ class Comparison:
             StoreError, DecoderUnavailable: not now.
             Closing: the daemon stops.
         """
-        same, unread = self._of_same_pixels(suspects)
-        pairs = [
-            Pair(suspect.first, suspect.second, Tier.PIXELS, suspect.similarity, 1.0)
-            if suspect in same
-            else self._judged(suspect, kept, similar)
-            for suspect in suspects
-        ]
-        return Compared(pairs, unread)
+        same, unread = self._of_same_pixels([suspect for row in suspects for suspect in row])
+        return Compared([pair for row in suspects for pair in self._tiers(row, same, kept, similar)], unread)
+
+    def _tiers(
+        self,
+        suspects: Sequence[Suspect],
+        same: Collection[Suspect],
+        kept: Mapping[ImageId, Kept],
+        similar: float | None,
+    ) -> Iterator[Pair]:
+        others = 0
+        for suspect in suspects:
+            if suspect in same:
+                yield Pair(suspect.first, suspect.second, Tier.PIXELS, suspect.similarity, 1.0)
+            elif others < _OTHERS:
+                pair = self._judged(suspect, kept, similar)
+                others = 0 if pair.tier.is_same else others + 1
+                yield pair
 
     def _judged(self, suspect: Suspect, kept: Mapping[ImageId, Kept], similar: float | None) -> Pair:
         first, second, similarity = suspect.first, suspect.second, suspect.similarity

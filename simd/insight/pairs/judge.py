@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from simd.verify.agreement import plainness
+from simd.verify.alignment import may_align
 from simd.verify.features import LocalFeatures
 from simd.verify.opencv import opencv
-from simd.verify.verdict import Verdict, compare, compare_mirrored
+from simd.verify.verdict import NOTHING, Effort, Verdict, compare, compare_mirrored
 
 RULES_VERSION = "1"
 """Another one for whatever changes what is found."""
@@ -36,6 +37,8 @@ _WEAKEST = 0.9
 """Correlation of the cell of two drawings that agrees least."""
 _ADDED = 12.0
 """Grey levels: what a cell of a drawing may have, at most, where the other one is flat."""
+_EFFORT = Effort(matches=16, inliers=12)
+"""No copy that is found had fewer, and of other pictures that are alike 4 of 5 have."""
 _MIRRORED = 0.8
 """Correlation of two renditions, one of them flipped, that are worth looking at cell by cell."""
 _EDGE = 32
@@ -65,18 +68,20 @@ class Judgement:
 
 def judge(first: LocalFeatures, second: LocalFeatures) -> Judgement:
     """Judge two images, and where they are not the same as they are, whether one is the other one mirrored."""
+    seen = compare(first, second, _EFFORT) if may_align(first.descriptors, second.descriptors) else NOTHING
+    turns = _mirror_turns(first, second)
+    if seen.share < _SHARE and turns is None:
+        return _judgement(False, seen)
     plain = max(plainness(first.grey), plainness(second.grey))
-    seen = compare(first, second)
     if seen.share >= _SHARE and not (plain >= _SYMBOL and seen.quarter_turns):
         if plain < _PLAIN and seen.same:
             return _judgement(True, seen)
         # What is done to a picture makes it plainer or less so, and the limits are those of the second one.
         if plain < _PLAIN or _is_exact(seen):
-            back = compare(second, first)
+            back = compare(second, first, _EFFORT)
             if back.same and back.share >= _SHARE and (plain < _PLAIN or _is_exact(back)):
                 return _judgement(True, seen)
-    turns = _mirror_turns(first, second) if plain < _SYMBOL else None
-    if turns is not None:
+    if turns is not None and plain < _SYMBOL:
         mirrored = compare_mirrored(first, second, turns)
         if _is_exact(mirrored):
             return _judgement(True, mirrored)

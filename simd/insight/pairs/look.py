@@ -85,10 +85,11 @@ class Look:
         kept = self._comparison.kept(images)
         with searched.index.view() as view:
             vectors = {image_id: v for image_id in kept if (v := view.vector(image_id)) is not None}
-            suspects = self._suspects(view, vectors, place, SAME_PIXELS if levels is None else levels.similar)
-        kept |= self._comparison.kept(_images(suspects).difference(kept))
+            suspects = self._suspects(view, vectors, place, _floor(levels))
+        every = [suspect for row in suspects for suspect in row]
+        kept |= self._comparison.kept(_images(every).difference(kept))
         # What has no features yet and is looked at in this go finds the others later; all else is asked for again.
-        lacking = [s for s in suspects if not {s.first, s.second} <= kept.keys() | place.keys()]
+        lacking = [s for s in every if not {s.first, s.second} <= kept.keys() | place.keys()]
         compared = self._comparison.compare(suspects, kept, None if levels is None else levels.near)
         done = vectors.keys() - compared.unread - _images(lacking)
         why = "not_verified" if levels is None else ""
@@ -109,7 +110,7 @@ class Look:
         with searched.index.view() as view:
             vectors = {image_id: v for image_id in kept if (v := view.vector(image_id)) is not None}
         suspects = [
-            Suspect(first, second, float(vectors[first] @ vectors[second]))
+            [Suspect(first, second, float(vectors[first] @ vectors[second]))]
             for first, second in both
             if first != second and first in vectors and second in vectors
         ]
@@ -121,24 +122,29 @@ class Look:
 
     def _suspects(
         self, index: Searcher, vectors: Mapping[ImageId, Vector], place: Mapping[ImageId, int], floor: float
-    ) -> list[Suspect]:
-        """The images that each of some is like enough, of those that were looked at before it."""
+    ) -> list[list[Suspect]]:
+        """The images that each of some is like enough, of those that were looked at before it; the most alike first."""
         if not vectors:
             return []
         answers = index.search(np.stack(list(vectors.values())), _AMONG + 1)
-        hits = [
-            (image_id, hit)
-            for image_id, answer in zip(vectors, answers, strict=True)
-            for hit in answer.hits
-            if hit.image_id != image_id and hit.similarity >= floor
-        ]
-        unknown = {hit.image_id for _, hit in hits if hit.image_id not in place}
+        unknown = {hit.image_id for answer in answers for hit in answer.hits if hit.similarity >= floor} - place.keys()
         later = set(self._store.not_looked_at(unknown))
         return [
-            Suspect(min(image_id, hit.image_id), max(image_id, hit.image_id), hit.similarity)
-            for image_id, hit in hits
-            if hit.image_id not in later and place.get(hit.image_id, -1) < place[image_id]
+            [
+                Suspect(min(image_id, hit.image_id), max(image_id, hit.image_id), hit.similarity)
+                for hit in answer.hits
+                if hit.similarity >= floor
+                and hit.image_id not in later
+                and place.get(hit.image_id, -1) < place[image_id]
+            ]
+            for image_id, answer in zip(vectors, answers, strict=True)
         ]
+
+
+def _floor(levels: Levels | None) -> float:
+    """The least similarity of suspects: below, comparing all that there is costs as much again as above, and finds 2 of
+    100 copies."""
+    return SAME_PIXELS if levels is None else (2 * levels.similar + levels.near) / 3
 
 
 def _images(suspects: Iterable[Suspect]) -> set[ImageId]:
