@@ -197,10 +197,11 @@ def test_the_only_raw_photograph_stays_and_its_picture_with_it(world: World) -> 
     assert "raw photograph" in group.members[0].why
 
 
-def test_a_raw_photograph_on_its_own_is_a_member_that_goes_for_another_raw_one_only(world: World) -> None:
+def test_a_raw_photograph_goes_for_another_raw_one_only_and_a_picture_for_no_raw_one(world: World) -> None:
     raw, jpeg = world.put("/p/a.nef", image_format="RAW"), world.put("/p/b.jpg", width=500)
     world.pairs.add(raw, jpeg)
     assert world.told() == [["/p/b.jpg", "/p/a.nef"]] and world.going() == []
+    assert world.all()[0].members[0].why == "either it or the keeper is a raw photograph"
     world.put("/q/a.nef", "/p/a.nef", image_format="RAW")
     assert world.going(tiers=(Tier.EXACT,)) == ["/q/a.nef"]
 
@@ -211,6 +212,16 @@ def test_a_raw_photograph_beside_a_picture_that_is_in_no_group_is_no_member(worl
     assert world.told() == [["/p/x/1.nef", "/p/y/1.nef"]]
     world.put("/p/x/1.jpg", "one")
     assert world.told() == []
+
+
+def test_what_never_goes_for_its_keeper_does_not_take_the_place_of_one_for_which_it_would(world: World) -> None:
+    raw = world.put("/p/r.nef", width=5000, image_format="RAW")
+    moving = world.put("/p/a.gif", width=4000, image_format="GIF", animated=True)
+    for image in world.copies("/p/b.jpg", "/p/c.jpg"):
+        for large in (raw, moving):
+            world.pairs.add(image, large)
+    assert world.told() == [["/p/b.jpg", "/p/a.gif", "/p/c.jpg", "/p/r.nef"]]
+    assert world.going() == ["/p/c.jpg"]
 
 
 def test_hard_links_free_nothing(world: World) -> None:

@@ -31,7 +31,7 @@ WHY_STAYS = {
     Stays.REFERENCE: "it is in a reference folder",
     Stays.HARD_LINK: "it is the keeper under another name (a hard link), so nothing would be freed",
     Stays.ANIMATED: "of animated pictures only the first frames were compared",
-    Stays.RAW: "it is a raw photograph, and the keeper is none",
+    Stays.RAW: "either it or the keeper is a raw photograph",
     Stays.ONLY_RAW: "the raw photograph beside it is not beside the keeper",
 }
 """For a person."""

@@ -1,7 +1,7 @@
 """Groups of copies: the door of this room.
 
 All groups of some options are found at once, from one moment of the catalogue, and kept in memory until something
-changes; 100,000 files take about two seconds. While files come and go all the time, groups are as old as it takes to
+changes; 200,000 files take about three seconds. While files come and go all the time, groups are as old as it takes to
 find them a few times at most, so that those who list them and those who index do not slow each other down.
 """
 

@@ -144,8 +144,8 @@ def _stays(
     for at in np.flatnonzero(np.isin(file, list(base.companions))).tolist():
         if not _raws(base, file[at]) <= _raws(base, best[at]):
             stays[at] = Stays.ONLY_RAW
-    stays[base.is_raw[image] & ~base.is_raw[keeper]] = Stays.RAW
-    stays[(base.is_animated[image] | base.is_animated[keeper]) & (tier != _EXACT)] = Stays.ANIMATED
+    stays[base.is_raw[image] != base.is_raw[keeper]] = Stays.RAW
+    stays[(base.is_animated[image] | base.is_animated[keeper]) & (pair >= 0)] = Stays.ANIMATED
     stays[linked & (pair < 0)] = Stays.HARD_LINK
     stays[arranged.stays[file]] = Stays.REFERENCE
     stays[said[image]] = Stays.DECIDED_ALL
