@@ -115,7 +115,7 @@ class InsightServiceServicer:
         """ListDuplicateGroups lists groups of files that are the same picture. In each, every member is the same picture as
         the keeper, the file that stays by the rules in force; no picture is in two groups, and no chain makes one. Those
         that free the most bytes come first; pages stay in step while groups come and go: a group that does not change
-        meanwhile is told once. What people decide counts at once, what happens to files within ten seconds.
+        meanwhile is told once. What people decide counts at once, what happens to files within half a minute.
 
         INVALID_ARGUMENT: a path that no path can be, an unknown tier or rule, or a page_token of another list.
         """

@@ -16,11 +16,15 @@ from simctl.wholefile import whole_file
 
 _SAY = {
     "not-duplicates": "no two of them are the same picture",
-    "keep": "each is the keeper of its group; what was said last counts",
-    "keep-all": "all of them stay; the group comes back with what is new alone",
+    "keep": "each is the keeper of its group, what was said last counts",
+    "keep-all": "all of them stay, and the group comes back with what is new alone",
     "forget": "what was said that has one of them is taken back",
 }
 _EXPORT, _IMPORT = "export", "import"
+_COPY = {
+    _EXPORT: "write all decisions to PATH, or to stdout",
+    _IMPORT: "say again what PATH has, or stdin if it is -",
+}
 
 _KINDS = ("not_duplicates", "keep", "keep_all", "forget")
 _LOOKED_AT = 20
@@ -29,17 +33,13 @@ _LOOKED_AT = 20
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = "\n".join(
-        [
-            *(f"  {what:<15} {meaning}" for what, meaning in _SAY.items()),
-            f"  {_EXPORT:<15} write all decisions to PATH, or to stdout",
-            f"  {_IMPORT:<15} say again what PATH has, or stdin if it is -",
-        ]
-    )
-    parser.add_argument("what", metavar="WHAT", choices=[*_SAY, _EXPORT, _IMPORT], help="see below")
+    parser.add_argument("what", metavar="WHAT", choices=[*_SAY, _EXPORT, _IMPORT], help=_help())
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, by which images are meant")
     parser.add_argument("--image-id", action="append", default=[], metavar="ID", help="an image; may be repeated")
+
+
+def _help() -> str:
+    return "; ".join(f"{what}: {meaning}" for what, meaning in (_SAY | _COPY).items())
 
 
 def run(args: argparse.Namespace, client: Client, output: Output) -> int:

@@ -222,7 +222,7 @@ complete -c simctl -n '_shtab_simctl_using decide' -l token-file -xka "(__fish_c
 complete -c simctl -n '_shtab_simctl_using decide' -l json -d 'print one JSON document'
 complete -c simctl -n '_shtab_simctl_using decide' -l timeout -x -d 'give up after so many seconds'
 complete -c simctl -n '_shtab_simctl_using decide' -l image-id -x -d 'an image; may be repeated'
-complete -c simctl -n '_shtab_simctl_using decide; and test $_shtab_simctl_npos -eq 0' -ka "not-duplicates keep keep-all forget export import" -d 'see below'
+complete -c simctl -n '_shtab_simctl_using decide; and test $_shtab_simctl_npos -eq 0' -ka "not-duplicates keep keep-all forget export import" -d 'not-duplicates: no two of them are the same picture; keep: each is the keeper of its group, what was said last counts; keep-all: all of them stay, and the group comes back with what is new alone; forget: what was said that has one of them is taken back; export: write all decisions to PATH, or to stdout; import: say again what PATH has, or stdin if it is -'
 complete -c simctl -n '_shtab_simctl_using decide; and test $_shtab_simctl_npos -ge 1' -ka "(__fish_complete_path (commandline -ct))" -d 'files, by which images are meant'
 complete -c simctl -n '_shtab_simctl_using; and test $_shtab_simctl_npos -eq 0' -a labels -d 'what people said pictures are: import it, export it, list it, clear it'
 complete -c simctl -n '_shtab_simctl_using labels' -s h -l help -d 'show this help message and exit'

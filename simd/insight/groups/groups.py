@@ -42,7 +42,7 @@ _KEPT = 4
 """So many lists are kept, each of other options: about 100 bytes for each of their files, and paths once for all."""
 _REST = 4.0
 """Groups may be older than the newest files by so many times what it takes to find them, ..."""
-_REST_MAX_S = 10.0
+_REST_MAX_S = 30.0
 """... but not by more than that, ..."""
 _QUICK_S = 0.3
 """... and not at all if it takes no longer than this."""
