@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simctl.labelfiles.documents import entries, text_in
-from simctl.labelfiles.lines import PICTURES, Line, Parsed, Places, problem
+from simctl.labelfiles.lines import IMAGE_ID, PICTURES, Line, Parsed, Places, problem
 
 _PICTURES = ("image", "img", "picture", "photo", "url", "path")
 """What the field with the picture is usually called."""
@@ -46,7 +46,7 @@ def parse(document: list[Any], name: str, places: Places) -> Parsed:
         picture = text_in(fields, key, where)
         labels = dict.fromkeys(_chosen(task, where) if isinstance(data, dict) else _minimal(task, key))
         if labels:
-            lines.append(Line(where, picture, places.path(picture), tuple(labels)))
+            lines.append(Line(where, picture, places.path(picture), tuple(labels), _image_id(task)))
         else:
             without += 1
     return Parsed(lines, without)
@@ -60,6 +60,13 @@ def _picture(fields: dict[str, Any], where: str) -> str:
         if isinstance(value, str) and any(value.lower().partition("?")[0].endswith(ending) for ending in PICTURES):
             return key
     raise problem(where, "no field names a picture", f"one is called {', '.join(_PICTURES)}")
+
+
+def _image_id(task: dict[str, Any]) -> str:
+    """Which image it is, where the task was made by our own export."""
+    meta = task.get("meta")
+    image_id = meta.get("image_id") if isinstance(meta, dict) else None
+    return image_id if isinstance(image_id, str) and IMAGE_ID.fullmatch(image_id) else ""
 
 
 def _chosen(task: dict[str, Any], where: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,11 @@ PICTURES = frozenset({
     ".tif", ".tiff", ".webp"
 })  # fmt: skip
 """What names of pictures end with, where a folder is read that holds other files too."""
+
+IMAGE_ID = re.compile("[0-9a-f]{32}")
+_SERVED = "/data/local-files/"
+"""Where Label Studio serves files of its machine, relative to its LOCAL_FILES_DOCUMENT_ROOT."""
+_URL = re.compile(rf"[a-z][a-z0-9+.-]*://|{_SERVED}\?d=", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +95,23 @@ class Places:
 
     Args:
         base: absolute path of the folder that relative names begin at.
+        is_given: whether a person named it; else what Label Studio serves may begin at the root of all.
     """
 
-    def __init__(self, base: bytes) -> None:
-        self.base = base
+    def __init__(self, base: bytes, *, is_given: bool = False) -> None:
+        self._base = base
+        self._is_given = is_given
 
     def path(self, name: str) -> bytes:
         """The absolute path of a file by its name, or by a URL that leads to a file of this machine; b"" for others."""
-        url = urlsplit(name) if "://" in name[:16] or name.startswith("/data/local-files/") else None
-        if url is None:
+        if not _URL.match(name):
             return self._existing(os.fsencode(name))
-        if url.path.endswith("/data/local-files/") and (files := parse_qs(url.query).get("d")):
-            # Label Studio's own, relative to its LOCAL_FILES_DOCUMENT_ROOT, which may be the root of all.
-            inside, of_all = self._absolute(os.fsencode(files[0])), os.path.normpath(b"/" + os.fsencode(files[0]))
-            return of_all if os.path.lexists(of_all) and not os.path.lexists(inside) else inside
+        url = urlsplit(name)
+        if url.path.endswith(_SERVED) and (files := parse_qs(url.query, errors="surrogateescape").get("d")):
+            inside = self._absolute(os.fsencode(files[0]))
+            if self._is_given or os.path.lexists(inside):
+                return inside
+            return os.path.normpath(b"/" + os.fsencode(files[0]).lstrip(b"/"))
         if url.scheme == "file" and url.netloc in ("", "localhost"):
             return self._absolute(unquote_to_bytes(url.path))
         return b""
@@ -120,7 +129,7 @@ class Places:
         return path
 
     def _absolute(self, raw: bytes) -> bytes:
-        return os.path.normpath(os.path.join(self.base, raw)) if raw and b"\0" not in raw else b""
+        return os.path.normpath(os.path.join(self._base, raw)) if raw and b"\0" not in raw else b""
 
 
 def text_of(data: bytes, name: str) -> str:

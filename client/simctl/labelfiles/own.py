@@ -9,11 +9,10 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import re
 from typing import Any
 
 from simctl.labelfiles.documents import entries, text_in
-from simctl.labelfiles.lines import Line, Parsed, Places, problem
+from simctl.labelfiles.lines import IMAGE_ID, Line, Parsed, Places, problem
 
 
 def parse(document: Any, name: str, places: Places) -> Parsed:
@@ -44,7 +43,7 @@ def parse(document: Any, name: str, places: Places) -> Parsed:
 
 def _lines(entry: dict[str, Any], labels: tuple[str, ...], where: str, places: Places) -> list[Line]:
     image_id = text_in(entry, "image_id", where) if entry.get("image_id") else ""
-    if image_id and not re.fullmatch("[0-9a-f]{32}", image_id):
+    if image_id and not IMAGE_ID.fullmatch(image_id):
         raise problem(where, f"{image_id[:80]!r} is no image_id", "it has 32 hex digits")
     lines = [
         Line(where, path, places.path(path), labels, image_id)

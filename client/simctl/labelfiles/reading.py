@@ -46,11 +46,12 @@ def read(name: str, kind: str | None = None, base: str | None = None) -> LabelFi
         kind = kind or ("yolo" if yolo.is_yolo(path) else "folders")
         if kind not in _FOLDERS:
             raise problem(name, f"it is a folder, and {kind} is a file", f"a folder is {' or '.join(_FOLDERS)}")
-        return _merged(kind, yolo.parse(path) if kind == "yolo" else folders.parse(path))
+        return merged(kind, yolo.parse(path) if kind == "yolo" else folders.parse(path))
     if kind in _FOLDERS:
         raise problem(name, f"it is no folder, and {kind} is one")
-    places = Places(absolute(base if base is not None else os.curdir if name == "-" else os.path.dirname(path)))
-    return _merged(*_parsed(_text(name), name, kind, places))
+    folder = os.curdir if name == "-" else os.path.dirname(path)
+    places = Places(absolute(folder if base is None else base), is_given=base is not None)
+    return merged(*parsed(_text(name), name, kind, places))
 
 
 def _text(name: str) -> str:
@@ -65,7 +66,12 @@ def _text(name: str) -> str:
     return text_of(data, name)
 
 
-def _parsed(text: str, name: str, kind: str | None, places: Places) -> tuple[str, Parsed]:
+def parsed(text: str, name: str, kind: str | None, places: Places) -> tuple[str, Parsed]:
+    """What a file is, and what it says, as it is written there.
+
+    Raises:
+        SimctlError: it is not what it is said or seems to be.
+    """
     if kind == "csv" or (kind is None and not text.lstrip().startswith(("{", "["))):
         return "csv", table.parse(text, name, places)
     document = documents.load(text, name)
@@ -79,8 +85,12 @@ def _parsed(text: str, name: str, kind: str | None, places: Places) -> tuple[str
     return kind, own.parse(document, name, places)
 
 
-def _merged(kind: str, parsed: Parsed) -> LabelFile:
-    """With one line for each file: what several lines say of one is all true."""
+def merged(kind: str, parsed: Parsed) -> LabelFile:
+    """With one line for each file: what several lines say of one is all true.
+
+    Raises:
+        SimctlError: a label is none.
+    """
     first: dict[tuple[bytes, str, str], Line] = {}
     labels: dict[tuple[bytes, str, str], dict[str, None]] = defaultdict(dict)
     for line in parsed.lines:

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator
 from itertools import islice
 
+from simctl.errors import SimctlError
 from simctl.labelfiles.lines import Line, Parsed, Places, problem
 
 DELIMITERS = ",;\t|"
@@ -94,16 +95,18 @@ def _delimiter(text: str, name: str) -> str:
     """What divides the cells: what gives the first lines the same number of them, at least two."""
     best, most = "", 0.0
     for delimiter in DELIMITERS:
+        counts: list[int] = []
         try:
-            counts = [len(cells) for _, cells in islice(_rows(text, delimiter, name), _LOOKED_AT)]
-        except Exception:  # noqa: BLE001 - with another one it may be a table
-            continue
+            for _, cells in islice(_rows(text, delimiter, name), _LOOKED_AT):
+                counts.append(len(cells))
+        except SimctlError:
+            # It may be wrong further down; what is, is said where it is read.
+            pass
         alike = counts.count(counts[0]) / len(counts) if counts and counts[0] > 1 else 0.0
         if alike > most:
             best, most = delimiter, alike
     if best:
         return best
-    # What is wrong with it is said where it is read.
     for _ in _rows(text, ",", name):
         raise problem(f"{name}, line 1", "it has one column", "each line is a path and a label, with a comma between")
     return ","

@@ -20,7 +20,11 @@ def csv_lines(images: Iterable[LabelledImage]) -> Iterator[str]:
         for path in image.paths:
             for label in image.labels:
                 text = io.StringIO()
-                csv.writer(text, lineterminator="\n").writerow((path, label))
+                # A return alone is not quoted by itself.
+                write = csv.writer(
+                    text, lineterminator="\n", quoting=csv.QUOTE_ALL if "\r" in path else csv.QUOTE_MINIMAL
+                )
+                write.writerow((path, label))
                 yield text.getvalue()
 
 

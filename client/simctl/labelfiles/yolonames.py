@@ -15,6 +15,10 @@ LISTS = (b"classes.txt", b"obj.names", b"classes.names", b"_darknet.labels", b"l
 
 _ITEM = re.compile(r"^\s*-\s+(.*)$")
 _ENTRY = re.compile(r"""^\s*["']?(\d+)["']?\s*:\s+(.*)$""")
+_SINGLE = re.compile(r"'(?:[^']|'')*'")
+_DOUBLE = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BEFORE_QUOTE = " \t,[{:-"
+"""After other signs a quote is one of the text, as in `it's`."""
 
 
 def find(folders: list[bytes]) -> dict[int, str] | None:
@@ -65,20 +69,18 @@ def _of_yaml(text: str, name: str) -> dict[int, str]:
 
 def _of_flow(text: str, where: str) -> dict[int, str]:
     """`[a, 'b']` or `{0: a, 1: b}`."""
-    close = {"[": "]", "{": "}"}.get(text[0])
-    parts, quote, part = [], "", ""
-    for char in text[1:] if close else "":
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        elif char in (",", close):
-            parts.append(part.strip())
-            part = ""
-            if char == close:
-                break
+    close = {"[": "]", "{": "}"}.get(text[0], "")
+    parts, start, at = [], 1, 1
+    while close and at < len(text):
+        if text[at] in "\"'" and text[at - 1] in _BEFORE_QUOTE:
+            at = _after_quote(text, at)
             continue
-        part += char
+        if text[at] in (",", close):
+            parts.append(text[start:at].strip())
+            start = at + 1
+            if text[at] == close:
+                break
+        at += 1
     else:
         raise problem(where, "the names of the classes are no list", "write `names: [first, second]`")
     parts = [one for one in parts if one]
@@ -100,12 +102,19 @@ def _scalar(text: str) -> str:
 
 def _without_comment(line: str) -> str:
     """A line without what follows ` #`, unless that is in quotes."""
-    quote = ""
-    for at, char in enumerate(line):
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "\"'" and (at == 0 or line[at - 1] in " ,[{:"):
-            quote = char
-        elif char == "#" and (at == 0 or line[at - 1].isspace()):
+    at = 0
+    while at < len(line):
+        if line[at] in "\"'" and (at == 0 or line[at - 1] in _BEFORE_QUOTE):
+            at = _after_quote(line, at)
+        elif line[at] == "#" and (at == 0 or line[at - 1].isspace()):
             return line[:at].rstrip()
+        else:
+            at += 1
     return line.rstrip()
+
+
+def _after_quote(text: str, at: int) -> int:
+    """Where what is quoted from `at` on ends: in single quotes two of them are one, in double ones `\\` escapes."""
+    pattern = _SINGLE if text[at] == "'" else _DOUBLE
+    found = pattern.match(text, at)
+    return found.end() if found else at + 1
