@@ -132,7 +132,7 @@ def plant(root: Path, originals: int, copied: int, processes: int) -> Planted:
 
 def _originals(folder: Path, chance: random.Random, count: int, processes: int) -> tuple[list[Path], list[str]]:
     """Put the originals in their folder: their paths, and for each its part."""
-    photographs = [(path, quarter) for path in _wallpapers() for quarter in range(4)]
+    photographs: list[tuple[Path, int | None]] = [(path, quarter) for path in _wallpapers() for quarter in range(4)]
     photographs += [(path, None) for path in sorted(SAMPLES.iterdir())]
     others = _sources()
     with workers(processes) as pool:
