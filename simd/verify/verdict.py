@@ -17,7 +17,7 @@ from simd.verify.cells import cells
 from simd.verify.features import POINTS, Descriptors, LocalFeatures, Points
 from simd.verify.opencv import available
 
-__all__ = ["Effort", "Quadrangle", "Verdict", "available", "compare", "compare_mirrored"]
+__all__ = ["Effort", "Quadrangle", "Verdict", "available", "compare", "compare_whole"]
 
 Corner = tuple[float, float]
 """x and y as parts of a picture's width and height."""
@@ -86,21 +86,21 @@ def compare(query: LocalFeatures, stored: LocalFeatures, effort: Effort = WHOLE)
     return max(upright, mirrored, key=lambda verdict: (verdict.same, verdict.share))
 
 
-def compare_mirrored(query: LocalFeatures, stored: LocalFeatures, quarter_turns: int) -> Verdict:
-    """The verdict on two pictures of which one would be the whole of the other, mirrored: it needs no key points.
+def compare_whole(query: LocalFeatures, stored: LocalFeatures, *, mirrored: bool, quarter_turns: int) -> Verdict:
+    """The verdict on two pictures of which one would be the whole of the other: it needs no key points.
 
     Args:
-        quarter_turns: how often the stored picture is turned clockwise by 90 degrees to lie in the mirror image of the
-            query.
+        query, stored: the pictures.
+        mirrored, quarter_turns: how the stored picture would lie in the query, as a `Verdict` has it.
 
     Raises:
         ConfigError: the extra `verify` is not installed.
     """
-    angle = np.radians(90.0 * quarter_turns)
+    angle = np.radians(-90.0 * quarter_turns if mirrored else 90.0 * quarter_turns)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     middle = np.array([stored.width, stored.height]) / 2
     offset = np.array([query.width, query.height]) / 2 - turn @ middle
-    return _aligned(query, stored, Alignment(np.hstack([turn, offset[:, None]]), POINTS), mirrored=True)
+    return _aligned(query, stored, Alignment(np.hstack([turn, offset[:, None]]), POINTS), mirrored=mirrored)
 
 
 def _compared(

@@ -72,7 +72,7 @@ def features(name: bytes, points: int) -> bytes:
         np.zeros((points, 2), np.float32),
         np.zeros((points, 32), np.uint8),
         None,
-        np.tile(seen, (5, 5)),
+        np.tile(seen, (10, 10)),
         np.zeros((2, 2, 2), np.uint8),
     ).to_bytes()
 

@@ -367,6 +367,7 @@ class Bench:
         self.ingest = MemoryIngest(roots_=[RootStatus(self._watched, True, "events", 2, 1.7e9)])
         self.switch: SwitchStatus | None = None
         self.thread_failures: dict[str, int] = {}
+        self.trouble = ""
         self.jobs = Jobs()
         self.verifier: Verifier | None = None
         self._queries: list[Queries] = []
@@ -402,6 +403,7 @@ class Bench:
             groups=self.groups,
             divisions=self.divisions,
             switch=lambda: self.switch,
+            trouble=lambda: self.trouble,
             thread_failures=lambda: self.thread_failures,
         )
 

@@ -85,12 +85,14 @@ def test_numbers_that_are_from_before_are_told_and_said_to_be(bench: Bench, over
 def test_why_indexing_waits_and_which_threads_failed_is_told(bench: Bench, overview: Overview) -> None:
     bench.ingest.trouble = "there is no room on the daemon's disk"
     bench.ingest.starved = "indexing nearly stands still"
+    bench.trouble = "the daemon's disk is full"
     bench.thread_failures = {"scans": 2}
     status = overview.read()
     assert status.ready and status.thread_failures == {"scans": 2}
     assert status.problems == (
         "indexing waits and is tried again: there is no room on the daemon's disk",
         "indexing nearly stands still",
+        "pairs of copies are not kept up, which is tried again: the daemon's disk is full",
     )
 
 

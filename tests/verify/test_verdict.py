@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from simd.types import Pixels
+from simd.verify.alignment import may_align
 from simd.verify.features import EDGE, LocalFeatures, extract
-from simd.verify.verdict import Quadrangle, available, compare
+from simd.verify.verdict import NOTHING, Effort, Quadrangle, available, compare, compare_whole
 from tests.verify.pictures import EDITS, drawing, photo, pixels
 
 pytestmark = pytest.mark.skipif(not available(), reason="the extra `verify` is not installed")
@@ -150,3 +151,22 @@ def test_whatever_the_size_there_is_a_verdict_and_it_is_never_the_same_as_someth
         assert not compare(other, features).same
     itself = compare(features, LocalFeatures.from_bytes(features.to_bytes()))
     assert itself.share in (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("mirrored", "turns"), [(False, 0), (False, 1), (True, 0), (True, 3)])
+def test_a_whole_copy_is_found_by_its_frame_alone(mirrored: bool, turns: int) -> None:
+    image = photo("chelsea")
+    turned = query((ImageOps.mirror(image) if mirrored else image).rotate(-90 * turns, expand=True))
+    verdict = compare_whole(turned, stored("chelsea"), mirrored=mirrored, quarter_turns=turns)
+    assert (verdict.same, verdict.mirrored, verdict.quarter_turns) == (True, mirrored, turns)
+    assert verdict.weakest > 0.9 and verdict.added < 12
+    other = compare_whole(turned, stored("chelsea"), mirrored=not mirrored, quarter_turns=turns)
+    assert not other.same and other.weakest < 0.5
+
+
+def test_who_compares_many_gives_up_where_little_matches() -> None:
+    seen = query(photo("chelsea"))
+    assert compare(seen, stored("coffee"), Effort(matches=16, inliers=12)) == NOTHING
+    assert compare(seen, stored("chelsea"), Effort(matches=16, inliers=12)) == compare(seen, stored("chelsea"))
+    assert may_align(seen.descriptors, stored("chelsea").descriptors)
+    assert not may_align(seen.descriptors, stored("coffee").descriptors)

@@ -6,7 +6,7 @@ art. A clean-up removes files, so more is asked for here, and a copy is rather m
 * Of two drawings both must be found in the other, every cell must agree, and nothing may be in one that is not in the
   other: drawings come in families that differ in a detail. A turned arrow is another arrow, so of the plainest drawings
   turned and mirrored copies are none.
-* Of two photographs that fill their frame one must be found in the other, as something may be written or laid over it.
+* Of two photographs one must be found in the other, as something may be written or laid over it.
 
 Measured with half of the pictures of `benchmarks/copies.py` and reported on the others: docs/architecture.md.
 """
@@ -19,16 +19,19 @@ import numpy as np
 import numpy.typing as npt
 
 from simd.verify.agreement import plainness
-from simd.verify.alignment import may_align
+from simd.verify.alignment import LEAST_MATCHES, may_align
 from simd.verify.features import LocalFeatures
 from simd.verify.opencv import opencv
-from simd.verify.verdict import NOTHING, Effort, Verdict, compare, compare_mirrored
+from simd.verify.verdict import NOTHING, Effort, Verdict, compare, compare_whole
 
 RULES_VERSION = "1"
 """Another one for whatever changes what is found."""
 
-_PLAIN = 0.2
-"""Photographs that fill their frame are less plain than that (`agreement.plainness`)."""
+_PLAIN, _SMOOTH = 0.2, 0.15
+"""Photographs are less plain than that (`agreement.plainness`) if they fill their frame, or else less smooth where they
+show something."""
+_BLOCK, _TEXTURE, _BLOCKS = 8, 6.0, 4
+"""Pixels of the edge of a part; grey levels of standard deviation with which it shows something; so many must."""
 _SYMBOL = 0.8
 """Drawings as plain as that are what they are by where they point."""
 _SHARE = 0.75
@@ -39,12 +42,12 @@ _ADDED = 12.0
 """Grey levels: what a cell of a drawing may have, at most, where the other one is flat."""
 _EFFORT = Effort(matches=16, inliers=12)
 """No copy that is found had fewer, and of other pictures that are alike 4 of 5 have."""
-_MIRRORED = 0.8
-"""Correlation of two renditions, one of them flipped, that are worth looking at cell by cell."""
+_ALIKE = 0.8
+"""Correlation of two renditions that are worth looking at cell by cell."""
 _EDGE = 32
-_FLAT_POINTS = 6
-"""With fewer key points nothing can be aligned."""
-_TINY_POINTS_SIDE = 16
+_LEAST_PIXELS = 32 * 32
+"""Of a picture with fewer pixels too little is left to be told from others: made as small as 32 x 32, other drawings
+are taken for one as often as at full size, at 24 x 24 twice as often."""
 
 Array = npt.NDArray[np.float32]
 
@@ -67,40 +70,46 @@ class Judgement:
 
 
 def judge(first: LocalFeatures, second: LocalFeatures) -> Judgement:
-    """Judge two images, and where they are not the same as they are, whether one is the other one mirrored."""
-    seen = compare(first, second, _EFFORT) if may_align(first.descriptors, second.descriptors) else NOTHING
-    turns = _mirror_turns(first, second)
-    if seen.share < _SHARE and turns is None:
-        return _judgement(False, seen)
+    """Judge two images: as wholes, mirrored and turned by quarters or not, and as parts of each other."""
     plain = max(plainness(first.grey), plainness(second.grey))
-    if seen.share >= _SHARE and not (plain >= _SYMBOL and seen.quarter_turns):
-        if plain < _PLAIN and seen.same:
-            return _judgement(True, seen)
-        # What is done to a picture makes it plainer or less so, and the limits are those of the second one.
-        if plain < _PLAIN or _is_exact(seen):
-            back = compare(second, first, _EFFORT)
-            if back.same and back.share >= _SHARE and (plain < _PLAIN or _is_exact(back)):
-                return _judgement(True, seen)
-    if turns is not None and plain < _SYMBOL:
-        mirrored = compare_mirrored(first, second, turns)
-        if _is_exact(mirrored):
-            return _judgement(True, mirrored)
-    return _judgement(False, seen)
+    whole = _whole(first, second)
+    if whole is not None and _is_exact(whole) and not _is_another(whole, plain):
+        return _judgement(True, whole)
+    seen = compare(first, second, _EFFORT) if may_align(first.descriptors, second.descriptors) else NOTHING
+    if seen.share < _SHARE or _is_another(seen, plain):
+        return _judgement(False, seen)
+    is_photograph = plain < _PLAIN or max(_smoothness(first.grey), _smoothness(second.grey)) < _SMOOTH
+    if is_photograph and seen.same:
+        return _judgement(True, seen)
+    if not (is_photograph or _is_exact(seen)):
+        return _judgement(False, seen)
+    # The limits of a verdict are those of the second one, and what is done to a picture makes it plainer or less so.
+    back = compare(second, first, _EFFORT)
+    return _judgement(back.same and back.share >= _SHARE and (is_photograph or _is_exact(back)), seen)
 
 
-def _mirror_turns(first: LocalFeatures, second: LocalFeatures) -> int | None:
-    """By how many quarters the second would be turned in the mirror image of the first; None where it hardly can be."""
-    a, b = _square(first.grey)[:, ::-1], _square(second.grey)
-    alike = [float((a * np.rot90(b, -quarters)).sum()) for quarters in range(4)]
-    best = int(np.argmax(alike))
-    return best if alike[best] >= _MIRRORED else None
+def _whole(first: LocalFeatures, second: LocalFeatures) -> Verdict | None:
+    """The verdict on them as wholes, in the way in which they are most alike; None where they are in none."""
+    a, b = _square(first.grey), _square(second.grey)
+    alike = {
+        (mirrored, quarters): float((a * np.rot90(seen, -quarters)).sum())
+        for mirrored, seen in ((False, b), (True, b[:, ::-1]))
+        for quarters in range(4)
+    }
+    (mirrored, quarters), best = max(alike.items(), key=lambda way: way[1])
+    return compare_whole(first, second, mirrored=mirrored, quarter_turns=quarters) if best >= _ALIKE else None
+
+
+def _is_another(verdict: Verdict, plain: float) -> bool:
+    """Whether it is a symbol that points elsewhere."""
+    return plain >= _SYMBOL and (verdict.mirrored or verdict.quarter_turns != 0)
 
 
 def left_out(features: LocalFeatures) -> str:
-    """Why an image can be no near copy of any: "tiny" or "flat"; "" if it can."""
-    if len(features.points) >= _FLAT_POINTS:
-        return ""
-    return "tiny" if min(features.grey.shape) < _TINY_POINTS_SIDE else "flat"
+    """Why an image is not judged: "tiny" or "flat"; "" if it can be."""
+    if features.grey.size < _LEAST_PIXELS:
+        return "tiny"
+    return "flat" if len(features.points) < LEAST_MATCHES else ""
 
 
 def _is_exact(verdict: Verdict) -> bool:
@@ -109,6 +118,19 @@ def _is_exact(verdict: Verdict) -> bool:
 
 def _judgement(same: bool, verdict: Verdict) -> Judgement:
     return Judgement(same, verdict.share, verdict.mirrored, 90 * verdict.quarter_turns)
+
+
+def _smoothness(grey: npt.NDArray[np.uint8]) -> float:
+    """The share of pixels that hardly differ from their neighbours in the parts that show something; 1 if few do."""
+    levels = grey.astype(np.int16)
+    steps = np.abs(np.diff(levels, axis=1))[:-1] + np.abs(np.diff(levels, axis=0))[:, :-1]
+    rows, columns = (side // _BLOCK for side in steps.shape)
+    parts = [
+        plane[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
+        for plane in (steps <= 1, levels.astype(np.float32))
+    ]
+    textured = parts[1].std(axis=(1, 3)) >= _TEXTURE
+    return float(parts[0].mean(axis=(1, 3))[textured].mean()) if textured.sum() >= _BLOCKS else 1.0
 
 
 def _square(grey: npt.NDArray[np.uint8]) -> Array:
