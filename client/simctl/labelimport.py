@@ -32,9 +32,9 @@ def send(
     client: Client,
     lines: Sequence[Line],
     *,
-    replace: bool = False,
-    dry_run: bool = False,
-    progress: Callable[[str], object] = str,
+    replace: bool,
+    dry_run: bool,
+    progress: Callable[[str], object],
 ) -> Imported:
     """Label images.
 

@@ -31,7 +31,7 @@ class Labelling(Connection):
         replace: bool = False,
         dry_run: bool = False,
         since: float | None = None,
-        progress: Callable[[int], object] = int,
+        progress: Callable[[int], object] | None = None,
         timeout: float | None = None,
     ) -> labelled.LabelImport:
         """Label images: by path where one is known there, and else by `image_id`.
@@ -61,7 +61,8 @@ class Labelling(Connection):
             added, removed = added + answer.added, removed + answer.removed
             unmatched += [done + number for number in answer.unmatched_rows]
             done += len(batch)
-            progress(done)
+            if progress is not None:
+                progress(done)
         return labelled.LabelImport(by_path, by_content, tuple(unmatched), added, removed, since or 0.0)
 
     def export_labels(

@@ -51,7 +51,7 @@ class InsightInUse:
             keep=settings.keep,
             reference=_reference(settings),
         )
-        self.divisions = Divisions(catalogue=catalogue, pairs=self._store, labels=decisions.labels)
+        self.divisions = Divisions(catalogue=catalogue, pairs=self._store, decisions=decisions)
 
     def keep_up(
         self, serving: Serving, features: FeatureStore | None, decoder: DecodePool, jobs: Jobs, ingest: Ingest

@@ -73,6 +73,16 @@ def test_what_people_said_to_be_different_ties_nothing() -> None:
     assert parts(components(pairs.pairs(), apart=[{a, c}]), every) == {frozenset(every)}
 
 
+def test_what_people_said_of_a_picture_counts_for_those_with_its_pixels() -> None:
+    a, twin, b, c = every = ids(4)
+    pairs = MemoryPairs()
+    pairs.add(a, twin, Tier.PIXELS)
+    for one, other in ((a, b), (twin, b), (b, c)):
+        pairs.add(one, other)
+    assert parts(components(pairs.pairs(), apart=[{a, b}]), every) == {frozenset([a, twin]), frozenset([b, c])}
+    assert frozenset([twin]) in parts(components(pairs.pairs(), apart=[{a, twin}, {twin, b}]), every)
+
+
 @pytest.mark.parametrize("tiers", [(Tier.PIXELS,), ()])
 def test_only_the_tiers_asked_for_count(tiers: tuple[Tier, ...]) -> None:
     a, b, c = every = ids(3)

@@ -41,7 +41,7 @@ def messy(directory: Path, count: int) -> Iterator[Messy]:
     catalogue, decisions = Catalogue.open(directory / "catalogue.sqlite"), Decisions(directory / "decisions.sqlite")
     [root] = catalogue.sync_roots([b"/pictures"])
     chance, pairs = random.Random(21), MemoryPairs()
-    found = Messy(Divisions(catalogue=catalogue, pairs=pairs, labels=decisions.labels), {}, set(), set(), {})
+    found = Messy(Divisions(catalogue=catalogue, pairs=pairs, decisions=decisions), {}, set(), set(), {})
     indexed, said = [], []
     number = 0
     while len(found.picture) < count:

@@ -357,7 +357,7 @@ class Bench:
         self.decisions = Decisions(directory / "decisions.sqlite")
         self.pairs = MemoryPairs()
         self.groups = Groups(catalogue=self.catalogue, pairs=self.pairs, decisions=self.decisions)
-        self.divisions = Divisions(catalogue=self.catalogue, pairs=self.pairs, labels=self.decisions.labels)
+        self.divisions = Divisions(catalogue=self.catalogue, pairs=self.pairs, decisions=self.decisions)
         [self._watched] = self.catalogue.sync_roots([os.fsencode(self.root)])
         self.oracle = BenchIndex()
         self.index: Index = index(directory) if index else self.oracle

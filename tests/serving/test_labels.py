@@ -10,7 +10,8 @@ from typing import Any
 import grpc
 import pytest
 
-from simd.insight.labels.divisions import Divisions
+from simd.decisions.duplicates import Decision
+from simd.decisions.duplicates import Kind as DecisionKind
 from simd.insight.pairs.pair import Tier
 from simd.types import ImageFacts, ImageId, image_id_of
 from simd.v1 import insight_service_pb2 as wire
@@ -393,19 +394,16 @@ def test_only_the_files_that_are_asked_for_are_divided(bench: Bench, insight: An
     assert divided(within=["/nowhere"]) == []
 
 
-def test_what_people_said_to_be_no_duplicates_may_be_parted(bench: Bench) -> None:
+def test_what_people_said_to_be_no_duplicates_may_be_parted(bench: Bench, insight: Any) -> None:
     a, b = put(bench, "train/a", "val/b")
     bench.pairs.add(a, b)
-    said: list[set[ImageId]] = []
-    bench.divisions = Divisions(
-        catalogue=bench.catalogue, pairs=bench.pairs, labels=bench.decisions.labels, apart=lambda: said
-    )
-    bench.server.open(bench.services)
-    with grpc.insecure_channel(bench.listen) as channel:
-        stub = insight_service_pb2_grpc.InsightServiceStub(channel)  # type: ignore[no-untyped-call]
-        assert len(leaks(bench, stub)) == 1 and len(set(split(stub, {"x": 1, "y": 1})[0].values())) == 1
-        said.append({a, b})
-        assert leaks(bench, stub) == [] and len(set(split(stub, {"x": 1, "y": 1})[0].values())) == 2
+    label(bench, insight, ("train/a", "cat"))
+    two = {"x": 1.0, "y": 1.0}
+    assert len(leaks(bench, insight)) == len(contradictions(insight)) == len(set(split(insight, two)[0].values())) == 1
+    bench.decisions.duplicates.decide([Decision.of(DecisionKind.NOT_DUPLICATES, (a, b))])
+    assert leaks(bench, insight) == contradictions(insight) == []
+    assert len(set(split(insight, two)[0].values())) == 2
+    assert len(contradictions(insight, options=wire.DuplicateOptions(include_decided=True))) == 1
 
 
 @pytest.mark.parametrize(

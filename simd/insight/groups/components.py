@@ -67,7 +67,8 @@ def components(
     Args:
         pairs: which images were found to be the same picture, or alike.
         tiers: which of them count.
-        apart: sets of images of which people said that no two are the same picture.
+        apart: sets of images of which people said that no two are the same picture; it counts for the images that have
+            their pixels, too.
     """
     counts = edges(pairs, tiers=tiers, apart=apart)
     first, second = pairs.first[counts], pairs.second[counts]
@@ -91,14 +92,29 @@ def edges(
             said[image_id].add(number)
     if not said or not counts.any():
         return counts
-    by_row: dict[int, set[int]] = {
-        row: said[image_id]
-        for image_id, row in zip(said, rows_of(pairs.ids, pack_ids(list(said))).tolist(), strict=True)
-    }
-    both = np.flatnonzero(counts & np.isin(pairs.first, list(by_row)) & np.isin(pairs.second, list(by_row)))
-    for at in both.tolist():
-        counts[at] = by_row[int(pairs.first[at])].isdisjoint(by_row[int(pairs.second[at])])
+    rows = rows_of(pairs.ids, pack_ids(list(said))).tolist()
+    by_row = {row: numbers for numbers, row in zip(said.values(), rows, strict=True) if row >= 0}
+    alike = _alike(pairs)
+    by_pixels: dict[int, set[int]] = defaultdict(set)
+    for row, of_row in by_row.items():
+        by_pixels[int(alike[row])] |= of_row
+    one, other = alike[pairs.first], alike[pairs.second]
+    for at in np.flatnonzero(counts & np.isin(one, list(by_pixels)) & np.isin(other, list(by_pixels))).tolist():
+        if one[at] != other[at]:
+            counts[at] = by_pixels[int(one[at])].isdisjoint(by_pixels[int(other[at])])
+        else:
+            nothing: set[int] = set()
+            first, second = by_row.get(int(pairs.first[at]), nothing), by_row.get(int(pairs.second[at]), nothing)
+            counts[at] = first.isdisjoint(second)
     return counts
+
+
+def _alike(pairs: Pairs) -> Numbers:
+    """The first row of the images that have the pixels of each one: what is said of one of those is said of all."""
+    same = pairs.tier == TIERS.index(Tier.PIXELS)
+    return _merged(
+        np.arange(len(pairs.ids), dtype=np.int32), pairs.first[same].astype(np.intp), pairs.second[same].astype(np.intp)
+    )
 
 
 def rows_of(ids: Ids, image_ids: Ids) -> Numbers:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
-from simd.decisions.labels import Labels
+from simd.decisions.decisions import Decisions
 from simd.insight.labels.contradictions import Contradictions
 from simd.insight.labels.leaks import Leaks
-from simd.insight.labels.pictures import Apart, Pictures
+from simd.insight.labels.pictures import Pictures
 from simd.insight.labels.split import Request, Split, split
 from simd.insight.pairs.reader import PairReader
 
@@ -20,19 +18,16 @@ class Divisions:
     Args:
         catalogue: where the files are.
         pairs: which images are the same picture.
-        labels: what people said images are.
-        apart: sets of images of which people said that no two are the same picture.
+        decisions: what people said of images: their labels, and which are no duplicates.
 
     Attributes:
         contradictions: pictures that are not labelled alike.
         leaks: pictures on both sides of a split.
     """
 
-    def __init__(
-        self, *, catalogue: Catalogue, pairs: PairReader, labels: Labels, apart: Callable[[], Apart] = tuple
-    ) -> None:
+    def __init__(self, *, catalogue: Catalogue, pairs: PairReader, decisions: Decisions) -> None:
         self._catalogue = catalogue
-        self._pictures = Pictures(pairs, labels, apart)
+        self._pictures = Pictures(pairs, decisions)
         self.contradictions = Contradictions(catalogue, self._pictures)
         self.leaks = Leaks(catalogue, self._pictures)
 

@@ -3,13 +3,15 @@ until something changes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
 
 import numpy as np
 
+from simd.decisions.decisions import Decisions
+from simd.decisions.duplicates import Kind
 from simd.decisions.labels import Labels
 from simd.insight.groups.components import Components, Numbers, components, rows_of
 from simd.insight.pairs.pair import Tier
@@ -21,9 +23,6 @@ T = TypeVar("T")
 
 SAME = frozenset((Tier.EXACT, Tier.PIXELS, Tier.NEAR))
 """The tiers of the same picture."""
-
-Apart = Collection[Collection[ImageId]]
-"""Sets of images of which people said that no two are the same picture."""
 
 
 class Latest(Generic[T]):
@@ -72,24 +71,26 @@ class Pictures:
 
     Args:
         pairs: which images are the same picture.
-        labels: what people said images are.
-        apart: what people said to be no duplicates.
+        decisions: what people said of images.
+
+    Attributes:
+        pairs, labels: as they were given.
     """
 
-    def __init__(self, pairs: PairReader, labels: Labels, apart: Callable[[], Apart] = tuple) -> None:
+    def __init__(self, pairs: PairReader, decisions: Decisions) -> None:
         self.pairs = pairs
-        self.labels = labels
-        self._apart = apart
+        self.labels = decisions.labels
+        self._duplicates = decisions.duplicates
         self._components: Latest[Components] = Latest()
         self._labels: Latest[PackedLabels] = Latest()
 
-    def apart(self) -> frozenset[frozenset[ImageId]]:
+    def apart(self) -> list[tuple[ImageId, ...]]:
         """What people said to be no duplicates."""
-        return frozenset(map(frozenset, self._apart()))
+        return [one.images for one in self._duplicates.all() if one.kind is Kind.NOT_DUPLICATES]
 
     def revision(self, *, decided: bool = True) -> Hashable:
         """What `components` depend on."""
-        return self.pairs.revision, self.apart() if decided else None
+        return self.pairs.revision, self._duplicates.revision if decided else None
 
     def components(self, tiers: frozenset[Tier] = SAME, *, decided: bool = True) -> Components:
         """Which images are one picture.
@@ -98,10 +99,12 @@ class Pictures:
             tiers: pairs of which tiers count.
             decided: whether what people said counts.
         """
-        apart = self.apart() if decided else frozenset()
-        # Asked for first: pairs that are found meanwhile make it out of date, and not unnoticed.
-        key = (self.pairs.revision, tiers, apart)
-        return self._components.get(key, lambda: components(self.pairs.pairs(), tiers=tiers, apart=apart))
+        # Asked for first: what changes meanwhile makes it out of date, and not unnoticed.
+        key = (tiers, self.revision(decided=decided))
+        return self._components.get(key, lambda: self._make(tiers, decided))
+
+    def _make(self, tiers: frozenset[Tier], decided: bool) -> Components:
+        return components(self.pairs.pairs(), tiers=tiers, apart=self.apart() if decided else ())
 
     def packed_labels(self) -> PackedLabels:
         """What all images are labelled; a million take 1.5 s once, and 20 MB."""

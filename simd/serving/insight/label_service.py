@@ -79,12 +79,12 @@ class LabelService(insight_service_pb2_grpc.InsightServiceServicer):
                     break
                 last = image_id
                 paths = files.get(image_id, [])
-                inside = [path for path in paths if not under or below(path, (under,))]
-                if inside or not under:
+                if under:
+                    # Stable, so each half stays sorted.
+                    paths = sorted(paths, key=lambda path: not below(path, (under,)))
+                if not under or (paths and below(paths[0], (under,))):
                     images += 1
-                    rows += convert_labels.rows_to(
-                        image_id, said, inside + [path for path in paths if path not in set(inside)]
-                    )
+                    rows += convert_labels.rows_to(image_id, said, paths)
         return insight_service_pb2.ExportLabelsResponse(
             rows=rows, next_page_token=page.token(FileKey(0, last), 0) if is_more else ""
         )
