@@ -34,7 +34,7 @@ def main() -> None:
     """Measure and publish."""
     parser = arguments(__doc__ or "")
     parser.add_argument("--originals", type=int, default=12_400, help="pictures among which copies are planted")
-    parser.add_argument("--copied", type=int, default=400, help="of so many of them, one of each kind")
+    parser.add_argument("--copied", type=int, default=1500, help="so many of them")
     parser.add_argument("--only", action="store_true", help="without the other programs")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="that plant")
     options = parser.parse_args()

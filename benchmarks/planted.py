@@ -2,8 +2,8 @@
 
     ROOT/originals/NNNNN.EXT        pictures of the packages of `pictures.py`, look-alikes and animation frames among
                                     them
-    ROOT/copies/KIND/NNNNN.EXT      of some of these an edited copy of each kind of `edits.py`, the same bytes, the same
-                                    pixels in another container, and a quarter turn
+    ROOT/copies/KIND/NNNNN.EXT      of some of these five copies, of another five kinds each: those of `edits.py`, the
+                                    same bytes, the same pixels in another container, and a quarter turn
 
 Three parts are told apart. *Photographs* fill their frame: the quarters of wallpapers and the samples of this project;
 quarters of one wallpaper look alike and are not the same. *Stamps* are photographed things on nothing, *drawings*
@@ -33,8 +33,10 @@ from benchmarks.pictures import PACKAGES, WALLPAPERS, files
 from benchmarks.renditions import of_any_size, workers
 
 PHOTOGRAPHS, STAMPS, DRAWINGS = "photographs", "stamps", "drawings"
-SHARES = {PHOTOGRAPHS: 0.4, STAMPS: 0.2, DRAWINGS: 0.4}
+SHARES = {PHOTOGRAPHS: 0.25, STAMPS: 0.1, DRAWINGS: 0.65}
 """Of what copies are planted of."""
+COPIES = 5
+"""Of each picture that has any."""
 LEAST_SIDE = 48
 _SEED = 11
 _PHOTOGRAPH_EDGE = 1280
@@ -104,7 +106,7 @@ def plant(root: Path, originals: int, copied: int, processes: int) -> Planted:
     Args:
         root: the folder.
         originals: so many at most, chosen at random.
-        copied: of so many of them copies of every kind are planted.
+        copied: of so many of them copies are planted.
         processes: that edit.
     """
     chance = random.Random(_SEED)
@@ -115,14 +117,16 @@ def plant(root: Path, originals: int, copied: int, processes: int) -> Planted:
     small = np.stack([look[0] for look in looks]).astype(np.float32)
     askable = np.array([look[1] for look in looks]) & (small.std(1) >= _ASKABLE_SPREAD)
     chosen = _chosen(chance, askable, parts, copied)
-    jobs = [(placed[row], name, root / "copies" / name) for name in kinds() for row in chosen]
-    for name in kinds():
+    names = list(kinds())
+    turns = ((number * COPIES + each) % len(names) for number in range(len(chosen)) for each in range(COPIES))
+    jobs = [(placed[row], names[next(turns)]) for row in chosen for _ in range(COPIES)]
+    for name in names:
         (root / "copies" / name).mkdir(parents=True)
     with workers(processes) as pool:
-        made = list(pool.map(_make, jobs, chunksize=8))
+        made = list(pool.map(_make, [(*job, root / "copies" / job[1]) for job in jobs], chunksize=8))
     part = dict(zip(placed, parts, strict=True))
     copies = tuple(
-        Copy(path, original, name, part[original]) for path, (original, name, _) in zip(made, jobs, strict=True)
+        Copy(path, original, name, part[original]) for path, (original, name) in zip(made, jobs, strict=True)
     )
     number = _pictures(small)
     picture = {path: int(number[row]) for row, path in enumerate(placed)}
