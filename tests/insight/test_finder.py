@@ -82,8 +82,11 @@ class Judge:
 
     def __init__(self) -> None:
         self.judged = 0
+        self.broken = False
 
     def __call__(self, first: LocalFeatures, second: LocalFeatures) -> Judgement:
+        if self.broken:
+            raise RuntimeError("a bug of ours")
         self.judged += 1
         return Judgement(bool((first.grey == second.grey).all()), 0.5, False, 0)
 
@@ -404,6 +407,18 @@ def test_what_fails_is_tried_again_and_told_if_it_lasts(room: Room, tmp_path: Pa
     room.store.room_for, room.decoder.unavailable = None, False
     until(lambda: not room.store.damaged and room.tiers() == {both(one, other): Tier.PIXELS}, "the pair")
     until(lambda: room.store.counts() == (202, 0) and finder.trouble == "", "all of it")
+
+
+def test_an_error_that_nobody_thought_of_puts_off_what_it_hit(room: Room) -> None:
+    room.judge.broken = True
+    lake, lake2 = room.add(b"lake", b"lake 2")
+    room.start()
+    room.settle()
+    until(lambda: room.store.pending == 2, "both to be put off")
+    room.judge.broken = False
+    until(lambda: room.tiers() == {both(lake, lake2): Tier.NEAR}, "the pair")
+    assert set(room.threads.failures) == {"pairs"}
+    room.threads = Threads()
 
 
 def test_what_is_wanted_is_judged_and_kept_whatever_comes_of_it(room: Room) -> None:

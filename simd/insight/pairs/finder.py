@@ -246,24 +246,36 @@ class Finder:
         """Look at images, a few on each core at a time; how many are put off."""
         place = {image_id: number for number, image_id in enumerate(images)}
         left = deque(images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
-        under_way: deque[Future[Found]] = deque()
+        under_way: deque[tuple[Sequence[ImageId], Future[Found]]] = deque()
         put_off = 0
         try:
             while left or under_way:
                 while left and len(under_way) <= self._cores:
                     self._wait_for_leave(progress)
-                    under_way.append(self._pool.submit(self._look.look, left.popleft(), place, searched))
-                found = under_way.popleft().result()
+                    some = left.popleft()
+                    under_way.append((some, self._pool.submit(self._look.look, some, place, searched)))
+                found = self._found(*under_way.popleft())
                 self._store.put(found.pairs, found.looked_at, found.skipped)
                 put_off += len(found.skipped)
                 if progress is not None:
                     progress.step(len(found.looked_at))
         finally:
             # What is searched in is closed afterwards.
-            for work in under_way:
+            works = [work for _, work in under_way]
+            for work in works:
                 work.cancel()
-            wait(under_way)
+            wait(works)
         return put_off
+
+    def _found(self, images: Sequence[ImageId], work: Future[Found]) -> Found:
+        """What came of looking; after an error that nobody thought of they are put off, and hold up no others."""
+        try:
+            return work.result()
+        except (SimdError, Closing):
+            raise
+        except Exception as error:  # noqa: BLE001 - it is logged and counted
+            self._threads.failed("pairs", error)
+            return Found([], {}, list(images))
 
     def _wait_for_leave(self, progress: Progress | None) -> None:
         """Return when something may be done.

@@ -71,14 +71,13 @@ class Judgement:
 
 def judge(first: LocalFeatures, second: LocalFeatures) -> Judgement:
     """Judge two images: as wholes, mirrored and turned by quarters or not, and as parts of each other."""
-    plain = max(plainness(first.grey), plainness(second.grey))
     whole = _whole(first, second)
-    if whole is not None and _is_exact(whole) and not _is_another(whole, plain):
+    if whole is not None and _is_exact(whole) and not _is_another(whole, first, second):
         return _judgement(True, whole)
     seen = compare(first, second, _EFFORT) if may_align(first.descriptors, second.descriptors) else NOTHING
-    if seen.share < _SHARE or _is_another(seen, plain):
+    if seen.share < _SHARE or _is_another(seen, first, second):
         return _judgement(False, seen)
-    is_photograph = plain < _PLAIN or max(_smoothness(first.grey), _smoothness(second.grey)) < _SMOOTH
+    is_photograph = _plainness(first, second) < _PLAIN or _smoothness(first, second) < _SMOOTH
     if is_photograph and seen.same:
         return _judgement(True, seen)
     if not (is_photograph or _is_exact(seen)):
@@ -91,18 +90,17 @@ def judge(first: LocalFeatures, second: LocalFeatures) -> Judgement:
 def _whole(first: LocalFeatures, second: LocalFeatures) -> Verdict | None:
     """The verdict on them as wholes, in the way in which they are most alike; None where they are in none."""
     a, b = _square(first.grey), _square(second.grey)
-    alike = {
-        (mirrored, quarters): float((a * np.rot90(seen, -quarters)).sum())
-        for mirrored, seen in ((False, b), (True, b[:, ::-1]))
-        for quarters in range(4)
-    }
-    (mirrored, quarters), best = max(alike.items(), key=lambda way: way[1])
-    return compare_whole(first, second, mirrored=mirrored, quarter_turns=quarters) if best >= _ALIKE else None
+    ways = np.stack([np.rot90(seen, -quarters) for seen in (b, b[:, ::-1]) for quarters in range(4)])
+    alike = ways.reshape(len(ways), -1) @ a.ravel()
+    best = int(np.argmax(alike))
+    if alike[best] < _ALIKE:
+        return None
+    return compare_whole(first, second, mirrored=best >= 4, quarter_turns=best % 4)
 
 
-def _is_another(verdict: Verdict, plain: float) -> bool:
+def _is_another(verdict: Verdict, first: LocalFeatures, second: LocalFeatures) -> bool:
     """Whether it is a symbol that points elsewhere."""
-    return plain >= _SYMBOL and (verdict.mirrored or verdict.quarter_turns != 0)
+    return (verdict.mirrored or verdict.quarter_turns != 0) and _plainness(first, second) >= _SYMBOL
 
 
 def left_out(features: LocalFeatures) -> str:
@@ -120,7 +118,17 @@ def _judgement(same: bool, verdict: Verdict) -> Judgement:
     return Judgement(same, verdict.share, verdict.mirrored, 90 * verdict.quarter_turns)
 
 
-def _smoothness(grey: npt.NDArray[np.uint8]) -> float:
+def _plainness(first: LocalFeatures, second: LocalFeatures) -> float:
+    """Of the plainer one."""
+    return max(plainness(first.grey), plainness(second.grey))
+
+
+def _smoothness(first: LocalFeatures, second: LocalFeatures) -> float:
+    """Of the smoother one."""
+    return max(_smooth_share(first.grey), _smooth_share(second.grey))
+
+
+def _smooth_share(grey: npt.NDArray[np.uint8]) -> float:
     """The share of pixels that hardly differ from their neighbours in the parts that show something; 1 if few do."""
     levels = grey.astype(np.int16)
     steps = np.abs(np.diff(levels, axis=1))[:-1] + np.abs(np.diff(levels, axis=0))[:, :-1]
