@@ -13,6 +13,13 @@ PACKAGES = {
     "tuxpaint-stamps-default": "usr/share/tuxpaint/stamps",
     "wesnoth-1.16-data": "usr/share/games/wesnoth/1.16",
 }
+WALLPAPERS = {
+    "gnome-backgrounds": "usr/share/backgrounds",
+    "mate-backgrounds": "usr/share/backgrounds",
+    "plasma-workspace-wallpapers": "usr/share/wallpapers",
+    "ukui-wallpapers": "usr/share/backgrounds",
+}
+"""Photographs and paintings that fill their frame, a few of each, in several sizes. Nothing was trained on them."""
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -28,7 +35,7 @@ def fetch(package: str) -> Path:
             [archive] = Path(scratch).glob("*.deb")
             subprocess.run(["dpkg", "-x", str(archive), f"{scratch}/content"], check=True)
             Path(scratch, "content").rename(unpacked)
-    return unpacked / PACKAGES[package]
+    return unpacked / {**PACKAGES, **WALLPAPERS}[package]
 
 
 def files(package: str, limit: int | None = None) -> list[Path]:

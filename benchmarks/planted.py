@@ -1,9 +1,13 @@
 """A folder of real pictures with copies planted among them, and which of its files are the same picture.
 
-    ROOT/originals/NNNNN.EXT        pictures of the three packages of `pictures.py`, look-alikes and animation frames
-                                    among them
-    ROOT/copies/KIND/NNNNN.EXT      of some of these, a quarter photographs: an edited copy of each kind of `edits.py`,
-                                    the same bytes, the same pixels in another container, and a quarter turn
+    ROOT/originals/NNNNN.EXT        pictures of the packages of `pictures.py`, look-alikes and animation frames among
+                                    them
+    ROOT/copies/KIND/NNNNN.EXT      of some of these five copies, of another five kinds each: those of `edits.py`, the
+                                    same bytes, the same pixels in another container, and a quarter turn
+
+Three parts are told apart. *Photographs* fill their frame: the quarters of wallpapers and the samples of this project;
+quarters of one wallpaper look alike and are not the same. *Stamps* are photographed things on nothing, *drawings*
+everything else.
 
 Files are the same picture if they come of the same original, or of natural twins, by the rule of `copies.py`, which
 knows no descriptor. Twins of twins count as twins: that is lenient, and alike for every program.
@@ -24,12 +28,19 @@ from PIL import Image
 
 from benchmarks.copies import is_photograph, small_of, twins_of
 from benchmarks.edits import EDITS, opened
-from benchmarks.pictures import PACKAGES, files
+from benchmarks.photographs import SAMPLES
+from benchmarks.pictures import PACKAGES, WALLPAPERS, files
 from benchmarks.renditions import of_any_size, workers
 
+PHOTOGRAPHS, STAMPS, DRAWINGS = "photographs", "stamps", "drawings"
+SHARES = {PHOTOGRAPHS: 0.25, STAMPS: 0.1, DRAWINGS: 0.65}
+"""Of what copies are planted of."""
+COPIES = 5
+"""Of each picture that has any."""
 LEAST_SIDE = 48
 _SEED = 11
-_PHOTOGRAPHS = 0.25
+_PHOTOGRAPH_EDGE = 1280
+_LEAST_WALLPAPER = 1000
 _STARS, _STARS_KEPT = "/shapes/stars/star_", 100
 _ASKABLE_SPREAD = 12.0
 _ASKABLE_SIDE = 96
@@ -46,7 +57,7 @@ class Copy:
     path: Path
     original: Path
     kind: str
-    photograph: bool
+    part: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,30 +106,27 @@ def plant(root: Path, originals: int, copied: int, processes: int) -> Planted:
     Args:
         root: the folder.
         originals: so many at most, chosen at random.
-        copied: of so many of them copies of every kind are planted.
+        copied: of so many of them copies are planted.
         processes: that edit.
     """
     chance = random.Random(_SEED)
-    sources = _sources(chance, originals)
     (root / "originals").mkdir(parents=True)
-    placed = [root / "originals" / f"{number:05}{source.suffix}" for number, source in enumerate(sources)]
-    for source, place in zip(sources, placed, strict=True):
-        shutil.copyfile(source, place)
+    placed, parts = _originals(root / "originals", chance, originals, processes)
     with workers(processes) as pool:
         looks = list(pool.map(_look, placed, chunksize=64))
     small = np.stack([look[0] for look in looks]).astype(np.float32)
     askable = np.array([look[1] for look in looks]) & (small.std(1) >= _ASKABLE_SPREAD)
-    photograph = np.array([is_photograph(source) for source in sources])
-    chosen = _chosen(chance, askable, photograph, copied)
-    jobs = [(placed[row], name, root / "copies" / name) for name in kinds() for row in chosen]
-    for name in kinds():
+    chosen = _chosen(chance, askable, parts, copied)
+    names = list(kinds())
+    turns = ((number * COPIES + each) % len(names) for number in range(len(chosen)) for each in range(COPIES))
+    jobs = [(placed[row], names[next(turns)]) for row in chosen for _ in range(COPIES)]
+    for name in names:
         (root / "copies" / name).mkdir(parents=True)
     with workers(processes) as pool:
-        made = list(pool.map(_make, jobs, chunksize=8))
-    rows = {placed[row]: row for row in chosen}
+        made = list(pool.map(_make, [(*job, root / "copies" / job[1]) for job in jobs], chunksize=8))
+    part = dict(zip(placed, parts, strict=True))
     copies = tuple(
-        Copy(path, original, name, bool(photograph[rows[original]]))
-        for path, (original, name, _) in zip(made, jobs, strict=True)
+        Copy(path, original, name, part[original]) for path, (original, name) in zip(made, jobs, strict=True)
     )
     number = _pictures(small)
     picture = {path: int(number[row]) for row, path in enumerate(placed)}
@@ -126,7 +134,52 @@ def plant(root: Path, originals: int, copied: int, processes: int) -> Planted:
     return Planted(root, copies, picture)
 
 
-def _sources(chance: random.Random, count: int) -> list[Path]:
+def _originals(folder: Path, chance: random.Random, count: int, processes: int) -> tuple[list[Path], list[str]]:
+    """Put the originals in their folder: their paths, and for each its part."""
+    photographs: list[tuple[Path, int | None]] = [(path, quarter) for path in _wallpapers() for quarter in range(4)]
+    photographs += [(path, None) for path in sorted(SAMPLES.iterdir())]
+    others = _sources()
+    with workers(processes) as pool:
+        is_stamp = dict(zip(others, pool.map(is_photograph, others, chunksize=64), strict=True))
+    chance.shuffle(others)
+    others.sort(key=lambda path: not is_stamp[path])
+    sources: list[tuple[Path, int | None, str]] = [(*photograph, PHOTOGRAPHS) for photograph in photographs]
+    sources += [(path, None, STAMPS if is_stamp[path] else DRAWINGS) for path in others[: count - len(sources)]]
+    chance.shuffle(sources)
+    placed = []
+    for number, (source, quarter, _) in enumerate(sources):
+        place = folder / f"{number:05}{source.suffix if quarter is None else '.jpg'}"
+        if quarter is None:
+            shutil.copyfile(source, place)
+        else:
+            _quarter(source, quarter).save(place, "JPEG", quality=90)
+        placed.append(place)
+    return placed, [part for _, _, part in sources]
+
+
+def _wallpapers() -> list[Path]:
+    """One file of each, as they come in several sizes and forms."""
+    found: dict[str, Path] = {}
+    for package in WALLPAPERS:
+        for path in files(package):
+            if _least_side(path) >= _LEAST_WALLPAPER:
+                name = path.parts[path.parts.index("wallpapers") + 1] if "wallpapers" in path.parts else path.stem
+                found.setdefault(name.split("_")[0].lower(), path)
+    return sorted(found.values())
+
+
+def _quarter(path: Path, number: int) -> Image.Image:
+    with of_any_size(), Image.open(path) as image:
+        whole = image.convert("RGB")
+    width, height = whole.width // 2, whole.height // 2
+    left, top = width * (number % 2), height * (number // 2)
+    part = whole.crop((left, top, left + width, top + height))
+    part.thumbnail((_PHOTOGRAPH_EDGE, _PHOTOGRAPH_EDGE), Image.Resampling.LANCZOS)
+    return part
+
+
+def _sources() -> list[Path]:
+    """Files of the other packages, in order."""
     found = []
     stars = 0
     for package in PACKAGES:
@@ -136,20 +189,13 @@ def _sources(chance: random.Random, count: int) -> list[Path]:
                 continue
             if _least_side(path) >= LEAST_SIDE:
                 found.append(path)
-    photographs = [path for path in found if is_photograph(path)]
-    others = [path for path in found if path not in set(photographs)]
-    chance.shuffle(others)
-    chosen = [*photographs, *others][:count]
-    chance.shuffle(chosen)
-    return chosen
+    return found
 
 
-def _chosen(
-    chance: random.Random, askable: npt.NDArray[np.bool_], photograph: npt.NDArray[np.bool_], count: int
-) -> list[int]:
+def _chosen(chance: random.Random, askable: npt.NDArray[np.bool_], parts: list[str], count: int) -> list[int]:
     rows: list[int] = []
-    for part, share in ((photograph, _PHOTOGRAPHS), (~photograph, 1 - _PHOTOGRAPHS)):
-        candidates = np.flatnonzero(askable & part).tolist()
+    for part, share in SHARES.items():
+        candidates = np.flatnonzero(askable & (np.array(parts) == part)).tolist()
         chance.shuffle(candidates)
         rows += candidates[: round(count * share)]
     return sorted(rows)

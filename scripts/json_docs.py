@@ -19,7 +19,7 @@ _HEAD = """\
 # What simctl prints for programs
 
 With `--json` every command prints one JSON document on stdout and nothing else there; messages for people still go to
-stderr, and the exit code is the same as without. With `--jsonl`, which `search`, `files` and `errors` have, it is a
+stderr, and the exit code is the same as without. With `--jsonl`, which lists of files and of pairs have, it is a
 document a line, each as soon as it is known. This page is made by `scripts/json-docs` from
 [simctl.schema.json](simctl.schema.json) (JSON Schema 2020-12), which programs can check documents with:
 `{"$ref": "simctl.schema.json#/$defs/status"}`.
@@ -27,7 +27,8 @@ document a line, each as soon as it is known. This page is made by `scripts/json
 - Properties without *optional* are always there. New ones may come: pass over what you do not know.
 - A path is text; a byte that is not UTF-8 is U+FFFD in it, and then the exact bytes are beside it in base64.
 - Everything beyond ASCII is escaped, so no locale can spoil it.
-- `simctl export` prints its lines without `--json`, and `--json` makes one document of them.
+- `simctl export` prints its lines without `--json`, and `--json` makes one document of them; `simctl decide export`
+  prints a document always.
 
 Exit codes: 0 done, 1 error, 2 usage, 3 daemon unreachable, 4 nothing found, 5 partly failed. A wrong usage prints no
 document.

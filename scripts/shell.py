@@ -17,7 +17,7 @@ TOP = Path(__file__).parent.parent
 COMPLETIONS = TOP / "client" / "simctl" / "completions"
 MAN = TOP / "man"
 
-FILES = ("IMAGE", "FILE", "PATH", "A", "B")
+FILES = ("IMAGE", "FILE", "PATH", "LOG", "A", "B")
 DIRECTORIES = ("DIR", "ROOT", "STATE_DIR")
 ENDINGS = {"bash": "simctl.bash", "zsh": "_simctl", "fish": "simctl.fish"}
 

@@ -65,7 +65,8 @@ class Levels:
 class Match:
     """One image that looks like the query. `paths` may be cut; `path_count` is how many there are. `level` is the
     model's word for the similarity (same, near, similar), None if it is less or the model is not calibrated. `verdict`
-    is there if the daemon compared it with the query."""
+    is there if the daemon compared it with the query. `copies` are so many other images that are the same picture and
+    were left out in its favour, where that was asked for."""
 
     path: str
     paths: tuple[str, ...]
@@ -77,6 +78,7 @@ class Match:
     path_count: int
     level: str | None = None
     verdict: Verdict | None = None
+    copies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ class BatchAnswer:
 class Comparison:
     """How much two pictures are alike, and whether their bytes are the same. `level` is as in `Match`, `levels` what
     the words stand for, None if the model is not calibrated. `verdict` is there if the daemon tells whether they are
-    one, edited."""
+    one, edited. `tier` is what they are to each other (exact, pixels, near, similar, different), None where that cannot
+    be told."""
 
     distance: float
     similarity: float
@@ -109,6 +112,7 @@ class Comparison:
     level: str | None = None
     levels: Levels | None = None
     verdict: Verdict | None = None
+    tier: str | None = None
 
 
 def batch_answer(response: search_service_pb2.BatchSearchResponse) -> BatchAnswer:
@@ -126,6 +130,7 @@ def comparison(response: search_service_pb2.CompareResponse) -> Comparison:
         level=response.level or None,
         levels=levels(response),
         verdict=_verdict(response),
+        tier=response.tier or None,
     )
 
 
@@ -164,6 +169,7 @@ def _match(match: search_service_pb2.Match) -> Match:
         path_count=match.path_count,
         level=match.level or None,
         verdict=_verdict(match),
+        copies=match.copies,
     )
 
 

@@ -12,12 +12,13 @@ import io
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from simctl import streams
 from simctl.client import Client
-from simctl.errors import EXIT_ERROR, SimctlError
+from simctl.errors import EXIT_ERROR, EXIT_INTERRUPTED, SimctlError
 from simctl.output import Output
 from simd import __version__
 
@@ -31,7 +32,14 @@ _COMMANDS = {
     "files": "list the files that are searchable",
     "errors": "list the files that are not indexed, and why",
     "show": "show what is known of single files and images",
-    "compare": "tell how much two pictures are alike, and whether they are one, edited",
+    "compare": "tell what two pictures are to each other, and how much they are alike",
+    "duplicates": "list files that are the same picture, which of them stays, and why",
+    "decide": "say of copies that they are none, which of them is kept, or that all are",
+    "labels": "what people said pictures are: import it, export it, list it, clear it",
+    "leaks": "find pictures that are on both sides of a split",
+    "split": "divide pictures by shares, so that none is on two sides",
+    "apply": "clean copies up as a plan says; nothing is deleted, and undo takes it back",
+    "undo": "take a clean-up back",
     "compact": "do all maintenance of the index now",
     "verify": "read all of the index and tell what is wrong with it",
     "export": "copy every image's embedding and paths out of the index",
@@ -40,7 +48,7 @@ _COMMANDS = {
     "health": "tell whether the daemon serves",
     "completion": "print what lets a shell complete commands and options",
 }
-"""Each is a module of `simctl.commands`."""
+"""Each is a module of `simctl.commands`. One that has `PARTS` is a command of several."""
 
 _DEFAULT_TIMEOUTS = {
     "search": 60.0,
@@ -49,13 +57,15 @@ _DEFAULT_TIMEOUTS = {
     "files": 60.0,
     "errors": 60.0,
     "show": 60.0,
+    "duplicates": 300.0,
+    "decide": 60.0,
     "health": 5.0,
     "pause": 10.0,
     "resume": 10.0,
 }
 """Seconds; the other commands take as long as their work does."""
 
-_LISTS = ("search", "files", "errors")
+_LISTS = ("search", "files", "errors", "duplicates", "leaks")
 """Commands that can print a document a line, each as soon as it is known."""
 
 _SECURITY = {
@@ -72,7 +82,6 @@ The daemon is looked for at --address, else SIMD_ADDRESS, else $XDG_RUNTIME_DIR/
 else the service of this host, /run/simd/simd.sock.
 """
 
-_EXIT_INTERRUPTED = 130
 _EXIT_BROKEN_PIPE = 141
 
 
@@ -92,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Also after --help and a wrong usage, which end with an exception.
             output.finish()
     except KeyboardInterrupt:
-        return _EXIT_INTERRUPTED
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         streams.silence(sys.stdout)
         return _EXIT_BROKEN_PIPE
@@ -147,15 +156,29 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for name, purpose in _COMMANDS.items():
         own = commands.add_parser(name, help=purpose, description=purpose, parents=[shared])
         if name in words:
-            formats = own.add_mutually_exclusive_group()
-            formats.add_argument("--json", action="store_true", help="print one JSON document")
-            if name in _LISTS:
-                formats.add_argument("--jsonl", action="store_true", help="print a JSON document a line")
-            else:
-                own.set_defaults(jsonl=False)
-            own.add_argument("--timeout", type=_seconds, metavar="S", help="give up after so many seconds")
-            _module(name).arguments(own)
+            module = _module(name)
+            parts: dict[str, str] = getattr(module, "PARTS", {})
+            if not parts:
+                _complete(own, name, module.arguments)
+                continue
+            # A command of several: each has options of its own.
+            choices = own.add_subparsers(dest="part", metavar="ACTION", required=True)
+            for part, what in parts.items():
+                of_part = choices.add_parser(part, help=what, description=what, parents=[shared])
+                _complete(of_part, name, partial(module.arguments, part=part))
     return parser
+
+
+def _complete(parser: argparse.ArgumentParser, command: str, arguments: Callable[[Any], object]) -> None:
+    """Add the options of every command, and a command's own."""
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help="print one JSON document")
+    if command in _LISTS:
+        formats.add_argument("--jsonl", action="store_true", help="print a JSON document a line")
+    else:
+        parser.set_defaults(jsonl=False)
+    parser.add_argument("--timeout", type=_seconds, metavar="S", help="give up after so many seconds")
+    arguments(parser)
 
 
 def _seconds(text: str) -> float:

@@ -13,6 +13,8 @@ import grpc
 
 from simctl.connection import Path, absolute
 from simctl.errors import DaemonUnreachable, from_rpc
+from simctl.grouping import Grouping
+from simctl.labelling import Labelling
 from simctl.maintenance import Maintenance
 from simctl.searching import Searching
 
@@ -26,7 +28,7 @@ _PATIENCE_S = 10.0
 """How long `wait` looks for a daemon that is not there, if it has no time limit of its own."""
 
 
-class Client(Searching, Maintenance):
+class Client(Searching, Maintenance, Grouping, Labelling):
     """A connection to the daemon, made when it is first used. Safe to use from any thread.
 
     Args:

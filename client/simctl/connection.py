@@ -108,6 +108,11 @@ class Connection:
 
         return IndexServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
+    def _insight_stub(self) -> Any:
+        from simd.v1.insight_service_pb2_grpc import InsightServiceStub
+
+        return InsightServiceStub(self._channel)  # type: ignore[no-untyped-call]
+
     def _call(self, method: Callable[..., Any], request: object, timeout: float | None, *, reads: bool = False) -> Any:
         """The answer; a call that only `reads` may be made again whatever became of it."""
         limit = self._timeout if timeout is None else timeout

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from simctl.contents import Export, ExportedImage
-from simctl.errors import SimctlError
+from simctl.wholefile import whole_file
 
 _ALIGNMENT = 64
 _CHUNK_ROWS = 4096
@@ -32,23 +32,8 @@ def write(path: str, export: Export, images: Iterable[ExportedImage]) -> int:
     Raises:
         SimctlError: the file cannot be written.
     """
-    # A link stays one: what it leads to is written.
-    target = os.path.realpath(path)
-    if os.path.exists(target) and not os.path.isfile(target):
-        # It would be replaced by the file, which a device or a pipe does not survive.
-        raise SimctlError(f"cannot write {path}: it is not a regular file")
-    try:
-        with tempfile.NamedTemporaryFile(dir=os.path.dirname(target), prefix=".simctl-", delete=False) as whole:
-            try:
-                count = _write(whole, export, images)
-                whole.close()
-                os.replace(whole.name, target)
-            except BaseException:
-                os.unlink(whole.name)
-                raise
-    except OSError as error:
-        raise SimctlError(f"cannot write {path}: {error.strerror}") from error
-    return count
+    with whole_file(path) as whole:
+        return _write(whole, export, images)
 
 
 def _write(file: IO[bytes], export: Export, images: Iterable[ExportedImage]) -> int:

@@ -54,6 +54,16 @@ class Output:
         """A line for people."""
         self.text(text + "\n")
 
+    def texts(self, texts: Iterable[str]) -> None:
+        """Texts for programs, their bytes as they are."""
+        self.flush()
+        for text in texts:
+            try:
+                self._stdout.buffer.write(os.fsencode(text))
+            except OSError as error:
+                raise _unwritable(error) from error
+        self.flush()
+
     def json(self, document: object) -> None:
         """The one document of a command that was asked for JSON."""
         # Whatever is not ASCII is escaped, so that no locale can spoil it.
@@ -61,14 +71,7 @@ class Output:
 
     def paths(self, paths: Iterable[str], *, zero: bool) -> None:
         """Paths alone, their bytes as they are, each ended by a newline or by NUL."""
-        end = b"\0" if zero else b"\n"
-        self.flush()
-        for path in paths:
-            try:
-                self._stdout.buffer.write(os.fsencode(path) + end)
-            except OSError as error:
-                raise _unwritable(error) from error
-        self.flush()
+        self.texts(path + ("\0" if zero else "\n") for path in paths)
 
     def error(self, message: str) -> None:
         """What went wrong, on stderr."""
@@ -79,6 +82,11 @@ class Output:
         """Something worth knowing, on stderr."""
         self.clear()
         self._write_message(f"{printable(message)}\n")
+
+    def ask(self, question: str) -> None:
+        """A question, on stderr, whose answer is typed behind it."""
+        self.clear()
+        self._write_message(printable(question))
 
     def progress(self, text: str) -> None:
         """One line that replaces the one before, cut where the terminal ends; only on a terminal."""

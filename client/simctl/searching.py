@@ -29,6 +29,7 @@ class Searching(Connection):
         min_similarity: float | str | None = None,
         path_prefix: Path | None = None,
         exact: bool = False,
+        group: bool = False,
         timeout: float | None = None,
     ) -> answers.SearchResult:
         """The images nearest to a query, nearest first.
@@ -43,10 +44,11 @@ class Searching(Connection):
                 "similar".
             path_prefix: only images under this path.
             exact: prove that nothing nearer was missed.
+            group: tell only the best match of each picture, and count its copies.
             timeout: seconds this call may take.
         """
         subject = Subject(image, path, image_id, vector)
-        request = _request(subject, limit, min_similarity, path_prefix, exact)
+        request = _request(subject, limit, min_similarity, path_prefix, exact, group)
         return answers.search_result(self._call(self._search_stub().Search, request, timeout, reads=True))
 
     def batch_search(
@@ -57,13 +59,14 @@ class Searching(Connection):
         min_similarity: float | str | None = None,
         path_prefix: Path | None = None,
         exact: bool = False,
+        group: bool = False,
         timeout: float | None = None,
     ) -> Iterator[answers.BatchAnswer]:
         """The answers to many searches, each as soon as it is there; one that fails does not end the others.
 
         Args:
             subjects: what to look for; taken one by one, in another thread, as the daemon gets on.
-            limit, min_similarity, path_prefix, exact: as for `search`, the same for all.
+            limit, min_similarity, path_prefix, exact, group: as for `search`, the same for all.
             timeout: seconds that all of it may take.
 
         What `subjects` raises is raised here, after the answers to what it gave before.
@@ -75,7 +78,7 @@ class Searching(Connection):
         def requests() -> Iterator[search_service_pb2.BatchSearchRequest]:
             try:
                 for number, subject in enumerate(subjects):
-                    search = _request(subject, limit, min_similarity, path_prefix, exact)
+                    search = _request(subject, limit, min_similarity, path_prefix, exact, group)
                     yield wire.BatchSearchRequest(tag=number, search=search)
             except Exception as error:  # noqa: BLE001 - it is raised where the answers are taken
                 failures.append(error)
@@ -94,7 +97,12 @@ class Searching(Connection):
 
 
 def _request(
-    subject: Subject, limit: int, min_similarity: float | str | None, path_prefix: Path | None, exact: bool
+    subject: Subject,
+    limit: int,
+    min_similarity: float | str | None,
+    path_prefix: Path | None,
+    exact: bool,
+    group: bool,
 ) -> search_service_pb2.SearchRequest:
     from simd.v1 import search_service_pb2 as wire
 
@@ -108,4 +116,5 @@ def _request(
         min_level=word,
         path_prefix_bytes=b"" if path_prefix is None else absolute(path_prefix),
         exact=exact,
+        group=group,
     )

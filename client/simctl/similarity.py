@@ -16,10 +16,26 @@ def similarity(text: str) -> float | str:
     """
     if text in WORDS:
         return text
-    number = text.removesuffix("%")
     try:
-        return float(number) / (1 if number == text else 100)
+        return _number(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text} is neither {', '.join(WORDS)} nor a number of -1 to 1 nor a percentage"
         ) from None
+
+
+def number(text: str) -> float:
+    """A number from a number or a percentage.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none of them.
+    """
+    try:
+        return _number(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is neither a number nor a percentage") from None
+
+
+def _number(text: str) -> float:
+    digits = text.removesuffix("%")
+    return float(digits) / (1 if digits == text else 100)

@@ -43,6 +43,7 @@ from simd.indexing.loop.targets import Targets
 from simd.indexing.models.switch import ModelSwitch
 from simd.indexing.starvation import Starvation
 from simd.indexing.summary import Summary
+from simd.insight.groups.collapse import Copies
 from simd.jobs.jobs import Jobs
 from simd.seldom import Repeated
 from simd.serving.readiness import Readiness, Services
@@ -160,6 +161,7 @@ class Daemon:
             decoder=query_pool,
             files=files,
             verifier=features.verifier(catalogue, query_pool, files),
+            copies_among=Copies(insight.groups.pairs, decisions.duplicates).among,
             meter=meter,
             cores=settings.threads,
             threads=self._threads,
@@ -177,6 +179,7 @@ class Daemon:
                 ingest=ingest,
                 jobs=self._jobs,
                 groups=insight.groups,
+                divisions=insight.divisions,
                 switch=switch.status if switch else lambda: None,
                 trouble=lambda: insight.trouble,
                 thread_failures=lambda: self._threads.failures,

@@ -14,6 +14,7 @@ from simd.features.store import FeatureStore
 from simd.featurize.workers.pool import DecodePool
 from simd.indexing.ingest import Ingest
 from simd.insight.groups.groups import Groups
+from simd.insight.labels.divisions import Divisions
 from simd.insight.pairs.comparison import Comparison
 from simd.insight.pairs.finder import Finder
 from simd.insight.pairs.look import Look, Searched
@@ -30,6 +31,7 @@ class InsightInUse:
 
     Attributes:
         groups: the groups of copies.
+        divisions: what groups and labels say together.
 
     Raises:
         ConfigError: a rule of the setting `keep` is unknown.
@@ -49,6 +51,7 @@ class InsightInUse:
             keep=settings.keep,
             reference=_reference(settings),
         )
+        self.divisions = Divisions(catalogue=catalogue, pairs=self._store, decisions=decisions)
 
     def keep_up(
         self, serving: Serving, features: FeatureStore | None, decoder: DecodePool, jobs: Jobs, ingest: Ingest

@@ -30,7 +30,7 @@ from simd.errors import CorruptStore, Reason, StoreError
 from simd.sqlite.database import Database
 from simd.sqlite.integers import signed
 from simd.types import FileKey, Identity, ImageFacts, ImageId, KnownFile, Root, Stamp
-from simd.vectors.topk import Ids, unpack_ids
+from simd.vectors.topk import Ids
 
 log = logging.getLogger(__name__)
 
@@ -235,7 +235,7 @@ class Catalogue:
         if old == new:
             return []
         with self._writing() as connection:
-            replaced = self._delete(connection, scopes_in(root_id, new))
+            replaced = changes.delete_within(connection, scopes_in(root_id, new), self._now_ms())
             for scope in scopes_in(root_id, old):
                 for table in ("files", "rejected"):
                     connection.execute(
@@ -302,6 +302,11 @@ class Catalogue:
         with self._database.reading() as connection:
             key = queries.locate(queries.roots(connection), os.path.normpath(absolute))
             return queries.known(connection, key) if key else None
+
+    def images_at(self, paths: Iterable[bytes]) -> dict[bytes, ImageId]:
+        """The images of indexed files, by their absolute paths; what is no indexed file is left out."""
+        with self._database.reading() as connection:
+            return queries.images_at(connection, paths)
 
     def images_under(self, prefix: bytes) -> Ids:
         """The images of the files at or below an absolute path, component by component, uint8 `(n, 16)`: one for each
@@ -386,13 +391,6 @@ class Catalogue:
         return scopes if after is None else [s.after(after) for s in scopes if after < s.high]
 
     def _drop(self, connection: sqlite3.Connection, root_id: int) -> list[ImageId]:
-        orphans = self._delete(connection, scopes_in(root_id, b""))
+        orphans = changes.delete_within(connection, scopes_in(root_id, b""), self._now_ms())
         connection.execute("DELETE FROM roots WHERE root_id = ?", (root_id,))
         return orphans
-
-    def _delete(self, connection: sqlite3.Connection, scopes: Sequence[Scope]) -> list[ImageId]:
-        touched = set(unpack_ids(queries.images_in(connection, scopes)))
-        for scope in scopes:
-            connection.execute(f"DELETE FROM files WHERE {WITHIN}", scope.bounds)
-            connection.execute(f"DELETE FROM rejected WHERE {WITHIN}", scope.bounds)
-        return changes.orphaned(connection, touched, self._now_ms())

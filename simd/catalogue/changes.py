@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import Collection
 
 from simd.catalogue import queries
-from simd.catalogue.queries import STAMP
+from simd.catalogue.queries import STAMP, WITHIN, Scope
 from simd.catalogue.rows import IndexedFile, RejectedFile
 from simd.errors import StoreError
 from simd.sqlite.integers import signed
 from simd.types import FileKey, ImageId, Stamp
+from simd.vectors.topk import unpack_ids
 
 
 def erase(connection: sqlite3.Connection, key: FileKey) -> set[ImageId]:
@@ -84,3 +85,12 @@ def orphaned(connection: sqlite3.Connection, touched: Collection[ImageId], now: 
         "UPDATE images SET orphaned_ms = ? WHERE image_id = ? AND orphaned_ms IS NULL", [(now, i) for i in orphans]
     )
     return orphans
+
+
+def delete_within(connection: sqlite3.Connection, scopes: Collection[Scope], now: int) -> list[ImageId]:
+    """Forget all that is known of the files in the scopes; the orphans this makes."""
+    touched = set(unpack_ids(queries.images_in(connection, scopes)))
+    for scope in scopes:
+        connection.execute(f"DELETE FROM files WHERE {WITHIN}", scope.bounds)
+        connection.execute(f"DELETE FROM rejected WHERE {WITHIN}", scope.bounds)
+    return orphaned(connection, touched, now)

@@ -208,6 +208,22 @@ def of_images(connection: sqlite3.Connection, select: str, image_ids: Iterable[I
         yield from connection.execute(f"{select} WHERE image_id IN ({', '.join('?' * len(some))})", some)
 
 
+def images_at(connection: sqlite3.Connection, paths: Iterable[bytes]) -> dict[bytes, ImageId]:
+    """The images of indexed files, by their absolute paths; what is no indexed file is left out."""
+    tops = roots(connection)
+    found: dict[bytes, ImageId] = {}
+    for path in paths:
+        key = locate(tops, os.path.normpath(path))
+        if key is None:
+            continue
+        row = connection.execute(
+            "SELECT image_id FROM files WHERE root_id = ? AND path = ?", (key.root_id, key.path)
+        ).fetchone()
+        if row is not None:
+            found[path] = ImageId(row[0])
+    return found
+
+
 def images_in(connection: sqlite3.Connection, scopes: Iterable[Scope]) -> Ids:
     """The images of the files in the scopes, uint8 `(n, 16)`: one for each file; a million take 0.4 s."""
     # In a damaged file one of another length would shift all that follow it.

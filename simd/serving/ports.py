@@ -13,6 +13,7 @@ from simd.featurize.decode.renditions import Array, Rendition
 from simd.types import (
     AddReport,
     Explanation,
+    ImageFacts,
     ImageId,
     PauseState,
     Pixels,
@@ -30,6 +31,16 @@ class Decoded(Protocol):
     @property
     def pictures(self) -> Mapping[Array, Pixels]:
         """The renditions asked for; bytes that are an image always have them, a file if it was wanted."""
+        ...
+
+    @property
+    def facts(self) -> ImageFacts | None:
+        """About the original; None where nothing was asked for."""
+        ...
+
+    @property
+    def digest(self) -> bytes | None:
+        """What names the picture, whichever file holds it; None where it was not asked for."""
         ...
 
     @property

@@ -17,6 +17,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.decisions.decisions import Decisions
 from simd.errors import NotReady
 from simd.insight.groups.groups import Groups
+from simd.insight.labels.divisions import Divisions
 from simd.jobs.jobs import Jobs
 from simd.serving.ports import Ingest
 from simd.serving.search.queries import Queries
@@ -47,6 +48,7 @@ class Services:
     ingest: Ingest
     jobs: Jobs
     groups: Groups
+    divisions: Divisions
     switch: Callable[[], SwitchStatus | None] = lambda: None
     trouble: Callable[[], str] = lambda: ""
     workers_lost: Callable[[], Mapping[str, int]] = dict

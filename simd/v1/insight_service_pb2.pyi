@@ -259,30 +259,34 @@ class LabelRow(_message.Message):
     def __init__(self, path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., image_id: _Optional[str] = ..., labels: _Optional[_Iterable[str]] = ..., paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class ImportLabelsRequest(_message.Message):
-    __slots__ = ("rows", "replace", "dry_run")
+    __slots__ = ("rows", "replace", "dry_run", "since_time")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     REPLACE_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    SINCE_TIME_FIELD_NUMBER: _ClassVar[int]
     rows: _containers.RepeatedCompositeFieldContainer[LabelRow]
     replace: bool
     dry_run: bool
-    def __init__(self, rows: _Optional[_Iterable[_Union[LabelRow, _Mapping]]] = ..., replace: _Optional[bool] = ..., dry_run: _Optional[bool] = ...) -> None: ...
+    since_time: _timestamp_pb2.Timestamp
+    def __init__(self, rows: _Optional[_Iterable[_Union[LabelRow, _Mapping]]] = ..., replace: _Optional[bool] = ..., dry_run: _Optional[bool] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ImportLabelsResponse(_message.Message):
-    __slots__ = ("by_path", "by_content", "unmatched", "unmatched_rows", "added", "removed")
+    __slots__ = ("by_path", "by_content", "unmatched", "unmatched_rows", "added", "removed", "imported_time")
     BY_PATH_FIELD_NUMBER: _ClassVar[int]
     BY_CONTENT_FIELD_NUMBER: _ClassVar[int]
     UNMATCHED_FIELD_NUMBER: _ClassVar[int]
     UNMATCHED_ROWS_FIELD_NUMBER: _ClassVar[int]
     ADDED_FIELD_NUMBER: _ClassVar[int]
     REMOVED_FIELD_NUMBER: _ClassVar[int]
+    IMPORTED_TIME_FIELD_NUMBER: _ClassVar[int]
     by_path: int
     by_content: int
     unmatched: int
     unmatched_rows: _containers.RepeatedScalarFieldContainer[int]
     added: int
     removed: int
-    def __init__(self, by_path: _Optional[int] = ..., by_content: _Optional[int] = ..., unmatched: _Optional[int] = ..., unmatched_rows: _Optional[_Iterable[int]] = ..., added: _Optional[int] = ..., removed: _Optional[int] = ...) -> None: ...
+    imported_time: _timestamp_pb2.Timestamp
+    def __init__(self, by_path: _Optional[int] = ..., by_content: _Optional[int] = ..., unmatched: _Optional[int] = ..., unmatched_rows: _Optional[_Iterable[int]] = ..., added: _Optional[int] = ..., removed: _Optional[int] = ..., imported_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ExportLabelsRequest(_message.Message):
     __slots__ = ("path_prefix", "path_prefix_bytes", "page_size", "page_token")

@@ -113,8 +113,9 @@ class InsightServiceServicer:
 
     def ListDuplicateGroups(self, request, context):
         """ListDuplicateGroups lists groups of files that are the same picture. In each, every member is the same picture as
-        the keeper, the file that stays by the rules in force. Those that free the most bytes come first; pages stay in
-        step while groups come and go: a group that does not change meanwhile is told once.
+        the keeper, the file that stays by the rules in force; no picture is in two groups, and no chain makes one. Those
+        that free the most bytes come first; pages stay in step while groups come and go: a group that does not change
+        meanwhile is told once. What people decide counts at once, what happens to files within half a minute.
 
         INVALID_ARGUMENT: a path that no path can be, an unknown tier or rule, or a page_token of another list.
         """
@@ -125,7 +126,8 @@ class InsightServiceServicer:
     def GetGroup(self, request, context):
         """GetGroup tells one group with all of its members, page by page.
 
-        NOT_FOUND: there is no such group, or no longer.
+        NOT_FOUND: there is no such group, or no longer. INVALID_ARGUMENT: a page_token from before the group had another
+        keeper, to which its members are something else; start again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -166,6 +168,7 @@ class InsightServiceServicer:
 
     def ExportLabels(self, request, context):
         """ExportLabels lists labelled images with their files, in the order of their ids; those without a file now as well.
+        An image whose files were labelled differently has a row for each way.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,6 +197,8 @@ class InsightServiceServicer:
 
     def ListLeaks(self, request, context):
         """ListLeaks lists the pairs of files that are one picture on both sides of a split.
+
+        INVALID_ARGUMENT: one side is missing, or lies in the other one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.e2e.daemon import PHOTOS, Daemon
 from tests.e2e.test_main_job import cropped
@@ -36,7 +37,10 @@ def test_list_compare_search_many_tidy_verify_and_export(daemon: Daemon, tmp_pat
     same = daemon.json("compare", str(photos[0]), str(daemon.root / "copy.jpg"))
     like = daemon.json("compare", str(photos[0]), str(crops[0]))
     unlike = daemon.json("compare", str(photos[0]), str(crops[1]))
-    assert same["same"] and same["distance"] == 0
+    assert same["same"] and same["distance"] == 0 and same["tier"] == "exact"
+    with Image.open(photos[0]) as image:
+        image.save(tmp_path / "copy.png")
+    assert daemon.json("compare", str(photos[0]), str(tmp_path / "copy.png"))["tier"] == "pixels"
     assert 1 > like["similarity"] > unlike["similarity"]
 
     (daemon.root / photos[1].name).unlink()

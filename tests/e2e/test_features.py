@@ -62,8 +62,9 @@ def test_a_mirrored_and_cut_copy_is_told_to_be_the_picture(daemon: Daemon, tmp_p
         mirrored = image.convert("RGB").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     copy = tmp_path / "copy.jpg"
     mirrored.crop((0, 0, width * 4 // 5, height)).resize((width * 2 // 5, height // 2)).save(copy, quality=60)
-    verdict = daemon.json("compare", str(copy), str(photos[0]))["verdict"]
-    assert verdict["same"] and verdict["mirrored"] and verdict["share"] > 0.7
+    compared = daemon.json("compare", str(copy), str(photos[0]))
+    verdict = compared["verdict"]
+    assert compared["tier"] == "near" and verdict["same"] and verdict["mirrored"] and verdict["share"] > 0.7
     left, right = ([corner[0] for corner in verdict["region"][side]] for side in ("first", "second"))
     assert max(left) - min(left) > 0.9 and 0.6 < max(right) - min(right) < 0.95
     assert not daemon.json("compare", str(photos[1]), str(photos[0]))["verdict"]["same"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,11 +12,18 @@ from simd.types import ID_BYTES, ImageId
 
 
 class MemoryPairs:
-    """A `PairReader` that is told its pairs."""
+    """A `PairReader` that is told its pairs.
+
+    Attributes:
+        hold: reading all pairs ends only when this is set.
+        waiting: how often that was begun meanwhile.
+    """
 
     def __init__(self) -> None:
         self.revision = 0
         self.pending = 0
+        self.hold: threading.Event | None = None
+        self.waiting = 0
         self.reasons: dict[str, int] = {}
         self._pairs: dict[tuple[ImageId, ImageId], Pair] = {}
 
@@ -49,6 +57,9 @@ class MemoryPairs:
 
     def pairs(self) -> Pairs:
         """See `PairReader`."""
+        if self.hold is not None:
+            self.waiting += 1
+            assert self.hold.wait(60), "nobody let it go on"
         ids = sorted({image_id for both in self._pairs for image_id in both})
         row = {image_id: number for number, image_id in enumerate(ids)}
         all_of = list(self._pairs.values())

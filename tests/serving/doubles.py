@@ -24,14 +24,16 @@ from simd.catalogue.rows import Counts, IndexedFile, RejectedFile
 from simd.catalogue.schema import SCHEMA
 from simd.decisions.decisions import Decisions
 from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
-from simd.featurize.decode.renditions import Array, Features, Rendition, Stretched
+from simd.featurize.decode.renditions import Array, Digest, Features, Rendition, Stretched
 from simd.featurize.engines.base import DeviceChoice
 from simd.featurize.models.spec import Levels
 from simd.index.base import Index, IndexStats
 from simd.index.brute import BruteIndex, BruteView
 from simd.index.filter import EVERYTHING, Filter
 from simd.index.local import LocalIndex
+from simd.insight.groups.collapse import Copies
 from simd.insight.groups.groups import Groups
+from simd.insight.labels.divisions import Divisions
 from simd.jobs.jobs import Jobs
 from simd.serving.admin.metrics import Metrics
 from simd.serving.ports import Decoder
@@ -150,11 +152,14 @@ class Picture:
 
     pictures: Mapping[Array, Pixels]
     features: bytes | None = None
+    facts: ImageFacts | None = None
+    digest: bytes | None = None
 
 
 class TextDecoder:
     """Reads `picture a b c` as a picture of three pixels' worth of direction; everything else is no image. Its features
-    are its bytes, and ` both ways` if they tell of its mirror image.
+    are its bytes, and ` both ways` if they tell of its mirror image; its digest is of the three numbers alone, whatever
+    follows them.
 
     Args:
         hold: decoding ends only when this is set.
@@ -215,7 +220,8 @@ class TextDecoder:
         else:
             pixels = np.array(_values(data), dtype=np.uint8).reshape(1, 1, 3)
             features = [data + b" both ways" * one.mirrored for one in wanted if isinstance(one, Features)]
-            future.set_result(Picture({Stretched(SIZE): pixels}, features[0] if features else None))
+            digest = image_id_of(pixels.tobytes()) if Digest() in wanted else None
+            future.set_result(Picture({Stretched(SIZE): pixels}, features[0] if features else None, _FACTS, digest))
 
 
 def _values(data: bytes) -> list[int]:
@@ -351,6 +357,7 @@ class Bench:
         self.decisions = Decisions(directory / "decisions.sqlite")
         self.pairs = MemoryPairs()
         self.groups = Groups(catalogue=self.catalogue, pairs=self.pairs, decisions=self.decisions)
+        self.divisions = Divisions(catalogue=self.catalogue, pairs=self.pairs, decisions=self.decisions)
         [self._watched] = self.catalogue.sync_roots([os.fsencode(self.root)])
         self.oracle = BenchIndex()
         self.index: Index = index(directory) if index else self.oracle
@@ -394,6 +401,7 @@ class Bench:
             ingest=self.ingest,
             jobs=self.jobs,
             groups=self.groups,
+            divisions=self.divisions,
             switch=lambda: self.switch,
             trouble=lambda: self.trouble,
             thread_failures=lambda: self.thread_failures,
@@ -423,6 +431,7 @@ class Bench:
             decoder=decoder or self.decoder,
             files=self.files,
             verifier=verifier or self.verifier,
+            copies_among=Copies(self.pairs, self.decisions.duplicates).among,
             meter=self.metrics,
             cores=cores,
         )

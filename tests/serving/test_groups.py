@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 
 from simd.insight.pairs.pair import Tier
 from simd.types import ImageFacts, ImageId
+from simd.v1 import index_service_pb2, index_service_pb2_grpc, insight_service_pb2_grpc
 from simd.v1 import insight_service_pb2 as wire
-from simd.v1 import insight_service_pb2_grpc
 from tests.serving.doubles import Bench, serving
 from tests.serving.test_maintenance import code_and_field
+from tests.serving.waiting import until
 
 RED, GREEN, BLUE = b"picture 200 10 10", b"picture 10 200 10", b"picture 10 10 200"
 
@@ -274,3 +276,15 @@ def test_companions_and_labels_are_told(bench: Bench, insight: Any) -> None:
     assert list(group.members[0].companions) == [f"{bench.root}/b/1.nef"] and group.reclaimable_bytes == 34
     answer = insight.GetGroup(wire.GetGroupRequest(path=f"{bench.root}/b/1.nef"), timeout=10)
     assert answer.group.group_id == group.group_id
+
+
+def test_groups_that_take_long_to_find_hold_up_no_look_at_the_daemon(bench: Bench, insight: Any) -> None:
+    bench.pairs.hold = threading.Event()
+    with grpc.insecure_channel(bench.listen) as channel:
+        asked = [insight.ListDuplicateGroups.future(wire.ListDuplicateGroupsRequest(), timeout=30) for _ in range(8)]
+        until(lambda: bench.pairs.waiting > 0, "a call that finds groups")
+        index_service_pb2_grpc.IndexServiceStub(channel).Status(  # type: ignore[no-untyped-call]
+            index_service_pb2.StatusRequest(), timeout=10
+        )
+        bench.pairs.hold.set()
+        assert [len(one.result().groups) for one in asked] == [0] * 8

@@ -21,14 +21,14 @@ from simd.serving.transport.guard import headers_of
 from simd.serving.transport.lanes import LaneName
 from simd.serving.transport.rules import RULES, rule_of
 from simd.types import ScanReport
-from simd.v1 import index_service_pb2, search_service_pb2
+from simd.v1 import index_service_pb2, insight_service_pb2, search_service_pb2
 from tests.serving.doubles import Bench, MemoryIngest, TextDecoder, serving
 from tests.serving.waiting import until
 
 ADMIN, READER = "a" * 32, "r" * 32
 CONTRACT = [
     (f"/{service.full_name}/{method.name}", method)
-    for file in (search_service_pb2.DESCRIPTOR, index_service_pb2.DESCRIPTOR)
+    for file in (search_service_pb2.DESCRIPTOR, index_service_pb2.DESCRIPTOR, insight_service_pb2.DESCRIPTOR)
     for service in file.services_by_name.values()
     for method in service.methods
 ]
@@ -89,7 +89,9 @@ def test_no_rule_is_of_a_call_that_is_not_there() -> None:
 
 
 def test_readers_may_do_nothing_that_changes_what_is_searched() -> None:
-    changing = {"Add", "Remove", "Scan", "Compact", "Pause", "Resume"}
+    changing = {
+        "Add", "Remove", "Scan", "Compact", "Pause", "Resume", "DecideDuplicates", "ImportLabels", "ClearLabels"
+    }  # fmt: skip
     assert {
         name for name, rule in RULES.items() if rule.role <= Role.READ and name.rsplit("/", 1)[1] in changing
     } == set()
@@ -245,6 +247,7 @@ def test_once_there_is_room_again_searches_are_answered() -> None:
 OF_EACH_LANE = {
     LaneName.SEARCH: "/simd.v1.SearchService/Search",
     LaneName.LOOK: "/simd.v1.IndexService/Status",
+    LaneName.GROUP: "/simd.v1.InsightService/GetGroup",
     LaneName.CHANGE: "/simd.v1.IndexService/Scan",
     LaneName.STREAM: "/simd.v1.SearchService/BatchSearch",
     LaneName.HEALTH: "/grpc.health.v1.Health/Check",

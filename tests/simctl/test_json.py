@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from simd.errors import Reason
 from simd.types import (
     AddReport,
+    ImageFacts,
     PathState,
     PauseState,
     Refused,
@@ -28,6 +29,7 @@ from simd.types import (
 )
 from tests.jobs.test_jobs import endless
 from tests.serving.doubles import Bench, environment, serving
+from tests.simctl.cleanup.world import World, pair, write
 from tests.simctl.test_cli import RED, simctl
 from tests.simctl.test_completion import commands
 
@@ -60,6 +62,14 @@ def bench() -> Iterator[Bench]:
         bench.put(b"red\xff.jpg", RED)
         for number in range(101):
             bench.put(f"copies/{number:03}.jpg", b"picture 10 200 10", facts=None)
+        for folder in (b"1", b"2"):
+            bench.put(folder + b"/\xff.jpg", b"picture 10 10 200")
+            bench.put_all((folder + b"/\xff.nef", b"picture 10 10 100"), facts=ImageFacts(1, 1, "RAW", False))
+        bench.put(b"other/\xff.jpg", b"picture 10 210 10")
+        bench.pairs.add(image_id_of(b"picture 10 210 10"), image_id_of(b"picture 10 200 10"), mirrored=True, turned=90)
+        (bench.directory / "labels.csv").write_bytes(
+            b"root/red.jpg,cat\nroot/red\xff.jpg,odd\nroot/gone.jpg,cat\nroot/copies/001.jpg,dog"
+        )
         bench.reject(b"bad\xff.txt", reason=Reason.CORRUPT, detail="broken")
         bench.ingest.pending = [0]
         bench.ingest.roots_.append(RootStatus(Root(2, ODD), False, "polling", 0, None, "cannot be reached"))
@@ -88,6 +98,27 @@ PRINTED = [
     ("file_error", "errors --jsonl"),
     ("show", "show --json {red} {odd} {bad} --image-id {green_id} --image-id {none_id}"),
     ("compare", "compare --json {red} {green}"),
+    ("apply", "apply --json --dry-run {plan}"),
+    ("undo", "undo --json {log}"),
+    ("duplicates", "duplicates --json"),
+    ("duplicate_group", "duplicates --jsonl"),
+    ("folders", "duplicates --folders --min-share 1% --json"),
+    ("folder_overlap", "duplicates --folders --min-share 1% --jsonl"),
+    ("decide", "decide --json keep {red}"),
+    ("decisions", "decide export"),
+    ("decide_export", "decide --json export {said}"),
+    ("decide_import", "decide --json import {said}"),
+    ("labels_import", "labels import --json {labels}"),
+    ("labels_list", "labels list --json"),
+    ("labels_export", "labels export --json"),
+    ("labelled_image", "labels export --format jsonl"),
+    ("labels_export_file", "labels export --json {out}"),
+    ("contradictions", "duplicates --contradictions --json"),
+    ("contradiction", "duplicates --contradictions --jsonl"),
+    ("labels_clear", "labels clear --json --yes --label odd {red}"),
+    ("leaks", "leaks --json --between {root}/copies {root}/other"),
+    ("leak", "leaks --jsonl --between {root}/copies {root}/other"),
+    ("split", "split --json --shares train=0.8,val=0.2"),
     ("compact", "compact --json"),
     ("verify", "verify --json"),
     ("export", "export --json"),
@@ -102,16 +133,28 @@ PRINTED = [
 ]
 
 
+def clean_up(directory: Path) -> tuple[bytes, bytes]:
+    """A plan whose files are there, and the undo log of another one that was applied."""
+    planned, applied = World(directory / "planned"), World(directory / "applied")
+    applied.apply(pair(applied))
+    return os.fsencode(write(planned, pair(planned))), bytes(applied.log_path)
+
+
 @pytest.mark.parametrize(("name", "command"), PRINTED, ids=[command for _, command in PRINTED])
 def test_a_document_is_what_the_schema_says(bench: Bench, name: str, command: str) -> None:
     root = os.fsencode(bench.root)
+    plan, log = clean_up(bench.directory) if "{plan}" in command or "{log}" in command else (b"", b"")
     words = {
+        "{plan}": plan, "{log}": log,
         "{red}": root + b"/red\xff.jpg", "{green}": root + b"/copies/000.jpg", "{bad}": root + b"/bad\xff.txt",
-        "{odd}": ODD, "{npz}": bytes(bench.directory / "all.npz"), "{none_id}": b"ab" * 16,
+        "{said}": bytes(bench.directory / "said.json"),
+        "{odd}": ODD, "{labels}": bytes(bench.directory / "labels.csv"), "{out}": bytes(bench.directory / "out.json"),
+        "{npz}": bytes(bench.directory / "all.npz"), "{none_id}": b"ab" * 16,
         "{green_id}": image_id_of(b"picture 10 200 10").hex().encode(),
     }  # fmt: skip
-    done = simctl(bench.listen, *[words.get(word, word.encode()) for word in command.split()])
-    is_lines = "--jsonl" in command or name == "export_line"
+    arguments = [words.get(word, word.encode()).replace(b"{root}", root) for word in command.split()]
+    done = simctl(bench.listen, *arguments)
+    is_lines = "jsonl" in command or name == "export_line"
     documents = done.stdout.splitlines() if is_lines else [done.stdout]
     assert documents, done.stderr
     for document in documents:

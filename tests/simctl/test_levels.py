@@ -68,6 +68,7 @@ def test_the_library_takes_words(bench: Bench) -> None:
 def test_compare_prints_the_word_and_its_exit_code_follows_one(bench: Bench) -> None:
     pair = f"{bench.root}/red.jpg", f"{bench.root}/reddish.jpg"
     said = run(bench.listen, "compare", *pair).stdout.decode()
+    assert said.startswith("similar: looks alike, and no more is known, similarity ")
     assert said.endswith("; near: looks nearly like the same picture\n")
     assert document(run(bench.listen, "compare", "--json", *pair))["level"] == "near"
     for least, code in (("similar", 0), ("near", 0), ("same", 4), ("99.9%", 4)):

@@ -124,7 +124,10 @@ def test_a_subject_is_exactly_one_thing() -> None:
 def test_compare_says_how_much_two_pictures_are_alike(bench: Bench, tmp_path: Path) -> None:
     red, reddish = file(tmp_path, "red", RED), file(tmp_path, "reddish", b"picture 190 30 30")
     same = run(bench.listen, "compare", red, "-", stdin=RED)
-    assert (same.returncode, same.stdout) == (0, b"100 % similar, distance 0.0000, the same bytes\n")
+    assert (same.returncode, same.stdout.decode().splitlines()) == (
+        0,
+        ["exact: the same bytes, similarity 100 %", "100 % similar, distance 0.0000, the same bytes"],
+    )
     found = document(run(bench.listen, "compare", "--json", red, reddish))
     assert (found["first"], found["second"], found["same"]) == (red, reddish, False)
     assert 0.9 < found["similarity"] < 1 and found["distance"] > 0
@@ -156,14 +159,47 @@ def verifying(bench: Bench, tmp_path: Path) -> Iterator[Bench]:
 def test_compare_says_whether_they_are_one_picture(verifying: Bench, tmp_path: Path) -> None:
     red, green = file(tmp_path, "red", RED), file(tmp_path, "green", GREEN)
     told = run(verifying.listen, "compare", green, red).stdout.decode().splitlines()
-    assert told[1:] == ["verified: one picture, mirrored, turned by 270 degrees, 75% of what was compared agrees"]
-    assert run(verifying.listen, "compare", red, green).stdout.decode().splitlines()[1:] == [
-        "verified: not one picture"
-    ]
+    assert told[0].startswith("near: one picture, edited (mirrored, turned by 270 degrees), similarity ")
+    assert told[2:] == ["verified: one picture, mirrored, turned by 270 degrees, 75% of what was compared agrees"]
+    verifying.calibrate()
+    told = run(verifying.listen, "compare", red, green).stdout.decode().splitlines()
+    assert told[0].startswith("different: different pictures, similarity ")
+    assert told[2:] == ["verified: not one picture"]
     for pair, same in (((green, red), True), ((red, green), False)):
         found = document(run(verifying.listen, "compare", "--json", *pair))
         check("compare", found)
         assert found["verdict"]["same"] == same and ("region" in found["verdict"]) == same
+
+
+@pytest.mark.parametrize(
+    ("other", "tier"),
+    [
+        (RED, "exact"),
+        (RED + b" with other metadata", "pixels"),
+        (b"picture 200 120 10", "similar"),
+        (GREEN, "different"),
+    ],
+)
+def test_the_exit_code_of_compare_follows_the_tier(bench: Bench, tmp_path: Path, other: bytes, tier: str) -> None:
+    bench.calibrate()
+    pair = file(tmp_path, "red", RED), file(tmp_path, "other", other)
+    found = document(run(bench.listen, "compare", "--json", *pair))
+    check("compare", found)
+    assert found["tier"] == tier
+    tiers = ["exact", "pixels", "near", "similar", "different"]
+    at = tiers.index(tier)
+    for least, code in ((tier, 2 if tier == "different" else 0), (tiers[at - 1], 4)):
+        if at or least == tier:
+            assert run(bench.listen, "compare", *pair, "--at-least", least).returncode == code, least
+
+
+def test_where_the_model_is_not_calibrated_what_is_similar_cannot_be_told(bench: Bench, tmp_path: Path) -> None:
+    pair = file(tmp_path, "red", RED), file(tmp_path, "green", GREEN)
+    assert document(run(bench.listen, "compare", "--json", *pair))["tier"] is None
+    assert run(bench.listen, "compare", *pair, "--at-least", "near").returncode == 4
+    done = run(bench.listen, "compare", *pair, "--at-least", "similar")
+    assert done.returncode == 1 and b"calibrated" in done.stderr and b"--min-similarity" in done.stderr
+    assert run(bench.listen, "compare", pair[0], pair[0], "--at-least", "similar").returncode == 0
 
 
 def test_search_says_which_answers_are_the_picture(verifying: Bench, tmp_path: Path) -> None:
@@ -177,6 +213,20 @@ def test_search_says_which_answers_are_the_picture(verifying: Bench, tmp_path: P
         first, second = client.search(image=RED).matches
     assert first.verdict is not None and first.verdict.turned == 270 and first.verdict.region is not None
     assert second.verdict is not None and second.verdict.region is None
+
+
+def test_search_tells_each_picture_once_and_counts_its_copies(bench: Bench) -> None:
+    red, reddish, green = bench.put_all(("a.jpg", RED), ("b.jpg", b"picture 190 30 30"), ("c.jpg", GREEN))
+    query = f"{bench.root}/a.jpg"
+    bench.pairs.add(red, reddish)
+    found = document(run(bench.listen, "search", "--group", "--json", query))
+    check("search", found)
+    assert [(match["image_id"], match["copies"]) for match in found["matches"]] == [(red.hex(), 1), (green.hex(), 0)]
+    several = document(run(bench.listen, "search", "--group", "--json", query, query))
+    assert [[match["copies"] for match in one["matches"]] for one in several] == [[1, 0], [1, 0]]
+    assert len(document(run(bench.listen, "search", "--json", query))["matches"]) == 3
+    bench.pairs.add(red, green)
+    assert run(bench.listen, "search", "--group", query).stdout.decode().splitlines()[0].endswith("a.jpg  +2 copies")
 
 
 def test_compare_says_which_of_the_two_it_cannot_use(bench: Bench, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--path-prefix", metavar="DIR", help="only images under this directory")
     parser.add_argument("--exact", action="store_true", help="prove that nothing nearer was missed")
+    parser.add_argument("--group", action="store_true", help="tell each picture once, and how many copies of it match")
     parser.add_argument("--paths-only", action="store_true", help="print the first path of each match, nothing else")
     parser.add_argument("-0", "--null", action="store_true", help="with --paths-only: end each path with NUL")
 
@@ -139,6 +140,7 @@ def _how(args: argparse.Namespace) -> dict[str, Any]:
         "min_similarity": args.min_similarity,
         "path_prefix": args.path_prefix,
         "exact": args.exact,
+        "group": args.group,
     }
 
 
@@ -169,6 +171,7 @@ def _match(match: Match) -> dict[str, object]:
         "level": match.level,
         "width": match.width,
         "height": match.height,
+        "copies": match.copies,
     }
     if match.path_count > len(match.paths):
         document["path_count"] = match.path_count
@@ -188,6 +191,7 @@ def _print(name: str, result: SearchResult, output: Output) -> None:
         alike = f"{percent(match.distance, match.similarity):>7}  {match.level or '':<{word_width}}"
         start = f"{rank:>{rank_width}}  {alike}{pixels:>{width}}  "
         mark = "  verified" if match.verdict and match.verdict.same else ""
+        mark += f"  +{counted(match.copies, 'copy', 'copies')}" if match.copies else ""
         output.line(start + output.style(printable(match.path), "bold") + mark)
         also = [path for path in match.paths if path != match.path]
         for path in also:

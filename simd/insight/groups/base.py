@@ -114,6 +114,15 @@ class Base:
         several = ends - starts > 1
         return [order[start:end].astype(np.int32) for start, end in zip(starts[several], ends[several], strict=True)]
 
+    @cached_property
+    def is_loose(self) -> Bools:
+        """Of which pairs neither image goes for the other one, `(m,)`: of a raw photograph and a picture, which people
+        keep both of, and of what is animated, of which only the first frames were compared."""
+        raw, animated = np.append(self.is_raw, False), np.append(self.is_animated, False)
+        # The last ones stand for -1: an image without a file.
+        found: Bools = (raw[self.first] != raw[self.second]) | animated[self.first] | animated[self.second]
+        return found
+
     def below(self, paths: Iterable[bytes]) -> Bools:
         """Which files are at or below one of these paths, `(f,)`."""
         found = np.zeros(len(self.copies.paths), np.bool_)

@@ -32,9 +32,9 @@ class Arranged:
         files: those that are looked at, the best first.
         best: the best of them of each image, -1 where there is none, int32 `(n,)`.
         order: all images in the order of their best files.
-        stars: by pairs that are the same picture, and then by those that look alike if they were asked for.
+        stars: by pairs that are the same picture, then by such of which none goes, then by those that only look alike.
         pair: by which pair each image is joined to its keeper, -1 for the keeper itself, int32 `(n,)`.
-        same: the pairs that are the same picture and count, `(m,)`.
+        same: the pairs that are the same picture, count, and may have one go, `(m,)`.
         stays: which files stay because of their folder, `(f,)`.
         criteria: by which files were ordered, the first that tells two apart decides; after all of them the path.
     """
@@ -71,13 +71,14 @@ class Finding:
         """The stars, whatever the order of files and pairs."""
         looked_at = self._looked_at()
         stays = self.base.below([*self.reference, *self.options.reference, *self.options.against])
-        same = self._joined(looked_at, SAME)
-        criteria = self._criteria(stays, components(self.base.images, self.base.edges(same)))
+        joined = self._joined(looked_at, SAME)
+        criteria = self._criteria(stays, components(self.base.images, self.base.edges(joined)))
         files = _best_first(np.flatnonzero(looked_at), criteria)
         best, order = self._by_image(files)
+        same = joined & ~self.base.is_loose
         found, pair = _stars(order, self.base.edges(same), same)
-        if Tier.SIMILAR in self.options.tiers:
-            found, pair = self._with_similar(found, pair, order, self._joined(looked_at, (Tier.SIMILAR,)))
+        for others in (joined & self.base.is_loose, self._joined(looked_at, (Tier.SIMILAR,))):
+            found, pair = self._with(others, found, pair, order)
         return Arranged(files, best, order, found, pair, same, stays, criteria)
 
     def _looked_at(self) -> Bools:
@@ -95,7 +96,9 @@ class Finding:
         # The last one stands for -1: an image without a file.
         there[-1] = False
         joined: Bools = np.isin(base.pairs.tier, wanted) & there[base.first] & there[base.second]
-        joined &= (base.pairs.similarity >= options.min_similarity) & (base.pairs.similarity <= options.max_similarity)
+        # As stored: 0.9 is a little less there.
+        least, most = np.float32(options.min_similarity), np.float32(options.max_similarity)
+        joined &= (base.pairs.similarity >= least) & (base.pairs.similarity <= most)
         if options.against:
             inside = np.zeros(base.images + 1, np.bool_)
             inside[base.copies.image[looked_at & base.below(options.against)]] = True
@@ -126,13 +129,15 @@ class Finding:
         others = np.flatnonzero(best < 0)
         return best, np.concatenate([images[np.argsort(first)], others]).astype(np.int32)
 
-    def _with_similar(self, found: Stars, pair: Ints, order: Ints, similar: Bools) -> tuple[Stars, Ints]:
-        """Images that are in no star are added to those that they look like, keepers first."""
+    def _with(self, joined: Bools, found: Stars, pair: Ints, order: Ints) -> tuple[Stars, Ints]:
+        """Images that are in no star are added to others by more pairs, to keepers first."""
+        if not joined.any():
+            return found, pair
         base = self.base
         size = np.bincount(found.keeper, minlength=base.images)
         alone, centre = size[found.keeper] == 1, (size > 1) & (found.keeper == np.arange(base.images))
         first, second = base.first, base.second
-        free = np.where(similar, (alone[first] | centre[first]) & (alone[second] | centre[second]), False)
+        free = np.where(joined, (alone[first] | centre[first]) & (alone[second] | centre[second]), False)
         free &= ~(centre[first] & centre[second])
         turn = order[np.argsort(~centre[order], kind="stable")]
         added, by = _stars(turn, base.edges(free), free)

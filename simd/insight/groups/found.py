@@ -184,7 +184,7 @@ class Found:
                 return criterion.reason(self.base, keeper, other)
             if one > another:
                 return "it has copies of its own"
-        return "first by its path: the rules tell no difference"
+        return "first by its path, as the rules tell no difference"
 
     def _labels(self, files: Iterable[int]) -> tuple[str, ...]:
         if not self.base.labels:

@@ -30,8 +30,8 @@ WHY_STAYS = {
     Stays.DECIDED_ALL: "you said that all of these stay",
     Stays.REFERENCE: "it is in a reference folder",
     Stays.HARD_LINK: "it is the keeper under another name (a hard link), so nothing would be freed",
-    Stays.ANIMATED: "it or the keeper is animated, and only the first frames were compared",
-    Stays.RAW: "it is a raw photograph, and the keeper is none",
+    Stays.ANIMATED: "of animated pictures only the first frames were compared",
+    Stays.RAW: "either it or the keeper is a raw photograph",
     Stays.ONLY_RAW: "the raw photograph beside it is not beside the keeper",
 }
 """For a person."""

@@ -1,7 +1,7 @@
 """Groups of copies: the door of this room.
 
 All groups of some options are found at once, from one moment of the catalogue, and kept in memory until something
-changes; 100,000 files take about two seconds. While files come and go all the time, groups are as old as it takes to
+changes; 200,000 files take about three seconds. While files come and go all the time, groups are as old as it takes to
 find them a few times at most, so that those who list them and those who index do not slow each other down.
 """
 
@@ -42,7 +42,7 @@ _KEPT = 4
 """So many lists are kept, each of other options: about 100 bytes for each of their files, and paths once for all."""
 _REST = 4.0
 """Groups may be older than the newest files by so many times what it takes to find them, ..."""
-_REST_MAX_S = 10.0
+_REST_MAX_S = 30.0
 """... but not by more than that, ..."""
 _QUICK_S = 0.3
 """... and not at all if it takes no longer than this."""
@@ -117,8 +117,12 @@ class Groups:
             self._rules, self._reference = rules, tuple(reference)
             self._entries.clear()
 
-    def find(self, options: Options = EVERYTHING) -> Found:
+    def find(self, options: Options = EVERYTHING, *, latest: bool = False) -> Found:
         """The groups.
+
+        Args:
+            options: which files, and which of them stay.
+            latest: as of now, even if it takes long and was done just before.
 
         Raises:
             InvalidRequest: a rule is unknown.
@@ -128,7 +132,7 @@ class Groups:
         with self._lock:
             entry = self._entries.get(options)
             moment = self._moment()
-            if entry is None or not self._is_fresh(entry, moment):
+            if entry is None or not self._is_fresh(entry, moment, rests=not latest):
                 start = self._clock()
                 found = self._find(options, rules or self._rules, moment)
                 now = self._clock()
@@ -142,7 +146,7 @@ class Groups:
     def lacking(self) -> Sequence[tuple[ImageId, ImageId]]:
         """Two images each, of which no pair is stored, not even that they are different, and that would be in one group
         if they were the same picture: to be compared. There may be more than are told at once."""
-        found = self.find()
+        found = self.find(latest=True)
         base, arranged = found.base, found.arranged
         ids = unpack_ids(base.copies.ids)
         told: dict[int, set[ImageId]] = {}
@@ -170,10 +174,10 @@ class Groups:
             self._decisions.labels.revision,
         )
 
-    def _is_fresh(self, entry: _Entry, moment: _Moment) -> bool:
+    def _is_fresh(self, entry: _Entry, moment: _Moment, *, rests: bool) -> bool:
         """Whether what was found is still to be told. What people do counts at once."""
-        if entry.moment == moment:
-            return True
+        if entry.moment == moment or not rests:
+            return entry.moment == moment
         by_people = replace(moment, files=entry.moment.files, pairs=entry.moment.pairs)
         rest = min(_REST * entry.took, _REST_MAX_S) if entry.took > _QUICK_S else 0.0
         return entry.moment == by_people and self._clock() - entry.at < rest

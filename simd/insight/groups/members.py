@@ -93,11 +93,11 @@ def _decided_before(finding: Finding, arranged: Arranged) -> tuple[Bools, Bools]
     said = finding.decided.keep_all
     if said and not finding.options.include_decided:
         for keeper, images in _images_of(arranged, {int(arranged.stars.keeper[image]) for image in said}):
-            decisions = said.get(keeper, _NOTHING)
-            is_new[keeper] = not decisions
-            for image in images if decisions else ():
-                known = not decisions.isdisjoint(said.get(image, _NOTHING))
-                hidden[image], is_new[image] = known, not known
+            by_keeper = said.get(keeper, _NOTHING)
+            for image in images:
+                decisions = said.get(image, _NOTHING)
+                hidden[image] = not by_keeper.isdisjoint(decisions)
+                is_new[image] = not hidden[image] if by_keeper else not decisions
     return hidden, is_new
 
 
@@ -144,8 +144,8 @@ def _stays(
     for at in np.flatnonzero(np.isin(file, list(base.companions))).tolist():
         if not _raws(base, file[at]) <= _raws(base, best[at]):
             stays[at] = Stays.ONLY_RAW
-    stays[base.is_raw[image] & ~base.is_raw[keeper]] = Stays.RAW
-    stays[(base.is_animated[image] | base.is_animated[keeper]) & (tier != _EXACT)] = Stays.ANIMATED
+    stays[base.is_raw[image] != base.is_raw[keeper]] = Stays.RAW
+    stays[(base.is_animated[image] | base.is_animated[keeper]) & (pair >= 0)] = Stays.ANIMATED
     stays[linked & (pair < 0)] = Stays.HARD_LINK
     stays[arranged.stays[file]] = Stays.REFERENCE
     stays[said[image]] = Stays.DECIDED_ALL

@@ -65,9 +65,10 @@ def _rule(name: str, error: type[ConfigError] | type[InvalidRequest]) -> Rule:
         return _path(name, pattern)
     if name in _RULES:
         return _RULES[name]
-    hint = "path:GLOB needs a pattern, such as path:/photos/originals/*" if kind == "path" else f"{name!r} is none"
     raise error(
-        f"{hint}; rules that choose a keeper are path:GLOB, {', '.join(_RULES)}", field="keep", remedy="see docs"
+        f"{name[:80]!r} is no rule that chooses a keeper",
+        field="keep",
+        remedy=f"choose among path:GLOB (such as path:/photos/originals), {', '.join(_RULES)}",
     )
 
 

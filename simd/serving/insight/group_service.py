@@ -12,7 +12,6 @@ from simd.serving.admin.convert import check_count, image_id_of, path_of, paths_
 from simd.serving.admin.paging import sealed, size_of, unsealed
 from simd.serving.insight import convert_groups as convert
 from simd.serving.readiness import Readiness
-from simd.types import ImageId
 from simd.v1 import insight_service_pb2, insight_service_pb2_grpc
 
 _MEMBERS = 20
@@ -154,13 +153,10 @@ def _decision(catalogue: Catalogue, message: insight_service_pb2.Decision) -> De
     check_count(message.image_ids, field="decisions.image_ids")
     images = [image_id_of(text, field="decisions.image_ids") for text in message.image_ids]
     paths = paths_of(message.paths, message.paths_bytes, field="decisions.paths")
-    return Decision.of(convert.kind_of(message.kind), [*images, *(_image_at(catalogue, path) for path in paths)])
-
-
-def _image_at(catalogue: Catalogue, path: bytes) -> ImageId:
-    known = catalogue.known_at(path)
-    if known is None or known.image_id is None:
-        raise NotFound(
-            f"no image is indexed at {text_of(path)}", field="decisions.paths", remedy="`simctl show` says what is"
-        )
-    return known.image_id
+    there = catalogue.images_at(paths)
+    for path in paths:
+        if path not in there:
+            raise NotFound(
+                f"no image is indexed at {text_of(path)}", field="decisions.paths", remedy="`simctl show` says what is"
+            )
+    return Decision.of(convert.kind_of(message.kind), [*images, *there.values()])

@@ -28,6 +28,7 @@ def query_of(request: search_service_pb2.SearchRequest) -> Query:
         path_prefix=convert.prefix_of(request.path_prefix, request.path_prefix_bytes),
         exact=request.exact,
         min_level=request.min_level,
+        group=request.group,
     )
 
 
@@ -97,6 +98,7 @@ def _match_to(match: Match, levels: Levels | None) -> search_service_pb2.Match:
         height=match.facts.height if match.facts else 0,
         verdict=_verdict_to(match.verdict),
         level=_level_to(levels, match.hit.similarity),
+        copies=match.copies,
     )
 
 
@@ -109,6 +111,7 @@ def compared_to(comparison: Comparison) -> search_service_pb2.CompareResponse:
         verdict=_verdict_to(comparison.verdict),
         level=_level_to(comparison.levels, comparison.similarity),
         levels=levels_to(comparison.levels),
+        tier=comparison.tier or "",
     )
 
 

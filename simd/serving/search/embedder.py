@@ -26,17 +26,19 @@ from simd.serving.search.rootfiles import RootFiles, real_path
 from simd.serving.search.served import Served
 from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
 from simd.serving.transport.meter import Took
-from simd.types import ImageId, Pixels, Stamp, Vector, image_id_of
+from simd.types import ImageFacts, ImageId, Pixels, Stamp, Vector, image_id_of
 from simd.vectors.metric import NORM_TOLERANCE, normalise
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A vector, float32 `(dimension,)`; the image that its bytes are, where they are known; what it took."""
+    """A vector, float32 `(dimension,)`; the image that its bytes are, where they are known; what it took; what decoding
+    told, if it was decoded."""
 
     vector: Vector
     image_id: ImageId | None = None
     took: Took = field(default_factory=Took)
+    facts: ImageFacts | None = None
 
 
 @dataclass(slots=True)
@@ -118,7 +120,9 @@ class Embedder:
         vectors = served.featurizer.embed([picture.pixels for picture in pictures], alone=alone)
         featurize_ms = (self._clock() - begun) * 1e3
         embedded = iter(
-            Embedded(vector, picture.image_id, Took(decode_ms=picture.decode_ms, featurize_ms=featurize_ms))
+            Embedded(
+                vector, picture.image_id, Took(decode_ms=picture.decode_ms, featurize_ms=featurize_ms), picture.facts
+            )
             for picture, vector in zip(pictures, vectors, strict=True)
         )
         return [next(embedded) if isinstance(one, _DecodedPicture) else one for one in found]
@@ -167,7 +171,8 @@ class Embedder:
         identity, decode_ms = start.identity, (self._clock() - start.at) * 1e3
         if identity.stored is not None:
             return Embedded(identity.stored, identity.image_id, Took(decode_ms=decode_ms))
-        return _DecodedPicture(start.decoding.result().pictures[served.input], identity.image_id, decode_ms)
+        decoded = start.decoding.result()
+        return _DecodedPicture(decoded.pictures[served.input], identity.image_id, decode_ms, decoded.facts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,6 +182,7 @@ class _DecodedPicture:
     pixels: Pixels
     image_id: ImageId | None
     decode_ms: float
+    facts: ImageFacts | None
 
 
 def _normalised(served: Served, vector: Vector) -> Vector:

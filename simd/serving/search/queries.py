@@ -18,13 +18,17 @@ from simd.cancelled import NEVER, Cancelled, result_of
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import Abandoned, InvalidRequest
 from simd.featurize.models.spec import Level, Levels
+from simd.insight.groups.collapse import CopiesAmong, no_copies
+from simd.insight.pairs.pair import Tier
 from simd.serving.ports import Decoder
 from simd.serving.search.embedder import Embedded, Embedder, PendingPicture
 from simd.serving.search.finishers import Finishers
 from simd.serving.search.matcher import Matcher, SearchResult, Terms
+from simd.serving.search.pictures import Pictures
 from simd.serving.search.rootfiles import RootFiles
 from simd.serving.search.served import ModelInfo, Served, Serving
 from simd.serving.search.subjects import Subject
+from simd.serving.search.tiers import Side, Tiers
 from simd.serving.search.verifier import Sought, Verifier
 from simd.serving.transport.meter import Meter, NoMeter
 from simd.supervision import Threads
@@ -41,7 +45,8 @@ MAX_LIMIT = 1000
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to look for, and among what. `limit` 0 means the default; an empty `path_prefix` means everywhere; of
-    `min_similarity` and the word `min_level` the stricter counts, and an empty word says nothing."""
+    `min_similarity` and the word `min_level` the stricter counts, and an empty word says nothing; `group` tells copies
+    once."""
 
     subject: Subject
     limit: int = 0
@@ -49,18 +54,21 @@ class Query:
     path_prefix: bytes = b""
     exact: bool = False
     min_level: str = ""
+    group: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """How far apart two pictures are, and whether their bytes are the same; `levels` is what the similarity means, if
-    the model is calibrated, and `verdict` whether they are one, edited, where that can be told."""
+    the model is calibrated, `verdict` whether they are one, edited, and `tier` what they are to each other, where that
+    can be told."""
 
     distance: float
     similarity: float
     same: bool
     levels: Levels | None = None
     verdict: Verdict | None = None
+    tier: Tier | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +109,7 @@ class Queries:
         decoder: for images that are not indexed.
         files: reads files inside roots.
         verifier: tells whether pictures are one, edited; None if nobody does. It is closed with this.
+        copies_among: which images are the same picture.
         meter: counts searches.
         clock: seconds, for the times reported.
         cores: threads that finish searches at the same time, each several together.
@@ -115,6 +124,7 @@ class Queries:
         decoder: Decoder,
         files: RootFiles,
         verifier: Verifier | None = None,
+        copies_among: CopiesAmong = no_copies,
         meter: Meter | None = None,
         clock: Callable[[], float] = time.perf_counter,
         cores: int = 1,
@@ -122,7 +132,8 @@ class Queries:
     ) -> None:
         self._serving = serving
         self._embedder = Embedder(catalogue=catalogue, decoder=decoder, files=files, clock=clock)
-        self._matcher = Matcher(catalogue)
+        self._matcher = Matcher(catalogue, copies_among)
+        self._tiers = Tiers(catalogue, Pictures(catalogue, decoder, files))
         self._verifier = verifier
         self._meter = meter or NoMeter()
         self._clock = clock
@@ -230,12 +241,16 @@ class Queries:
             NotReady, Abandoned: as `search`.
         """
         with self._serving.use() as served:
-            pair = self._embedded(served, {"first": first, "second": second}, cancelled)
-            comparison = _compared(pair, served.model.levels)
-        if self._verifier is None:
-            return comparison
-        sought = self._verifier.seek(first), self._verifier.seek(second, mirrored=False)
-        return replace(comparison, verdict=self._verifier.compare(*sought, cancelled))
+            one, other = _both(self._embedded(served, {"first": first, "second": second}, cancelled))
+            levels = served.model.levels
+        found = _compared(one, other, levels)
+        verdict = None
+        if self._verifier is not None:
+            sought = self._verifier.seek(first), self._verifier.seek(second, mirrored=False)
+            verdict = self._verifier.compare(*sought, cancelled)
+        sides = Side(first, one), Side(second, other)
+        tier = self._tiers.of(sides, found.similarity, verdict, levels, cancelled)
+        return replace(found, verdict=verdict, tier=tier)
 
     def _embedded(
         self, served: Served, subjects: Mapping[str, Subject], cancelled: Cancelled
@@ -248,11 +263,14 @@ class Queries:
         return self._embedder.finish(served, starts, alone=False)
 
 
-def _compared(pair: list[Embedded | BaseException], levels: Levels | None) -> Comparison:
+def _both(pair: list[Embedded | BaseException]) -> tuple[Embedded, Embedded]:
     with prefixed_field("first"):
         one = result_or_raise(pair.pop(0))
     with prefixed_field("second"):
-        other = result_or_raise(pair.pop(0))
+        return one, result_or_raise(pair.pop(0))
+
+
+def _compared(one: Embedded, other: Embedded, levels: Levels | None) -> Comparison:
     # Rounded as what is stored is, so that a picture is 0 away from itself, indexed or not.
     distance = float(distances(half(one.vector), half(other.vector)[None])[0])
     same = one.image_id is not None and one.image_id == other.image_id
@@ -295,7 +313,7 @@ def _terms(query: Query, model: ModelInfo) -> Terms:
             f"path_prefix {query.path_prefix.decode('utf-8', 'replace')} is not absolute", field="path_prefix"
         )
     floor = max(-2.0 if low is None else low, _least(query.min_level, model) if query.min_level else -2.0)
-    return Terms(query.limit or DEFAULT_LIMIT, floor, query.path_prefix, query.exact)
+    return Terms(query.limit or DEFAULT_LIMIT, floor, query.path_prefix, query.exact, query.group)
 
 
 def _least(word: str, model: ModelInfo) -> float:

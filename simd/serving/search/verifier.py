@@ -23,7 +23,8 @@ from simd.features.store import FeatureStore
 from simd.featurize.decode.renditions import Features
 from simd.serving.ports import Decoder, Decoding
 from simd.serving.search.matcher import Match, SearchResult
-from simd.serving.search.rootfiles import RootFiles, real_path
+from simd.serving.search.pictures import Pictures
+from simd.serving.search.rootfiles import RootFiles
 from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
 from simd.types import ImageId, image_id_of
 from simd.verify.features import LocalFeatures
@@ -89,9 +90,7 @@ class Verifier:
     ) -> None:
         self.ranks = how == "search"
         self._store = store
-        self._catalogue = catalogue
-        self._decoder = decoder
-        self._files = files
+        self._pictures = Pictures(catalogue, decoder, files)
         self._budget_s = budget_s
         self._judge = judge
         self._clock = clock
@@ -110,12 +109,12 @@ class Verifier:
             match subject:
                 case ImageBytes(data):
                     image_id = image_id_of(data)
-                    return self._kept(image_id, mirrored) or Sought(self._decoder.submit_bytes(data, wanted), image_id)
+                    return self._kept(image_id, mirrored) or Sought(self._pictures.begin(subject, wanted), image_id)
                 case StoredImage(image_id):
-                    return self._kept(image_id, mirrored) or self._of_file(image_id, wanted)
-                case ServerPath(path):
-                    _, real = real_path(self._catalogue, self._files, path)
-                    return Sought(self._decoder.submit_file(real, lambda _: (wanted,), self._files.open))
+                    # Where no file of it can be read, what is kept has to do.
+                    return self._kept(image_id, mirrored) or Sought(self._pictures.begin(subject, wanted), image_id)
+                case ServerPath():
+                    return Sought(self._pictures.begin(subject, wanted))
                 case GivenVector():
                     return None
         except SimdError:
@@ -190,17 +189,6 @@ class Verifier:
     def _kept(self, image_id: ImageId, mirrored: bool) -> Sought | None:
         """A picture whose features need not be made."""
         return Sought(None, image_id) if not mirrored and self._get([image_id]).get(image_id) else None
-
-    def _of_file(self, image_id: ImageId, wanted: Features) -> Sought:
-        """Features made of a file of an image; where there is none, what is kept has to do."""
-        for path in self._catalogue.files_of([image_id]).get(image_id, ()):
-            real = self._files.resolve(path, known=True)
-            if self._files.stamp(real) is not None:
-                decoding = self._decoder.submit_file(
-                    real, lambda found: (wanted,) if found == image_id else (), self._files.open
-                )
-                return Sought(decoding, image_id)
-        return Sought(None, image_id)
 
     def _made(self, sought: Sought, timeout_s: float | None = None) -> bytes:
         """The features that were made, or else those that are kept; b"" if there are none."""

@@ -19,11 +19,12 @@ _PICTURE_WITHIN_S = 60.0
 
 
 class LaneName(StrEnum):
-    """What calls of a lane have in common: SEARCH computes, LOOK answers at once, CHANGE waits for indexing, STREAM
-    stays for long, HEALTH asks whether there is a daemon."""
+    """What calls of a lane have in common: SEARCH computes, LOOK answers at once, GROUP may have to compare all files
+    first, CHANGE waits for indexing, STREAM stays for long, HEALTH asks whether there is a daemon."""
 
     SEARCH = "search"
     LOOK = "look"
+    GROUP = "group"
     CHANGE = "change"
     STREAM = "stream"
     HEALTH = "health"
@@ -90,6 +91,7 @@ def lanes(*, max_searches: int, max_running_searches: int) -> Mapping[LaneName, 
     return {
         LaneName.SEARCH: search,
         LaneName.LOOK: Lane(LaneName.LOOK, max_running=4, max_calls=64),
+        LaneName.GROUP: Lane(LaneName.GROUP, max_running=4, max_calls=32),
         LaneName.CHANGE: Lane(LaneName.CHANGE, max_running=8, max_calls=32),
         # A stream that waits for its turn might wait for ever, so none does.
         LaneName.STREAM: Lane(LaneName.STREAM, max_running=32, max_calls=32, within_s=_PICTURE_WITHIN_S),

@@ -21,6 +21,7 @@ class Rule:
 
 _SEARCH = Rule(Role.READ, LaneName.SEARCH)
 _LOOK = Rule(Role.READ, LaneName.LOOK)
+_GROUP = Rule(Role.READ, LaneName.GROUP)
 _READ_STREAM = Rule(Role.READ, LaneName.STREAM)
 _STEER = Rule(Role.ADMIN, LaneName.LOOK)
 _CHANGE = Rule(Role.ADMIN, LaneName.CHANGE)
@@ -48,17 +49,17 @@ RULES = {
     _INDEXING + "Compact": _CHANGE,
     _INDEXING + "Verify": _CHANGE,
     _INDEXING + "Export": _ADMIN_STREAM,
-    _INSIGHT + "ListDuplicateGroups": _LOOK,
-    _INSIGHT + "GetGroup": _LOOK,
-    _INSIGHT + "ListFolderOverlaps": _LOOK,
+    _INSIGHT + "ListDuplicateGroups": _GROUP,
+    _INSIGHT + "GetGroup": _GROUP,
+    _INSIGHT + "ListFolderOverlaps": _GROUP,
     _INSIGHT + "DecideDuplicates": _CHANGE,
     _INSIGHT + "ListDecisions": _LOOK,
     _INSIGHT + "ImportLabels": _CHANGE,
     _INSIGHT + "ExportLabels": _LOOK,
     _INSIGHT + "CountLabels": _LOOK,
     _INSIGHT + "ClearLabels": _CHANGE,
-    _INSIGHT + "ListContradictions": _LOOK,
-    _INSIGHT + "ListLeaks": _LOOK,
+    _INSIGHT + "ListContradictions": _GROUP,
+    _INSIGHT + "ListLeaks": _GROUP,
     _INSIGHT + "Split": _READ_STREAM,
     # Health checks seldom have a token, and learn nothing but whether there is a daemon.
     "/grpc.health.v1.Health/Check": Rule(Role.ANYONE, LaneName.HEALTH),
