@@ -104,6 +104,7 @@ PRINTED = [
     ("duplicate_group", "duplicates --jsonl"),
     ("folders", "duplicates --folders --min-share 1% --json"),
     ("folder_overlap", "duplicates --folders --min-share 1% --jsonl"),
+    ("plan", "duplicates --json --plan {new}"),
     ("decide", "decide --json keep {red}"),
     ("decisions", "decide export"),
     ("decide_export", "decide --json export {said}"),
@@ -147,6 +148,7 @@ def test_a_document_is_what_the_schema_says(bench: Bench, name: str, command: st
     words = {
         "{plan}": plan, "{log}": log,
         "{red}": root + b"/red\xff.jpg", "{green}": root + b"/copies/000.jpg", "{bad}": root + b"/bad\xff.txt",
+        "{new}": bytes(bench.directory / "new.json"),
         "{said}": bytes(bench.directory / "said.json"),
         "{odd}": ODD, "{labels}": bytes(bench.directory / "labels.csv"), "{out}": bytes(bench.directory / "out.json"),
         "{npz}": bytes(bench.directory / "all.npz"), "{none_id}": b"ab" * 16,

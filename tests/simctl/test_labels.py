@@ -288,9 +288,11 @@ def test_contradictions_are_shown_for_people_and_as_json(bench: Bench) -> None:
             "differing  cat, dog",
             f"  cat  {bench.root}/a\\x1b.jpg  largest",
             f"  dog  {bench.root}/b.jpg  near 90.0 %, mirrored",
+            "",
             "missing  fox",
             f"  fox  {bench.root}/c\\xff.jpg  largest",
             f"  -    {bench.root}/d.jpg  near 90.0 %, mirrored",
+            "",
             "2 contradictions",
         ]
         printed = io.StringIO()
