@@ -50,3 +50,4 @@ def _show(one: Contradiction, output: Output) -> None:
     left_out = one.member_count - len(one.members)
     if left_out:
         output.line(f"  and {counted(left_out, 'more file')}")
+    output.line()

@@ -5,7 +5,8 @@ What a call needs is imported by that call, because a search should cost little 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _MOST = 1000
 """Groups, members or decisions in one answer or request."""
+_LOOK_S = 0.1
+"""Between two looks at whether there is more to come."""
 _ATTEMPTS = 5
 """So often a group is read that changes while it is read."""
 
@@ -50,6 +53,23 @@ class Grouping(Connection):
             member_limit=member_limit,
         )
         yield from map(grouped.page, self._pages(self._insight_stub().ListDuplicateGroups, request, timeout))
+
+    def wait_for_pairs(self, progress: Callable[[int], object] = int, *, timeout: float | None = None) -> None:
+        """Return when every picture that is searchable was looked at for copies.
+
+        Args:
+            progress: told how many were not, each time it is looked.
+            timeout: seconds for all of it.
+
+        Raises:
+            SimctlError: it took longer.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while left := next(self.duplicate_pages(page_size=1, member_limit=1)).pending:
+            progress(left)
+            if until is not None and time.monotonic() > until:
+                raise SimctlError(f"{left:,} pictures were not looked at for copies within {timeout:g} s")
+            time.sleep(_LOOK_S)
 
     def duplicate_groups(
         self, options: grouped.DuplicateOptions | None = None, *, timeout: float | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from simctl.cleanup import planning, writing
 from simctl.cleanup.planning import FoundGroup, FoundMember
@@ -26,7 +26,15 @@ def propose(file: str, groups: Iterable[DuplicateGroup], output: Output, *, json
     Raises:
         SimctlError: the plan cannot be written.
     """
-    written = writing.write(file, planning.planned(map(_found, groups)))
+    differing = 0
+
+    def found() -> Iterator[FoundGroup]:
+        nonlocal differing
+        for group in groups:
+            differing += _labelled_differently(group)
+            yield _found(group)
+
+    written = writing.write(file, planning.planned(found()))
     if json:
         output.json(
             {
@@ -39,6 +47,11 @@ def propose(file: str, groups: Iterable[DuplicateGroup], output: Output, *, json
         )
     else:
         _say(file, written, output)
+    if differing:
+        output.note(
+            f"{counted(differing, 'group has', 'groups have')} labels that differ, and the plan keeps them all: "
+            "simctl duplicates --contradictions lists them"
+        )
     return 0 if written.groups else EXIT_NOTHING_FOUND
 
 
@@ -53,6 +66,11 @@ def _say(file: str, written: writing.Written, output: Output) -> None:
     if written.groups:
         how = f"run {printable(file)}" if file.endswith(".sh") else f"simctl apply {printable(file)}"
         output.line(f"read it, edit it, then: {how}")
+
+
+def _labelled_differently(group: DuplicateGroup) -> bool:
+    """Whether two files that are labelled have other labels."""
+    return len({member.labels for member in (group.keeper, *group.members) if member.labels}) > 1
 
 
 def _found(group: DuplicateGroup) -> FoundGroup:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from simd.catalogue.feed import Position
 from simd.insight.pairs.pair import TIERS, Pair, Pairs, Tier
 from simd.types import ID_BYTES, ImageId
 
@@ -22,6 +23,7 @@ class MemoryPairs:
     def __init__(self) -> None:
         self.revision = 0
         self.pending = 0
+        self.behind = False
         self.hold: threading.Event | None = None
         self.waiting = 0
         self.reasons: dict[str, int] = {}
@@ -50,6 +52,10 @@ class MemoryPairs:
     def of(self, image_id: ImageId) -> list[Pair]:
         """See `PairReader`."""
         return [pair for ids, pair in self._pairs.items() if image_id in ids]
+
+    def is_behind(self, position: Position) -> bool:
+        """See `PairReader`."""
+        return self.behind
 
     def left_out(self) -> Mapping[str, int]:
         """See `PairReader`."""

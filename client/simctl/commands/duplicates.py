@@ -61,6 +61,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     shown = parser.add_argument_group("what is shown")
     shown.add_argument("--plan", metavar="FILE", help="write what a clean-up would do, for simctl apply; .sh: a script")
+    shown.add_argument("--wait", action="store_true", help="wait until all pictures were looked at for copies")
     shown.add_argument(
         "--contradictions", action="store_true", help="instead: copies that are not labelled alike, by simctl labels"
     )
@@ -96,19 +97,26 @@ def options_of(args: argparse.Namespace) -> DuplicateOptions:
 
 
 def run(args: argparse.Namespace, client: Client, output: Output) -> int:
-    """List them, as they come."""
+    """List them, as they come, or do what is asked for instead."""
+    if args.wait:
+        client.wait_for_pairs(lambda left: output.progress(f"{left:,} pictures to look at"), timeout=args.timeout)
+        output.clear()
     if args.folders:
         return _folders(args, client, output)
     if args.contradictions:
         return _contradictions(args, client, output)
     listing = _Listing(args, client)
     if args.plan:
-        from simctl import proposing
+        return _plan(args, listing, output)
+    _list(args, listing, output)
+    return 0 if listing.told else EXIT_NOTHING_FOUND
 
-        return proposing.propose(args.plan, listing.groups(), output, json=args.json)
+
+def _list(args: argparse.Namespace, listing: _Listing, output: Output) -> None:
     if args.json:
         _one_document(listing, output)
-    elif args.jsonl:
+        return
+    if args.jsonl:
         for group in listing.groups():
             output.json(shown.document(group))
     elif args.paths_only:
@@ -116,10 +124,16 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     else:
         for group in listing.groups():
             shown.show(group, output)
-        _summary(listing, output.line, output)
-    if not args.json and (args.jsonl or args.paths_only):
-        _summary(listing, output.note, output)
-    return 0 if listing.told else EXIT_NOTHING_FOUND
+    _summary(listing, output.note if args.jsonl or args.paths_only else output.line, output)
+
+
+def _plan(args: argparse.Namespace, listing: _Listing, output: Output) -> int:
+    from simctl import proposing
+
+    code = proposing.propose(args.plan, listing.groups(), output, json=args.json)
+    if listing.page and listing.page.pending:
+        output.note(_pending(listing.page.pending))
+    return code
 
 
 class _Listing:
@@ -194,7 +208,12 @@ def _summary(listing: _Listing, say: Callable[[str], None], output: Output) -> N
     if unverified := page.left_out.get("not_verified"):
         say(output.style(f"{counted(unverified, 'picture is', 'pictures are')} not verified, {_REMEDY}", "yellow"))
     if page.pending:
-        say(f"{counted(page.pending, 'picture was', 'pictures were')} not looked at yet; there may be more copies")
+        say(_pending(page.pending))
+
+
+def _pending(count: int) -> str:
+    was = counted(count, "picture was", "pictures were")
+    return f"{was} not looked at yet; there may be more copies, and --wait waits for them"
 
 
 def _contradictions(args: argparse.Namespace, client: Client, output: Output) -> int:

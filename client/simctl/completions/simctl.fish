@@ -204,6 +204,7 @@ complete -c simctl -n '_shtab_simctl_using duplicates' -l include-decided -d 'al
 complete -c simctl -n '_shtab_simctl_using duplicates' -l keep -x -d 'what chooses the keeper, separated by commas: path:GLOB, labelled, companions, resolution, format, size, oldest; the first that tells two files apart decides'
 complete -c simctl -n '_shtab_simctl_using duplicates' -l reference -xka "(__fish_complete_directories)" -d 'what is below DIR stays; may be repeated'
 complete -c simctl -n '_shtab_simctl_using duplicates' -l plan -xka "(__fish_complete_path (commandline -ct))" -d 'write what a clean-up would do, for simctl apply; .sh: a script'
+complete -c simctl -n '_shtab_simctl_using duplicates' -l wait -d 'wait until all pictures were looked at for copies'
 complete -c simctl -n '_shtab_simctl_using duplicates' -l contradictions -d 'instead: copies that are not labelled alike, by simctl labels'
 complete -c simctl -n '_shtab_simctl_using duplicates' -l folders -d 'which folder is contained in which other'
 complete -c simctl -n '_shtab_simctl_using duplicates' -l min-share -x -d 'with --folders: at least (50%)'

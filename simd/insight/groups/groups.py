@@ -143,6 +143,11 @@ class Groups:
                 self._entries.popitem(last=False)
             return entry.found
 
+    @property
+    def pending(self) -> int:
+        """How many images have not been looked at for copies yet; one at least while there is news."""
+        return max(self.pairs.pending, int(self.pairs.is_behind(self._catalogue.position())))
+
     def lacking(self) -> Sequence[tuple[ImageId, ImageId]]:
         """Two images each, of which no pair is stored, not even that they are different, and that would be in one group
         if they were the same picture: to be compared. There may be more than are told at once."""

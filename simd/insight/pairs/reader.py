@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from simd.catalogue.feed import Position
 from simd.insight.pairs.pair import Pair, Pairs
 from simd.types import ImageId
 
@@ -31,5 +32,9 @@ class PairReader(Protocol):
 
     @property
     def pending(self) -> int:
-        """How many images have not been looked at yet."""
+        """How many images have not been looked at yet, as far as is known."""
+        ...
+
+    def is_behind(self, position: Position) -> bool:
+        """Whether the change feed was not followed to there."""
         ...

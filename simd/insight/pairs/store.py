@@ -266,6 +266,14 @@ class PairStore:
             row = connection.execute("SELECT epoch, revision FROM followed WHERE epoch IS NOT NULL").fetchone()
         return None if row is None else Position(*row)
 
+    def is_behind(self, position: Position) -> bool:
+        """Whether the change feed was not followed to there.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        return self.followed != position
+
     def follow(self, position: Position, gone: Sequence[ImageId] = (), away: Sequence[ImageId] = ()) -> None:
         """Remember how far the feed was followed.
 

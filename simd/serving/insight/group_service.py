@@ -54,7 +54,7 @@ class GroupService(insight_service_pb2_grpc.InsightServiceServicer):
             next_page_token=sealed("groups", asked, convert.group_key_to(found.key(number - 1))) if more else "",
             total_size=len(found),
             left_out=groups.pairs.left_out(),
-            pending=groups.pairs.pending,
+            pending=groups.pending,
             reclaimable_bytes=found.reclaimable_bytes,
         )
 
