@@ -199,6 +199,23 @@ def test_what_cannot_be_made_now_holds_nothing_up_and_is_tried_again(room: Room,
         until(lambda: not room.store.missing([odd]), "another attempt")
 
 
+class Late(Held):
+    """Its first file is on a network that does not answer: reading it ends with the error of a timeout."""
+
+    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Rendition]]) -> Future[DecodedFile]:
+        work = super().submit_file(path, wanted)
+        if len(self.under_way) == 1:
+            work.set_exception(TimeoutError("the server does not answer"))
+        return work
+
+
+def test_a_file_that_a_network_does_not_answer_for_holds_no_others_up(room: Room) -> None:
+    room.add(b"a", b"b", b"c")
+    late = Late()
+    room.start(late)
+    until(lambda: len(late.under_way) == 3, "the others to be decoded")
+
+
 def test_what_none_can_be_made_of_is_not_tried_again(room: Room) -> None:
     [blank] = room.add(b"blank")
     room.start()

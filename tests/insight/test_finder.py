@@ -97,6 +97,7 @@ class Decoder:
     def __init__(self) -> None:
         self.decoded = 0
         self.unavailable = False
+        self.late = False
 
     def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Rendition]]) -> Future[DecodedFile]:
         name = Path(path.decode()).read_bytes()
@@ -105,6 +106,8 @@ class Decoder:
         digest = image_id_of(b"pixels of " + (subject(name) if b"twin" in name else name))
         if self.unavailable:
             work.set_exception(DecoderUnavailable("no decode worker can be started"))
+        elif self.late:
+            work.set_exception(TimeoutError("the server does not answer"))
         else:
             work.set_result(DecodedFile(image_id_of(name), Stamp(1, 2, 3), {}, FACTS, digest=digest))
         return work
@@ -375,6 +378,17 @@ def test_an_image_whose_features_were_lost_is_compared_once_they_are_made_again(
     room.settle()
     room.features.put({lake: features_of(b"lake")})
     until(lambda: room.tiers() == {both(lake, lake2): Tier.NEAR}, "the pair")
+
+
+def test_pixels_that_cannot_be_read_now_are_compared_later(room: Room) -> None:
+    room.decoder.late = True
+    one, other = room.add(b"lake twin", b"lake twin 2")
+    room.start()
+    room.settle()
+    assert room.tiers() == {both(one, other): Tier.NEAR}
+    room.decoder.late = False
+    until(lambda: room.tiers() == {both(one, other): Tier.PIXELS}, "the digests")
+    until(lambda: room.store.pending == 0, "none to be pending")
 
 
 def test_another_model_starts_anew(room: Room) -> None:

@@ -17,8 +17,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import CancelledError, Future, wait
 from typing import Protocol
 
 from simd.catalogue.catalogue import Catalogue
@@ -250,18 +249,18 @@ def _features(work: Future[DecodedFile], progress: Progress) -> bytes | None:
         DecoderUnavailable: nothing can be decoded now.
         Cancelled: nobody wants it.
     """
-    while True:
+    # Not by the timeout of `result`: a file on a network may itself end with a TimeoutError.
+    while not wait([work], _STEP_S).done:
         try:
-            return work.result(_STEP_S).features
-        except NotYet:
-            try:
-                progress.step()
-            except Cancelled:
-                work.cancel()
-                raise
-        except CancelledError as error:
-            raise Cancelled from error
-        except DecoderUnavailable:
+            progress.step()
+        except Cancelled:
+            work.cancel()
             raise
-        except (SimdError, OSError):
-            return None
+    try:
+        return work.result().features
+    except CancelledError as error:
+        raise Cancelled from error
+    except DecoderUnavailable:
+        raise
+    except (SimdError, OSError):
+        return None

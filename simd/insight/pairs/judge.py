@@ -8,7 +8,7 @@ art. A clean-up removes files, so more is asked for here, and a copy is rather m
   turned and mirrored copies are none.
 * Of two photographs one must be found in the other, as something may be written or laid over it.
 
-Measured with half of the pictures of `benchmarks/copies.py` and reported on the others: docs/architecture.md.
+Chosen on half of the pictures of `benchmarks/judging.py`; what they are worth on the others is in docs/architecture.md.
 """
 
 from __future__ import annotations
