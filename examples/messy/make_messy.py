@@ -18,7 +18,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageOps
 
-PHOTOS = Path(__file__).parents[2] / "samples" / "photos"
+PHOTOS = Path(__file__).resolve().parents[2] / "samples" / "photos"
 PARTS = 12
 """Pictures that are made of one photograph: three rows of four."""
 LARGE = 480
