@@ -33,8 +33,8 @@ by `scripts/api-docs`; health (`grpc.health.v1`) and reflection are served as we
 [errors.md](errors.md).
 
 Health: all services are NOT_SERVING until the daemon has started. Once damage is known in what searches need,
-`simd.v1.SearchService` and the server as a whole (the empty name) are NOT_SERVING; `simd.v1.IndexService` goes on, and
-its Status says what is damaged and what helps. Who watches is told within a second.
+`simd.v1.SearchService` and the server as a whole (the empty name) are NOT_SERVING; `simd.v1.IndexService`
+and `simd.v1.InsightService` go on, and Status says what is damaged and what helps. Who watches is told within a second.
 """
 
 

@@ -76,6 +76,7 @@ def test_search_json_has_the_promised_shape(bench: Bench) -> None:
                 "level": None,
                 "width": 640,
                 "height": 480,
+                "copies": 0,
             }
         ],
         "searched": 1,
