@@ -13,18 +13,19 @@ Chosen on half of the pictures of `benchmarks/judging.py`; what they are worth o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from simd.verify import overlay
 from simd.verify.agreement import plainness
 from simd.verify.alignment import LEAST_MATCHES, may_align
 from simd.verify.features import LocalFeatures
 from simd.verify.opencv import opencv
 from simd.verify.verdict import NOTHING, Effort, Verdict, compare, compare_whole
 
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 """Another one for whatever changes what is found."""
 
 _PLAIN, _SMOOTH = 0.2, 0.15
@@ -72,7 +73,7 @@ class Judgement:
 def judge(first: LocalFeatures, second: LocalFeatures) -> Judgement:
     """Judge two images: as wholes, mirrored and turned by quarters or not, and as parts of each other."""
     whole = _whole(first, second)
-    if whole is not None and _is_exact(whole) and not _is_another(whole, first, second):
+    if whole is not None and not _is_another(whole, first, second):
         return _judgement(True, whole)
     seen = compare(first, second, _EFFORT) if may_align(first.descriptors, second.descriptors) else NOTHING
     if seen.share < _SHARE or _is_another(seen, first, second):
@@ -88,14 +89,20 @@ def judge(first: LocalFeatures, second: LocalFeatures) -> Judgement:
 
 
 def _whole(first: LocalFeatures, second: LocalFeatures) -> Verdict | None:
-    """The verdict on them as wholes, in the way in which they are most alike; None where they are in none."""
+    """The verdict on them as wholes, in the way in which they are most alike; None where they are not the same."""
     a, b = _square(first.grey), _square(second.grey)
     ways = np.stack([np.rot90(seen, -quarters) for seen in (b, b[:, ::-1]) for quarters in range(4)])
     alike = ways.reshape(len(ways), -1) @ a.ravel()
     best = int(np.argmax(alike))
     if alike[best] < _ALIKE:
         return None
-    return compare_whole(first, second, mirrored=best >= 4, quarter_turns=best % 4)
+    mirrored, quarter_turns = best >= 4, best % 4
+    # A gradient that is turned is another gradient.
+    is_sure = not (mirrored or quarter_turns) or min(len(first.points), len(second.points)) >= LEAST_MATCHES
+    if is_sure and overlay.agree(first, second, mirrored=mirrored, quarter_turns=quarter_turns):
+        return replace(NOTHING, same=True, share=1.0, mirrored=mirrored, quarter_turns=quarter_turns)
+    verdict = compare_whole(first, second, mirrored=mirrored, quarter_turns=quarter_turns)
+    return verdict if _is_exact(verdict) else None
 
 
 def _is_another(verdict: Verdict, first: LocalFeatures, second: LocalFeatures) -> bool:
@@ -107,7 +114,7 @@ def left_out(features: LocalFeatures) -> str:
     """Why an image is not judged: "tiny" or "flat"; "" if it can be."""
     if features.grey.size < _LEAST_PIXELS:
         return "tiny"
-    return "flat" if len(features.points) < LEAST_MATCHES else ""
+    return "" if len(features.points) >= LEAST_MATCHES or overlay.shows_something(features) else "flat"
 
 
 def _is_exact(verdict: Verdict) -> bool:
