@@ -26,8 +26,8 @@ _LEFT = 12.0
 _RECOLOURED = 6.0
 """Root mean square of the chroma that may be left."""
 _CONTRAST, _BRIGHTNESS, _TINT = 1.6, 40.0, 16.0
-"""How many times the contrast of one may be that of the other, and how far the means of grey and of chroma may be apart,
-in levels. Where nothing but a gradient is shown, another one is as like it as that."""
+"""How many times the contrast of one may be that of the other, and how far the means of grey and of chroma may be
+apart, in levels. Where nothing but a gradient is shown, another one is as like it as that."""
 
 
 def shows_something(features: LocalFeatures) -> bool:

@@ -448,6 +448,17 @@ def test_what_is_wanted_is_judged_and_kept_whatever_comes_of_it(room: Room) -> N
     assert room.judge.judged == judged
 
 
+def test_it_is_behind_until_what_is_wanted_is_judged(room: Room) -> None:
+    keeper, *copies = room.add(*(b"lake %d" % number for number in range(60)))
+    room.wanted = [(keeper, copy) for copy in copies]
+    assert room.store.is_behind(room.catalogue.position())
+    room.start()
+    until(lambda: not room.store.is_behind(room.catalogue.position()), "all to be judged")
+    assert len(room.store.of(keeper)) == 59
+    room.add(b"hill")
+    until(lambda: room.store.is_behind(room.catalogue.position()) is False, "the new one to be looked at")
+
+
 def test_more_copies_than_are_searched_for_are_one_star_once_it_is_wanted(room: Room) -> None:
     keeper, *copies = room.add(*(b"lake %d" % number for number in range(120)))
     room.wanted = [(keeper, copy) for copy in copies]

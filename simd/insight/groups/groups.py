@@ -145,7 +145,8 @@ class Groups:
 
     @property
     def pending(self) -> int:
-        """How many images have not been looked at for copies yet; one at least while there is news."""
+        """How many images have not been looked at for copies yet; one at least while there is news, or a
+        wish (`lacking`)."""
         return max(self.pairs.pending, int(self.pairs.is_behind(self._catalogue.position())))
 
     def lacking(self) -> Sequence[tuple[ImageId, ImageId]]:

@@ -116,7 +116,6 @@ class Finder:
         self._later = later or Backoff(*_RETRY_S)
         self._quiet_least_s = self._quiet_s = quiet_s
         self._clock = clock
-        self._asked_at = -1
         self._failures = 0
         self._trouble = ""
         self._closing = closing
@@ -168,7 +167,7 @@ class Finder:
         self._store.mend()
         if not self._follow(None):
             self._follow_as_job()
-        if self._store.revision != self._asked_at and not self._news.wait(self._quiet_s):
+        if self._store.revision != self._store.settled_at and not self._news.wait(self._quiet_s):
             self._judge_wanted()
         self._failures, self._trouble = 0, ""
         self._retry.succeeded()
@@ -315,7 +314,7 @@ class Finder:
             known = self._store.of_any({image_id for two in wanted for image_id in two})
             asked = sorted(wanted.difference((pair.first, pair.second) for pair in known))[:_WANTED]
             if not asked:
-                self._asked_at = revision
+                self._store.settled_at = revision
                 return
             with self._searched() as searched:
                 self._store.put(self._look.judge(asked, searched))

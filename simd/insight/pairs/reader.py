@@ -36,5 +36,5 @@ class PairReader(Protocol):
         ...
 
     def is_behind(self, position: Position) -> bool:
-        """Whether the change feed was not followed to there."""
+        """Whether the change feed was not followed to there, or pairs are wanted that are not judged yet."""
         ...

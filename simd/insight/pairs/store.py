@@ -88,6 +88,7 @@ class PairStore:
 
     Attributes:
         pending: how many images have not been looked at yet, as far as the finder knows.
+        settled_at: the revision at which no further pair was wanted.
 
     Raises:
         StoreVersion: a later version of simd, or another program, wrote the file.
@@ -96,6 +97,7 @@ class PairStore:
 
     def __init__(self, path: Path, disk: Disk | None = None) -> None:
         self.pending = 0
+        self.settled_at = -1
         self._path = path
         self._disk = disk or Disk()
         self._lock = Lock()
@@ -267,12 +269,12 @@ class PairStore:
         return None if row is None else Position(*row)
 
     def is_behind(self, position: Position) -> bool:
-        """Whether the change feed was not followed to there.
+        """Whether the change feed was not followed to there, or pairs are wanted that are not judged yet.
 
         Raises:
             StoreError: the file cannot be read.
         """
-        return self.followed != position
+        return self.settled_at != self._revision or self.followed != position
 
     def follow(self, position: Position, gone: Sequence[ImageId] = (), away: Sequence[ImageId] = ()) -> None:
         """Remember how far the feed was followed.
