@@ -65,7 +65,8 @@ def features_of(name: bytes) -> bytes:
 
 
 def features(name: bytes, points: int) -> bytes:
-    seen = np.frombuffer(hashlib.sha256(subject(name)).digest()[:16], np.uint8).reshape(4, 4)
+    shown = hashlib.sha256(subject(name)).digest()[:16] if points else bytes(16)
+    seen = np.frombuffer(shown, np.uint8).reshape(4, 4)
     return LocalFeatures(
         1.0,
         1.0,
