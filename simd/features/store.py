@@ -20,8 +20,7 @@ import crc32c
 
 from simd.catalogue.feed import Position
 from simd.durable import Disk
-from simd.errors import CorruptStore
-from simd.sqlite.database import Database
+from simd.sqlite.derived import DerivedDatabase
 from simd.sqlite.schema import Schema
 from simd.types import ImageId
 
@@ -71,18 +70,13 @@ class FeatureStore:
     """
 
     def __init__(self, path: Path, version: str, disk: Disk | None = None) -> None:
-        self._path = path
         self._version = version
-        self._disk = disk or Disk()
-        try:
-            self._database = Database(path, SCHEMA)
-        except CorruptStore as error:
-            self._database = self._anew(error)
+        self._database = DerivedDatabase(path, SCHEMA, disk)
 
     @property
     def damaged(self) -> bool:
         """Whether the file was found to be damaged since it was opened: `mend` helps."""
-        return self._database.damage is not None
+        return self._database.damaged
 
     def mend(self) -> None:
         """Begin anew with an empty file, where the present one is damaged; by one thread.
@@ -90,11 +84,7 @@ class FeatureStore:
         Raises:
             StoreError: it cannot be made; until it can, the store is closed.
         """
-        damage = self._database.damage
-        if damage is not None:
-            # First, as SQLite removes what is beside the file by its name when it is closed.
-            self._database.close()
-            self._database = self._anew(damage)
+        self._database.mend()
 
     def close(self) -> None:
         """Close the file; reads and writes after this are refused."""
@@ -128,7 +118,7 @@ class FeatureStore:
         if damaged:
             log.warning(
                 "%s: the features of %d images are damaged, of %s first; they are made again",
-                self._path, len(damaged), damaged[0].hex(),
+                self._database.path, len(damaged), damaged[0].hex(),
             )  # fmt: skip
             self._forget(damaged)
         return found
@@ -216,12 +206,6 @@ class FeatureStore:
         with self._database.writing() as connection:
             _delete(connection, image_ids)
             connection.execute("DELETE FROM followed")
-
-    def _anew(self, damage: CorruptStore) -> Database:
-        log.error("%s; the features in it are computed again", damage)
-        for suffix in ("-wal", "-shm", ""):
-            self._disk.remove(self._path.with_name(self._path.name + suffix))
-        return Database(self._path, SCHEMA)
 
 
 def _delete(connection: sqlite3.Connection, image_ids: Iterable[ImageId]) -> None:

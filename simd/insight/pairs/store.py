@@ -23,10 +23,9 @@ import numpy as np
 
 from simd.catalogue.feed import Position
 from simd.durable import Disk
-from simd.errors import CorruptStore
 from simd.insight.pairs.pair import Pair, Pairs
 from simd.insight.pairs.rows import RECORD, alike, is_sound, packed, pair_of, to_data
-from simd.sqlite.database import Database
+from simd.sqlite.derived import DerivedDatabase
 from simd.sqlite.schema import Schema
 from simd.types import ID_BYTES, ImageId
 
@@ -98,19 +97,14 @@ class PairStore:
     def __init__(self, path: Path, disk: Disk | None = None) -> None:
         self.pending = 0
         self.settled_at = -1
-        self._path = path
-        self._disk = disk or Disk()
         self._lock = Lock()
         self._revision = 0
-        try:
-            self._database = Database(path, SCHEMA)
-        except CorruptStore as error:
-            self._database = self._anew(error)
+        self._database = DerivedDatabase(path, SCHEMA, disk)
 
     @property
     def damaged(self) -> bool:
         """Whether the file was found to be damaged since it was opened: `mend` helps."""
-        return self._database.damage is not None
+        return self._database.damaged
 
     def mend(self) -> None:
         """Begin anew with an empty file, where the present one is damaged; by one thread.
@@ -118,11 +112,7 @@ class PairStore:
         Raises:
             StoreError: it cannot be made; until it can, the store is closed.
         """
-        damage = self._database.damage
-        if damage is not None:
-            # First, as SQLite removes what is beside the file by its name when it is closed.
-            self._database.close()
-            self._database = self._anew(damage)
+        if self._database.mend():
             self._changed()
 
     def close(self) -> None:
@@ -355,19 +345,13 @@ class PairStore:
             self._revision += 1
 
     def _drop_damaged(self, records: Sequence[bytes]) -> None:
-        log.warning("%s: %d pairs are damaged; they are found again", self._path, len(records))
+        log.warning("%s: %d pairs are damaged; they are found again", self._database.path, len(records))
         ids = [(record[:ID_BYTES], record[ID_BYTES : 2 * ID_BYTES]) for record in records]
         with self._database.writing() as connection:
             connection.executemany("DELETE FROM pairs WHERE first = ? AND second = ?", ids)
             # Whose pair it was cannot be known: its ids may be what is damaged.
             connection.execute(f"UPDATE images SET state = {_LATER} WHERE state = {_LOOKED_AT}")
         self._changed()
-
-    def _anew(self, damage: CorruptStore) -> Database:
-        log.error("%s; the pairs in it are found again", damage)
-        for suffix in ("-wal", "-shm", ""):
-            self._disk.remove(self._path.with_name(self._path.name + suffix))
-        return Database(self._path, SCHEMA)
 
 
 def _portions(image_ids: Collection[ImageId]) -> Iterator[tuple[list[ImageId], str]]:
