@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from simctl.connection import Path, absolute
+from simctl.duplicates.grouping import Grouping
 from simctl.errors import DaemonUnreachable, from_rpc
-from simctl.grouping import Grouping
-from simctl.labelling import Labelling
+from simctl.labels.labelling import Labelling
 from simctl.maintenance import Maintenance
 from simctl.searching import Searching
 

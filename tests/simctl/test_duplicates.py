@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from simctl.client import Client
+from simctl.duplicates.grouped import Decision, DuplicateOptions
 from simctl.errors import SimctlError
-from simctl.grouped import Decision, DuplicateOptions
 
 from simd.insight.pairs.pair import Tier
 from simd.types import ImageFacts

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simctl.errors import SimctlError
-from simctl.labelfiles import reading, table, writing, yolonames
-from simctl.labelfiles.lines import Places, text_of
-from simctl.labelled import LabelledImage
+from simctl.labels.files import reading, table, writing, yolonames
+from simctl.labels.files.lines import Places, text_of
+from simctl.labels.labelled import LabelledImage
 
 
 def write(path: Path, data: bytes | str | Any) -> Path:

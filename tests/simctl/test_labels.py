@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import simctl
-from simctl.contradictory import show
-from simctl.labelimport import content_of
-from simctl.labelled import LabelRow
-from simctl.links import folder_name
+from simctl.duplicates.contradictory import show
+from simctl.labels.labelimport import content_of
+from simctl.labels.labelled import LabelRow
+from simctl.labels.links import folder_name
 from simctl.output import Output
 
 from simd.insight.pairs.pair import Tier

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simctl.client import Client
-from simctl.labelled import LabelRow
+from simctl.labels.labelled import LabelRow
 
 
 class DaemonLabels:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from simctl.client import Client
 from simctl.contents import File
+from simctl.duplicates.grouped import Decision
 from simctl.errors import EXIT_USAGE, SimctlError
-from simctl.grouped import Decision
 from simctl.output import Output, counted
 from simctl.picture import display_name, read
 from simctl.wholefile import whole_file

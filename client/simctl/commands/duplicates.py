@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 
-from simctl import shown
 from simctl.client import Client
+from simctl.duplicates import shown
+from simctl.duplicates.grouped import TIERS, DuplicateGroup, DuplicateOptions, FolderOverlap, GroupPage
 from simctl.errors import EXIT_NOTHING_FOUND
-from simctl.grouped import TIERS, DuplicateGroup, DuplicateOptions, FolderOverlap, GroupPage
 from simctl.output import Output, counted, json_path, printable, size
 from simctl.similarity import number
 
@@ -128,7 +128,7 @@ def _list(args: argparse.Namespace, listing: _Listing, output: Output) -> None:
 
 
 def _plan(args: argparse.Namespace, listing: _Listing, output: Output) -> int:
-    from simctl import proposing
+    from simctl.duplicates import proposing
 
     code = proposing.propose(args.plan, listing.groups(), output, json=args.json)
     if listing.page and listing.page.pending:
@@ -217,7 +217,7 @@ def _pending(count: int) -> str:
 
 
 def _contradictions(args: argparse.Namespace, client: Client, output: Output) -> int:
-    from simctl import contradictory
+    from simctl.duplicates import contradictory
 
     found = client.contradictions(
         within=args.paths,

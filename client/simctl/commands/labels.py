@@ -10,12 +10,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
-from simctl import labelimport, links
 from simctl.client import Client
 from simctl.errors import EXIT_NOTHING_FOUND, EXIT_PARTLY_FAILED, EXIT_USAGE, SimctlError
-from simctl.labelfiles import reading, writing
-from simctl.labelfiles.lines import Line
-from simctl.labelled import LabelledImage
+from simctl.labels import labelimport, links
+from simctl.labels.files import reading, writing
+from simctl.labels.files.lines import Line
+from simctl.labels.labelled import LabelledImage
 from simctl.output import Output, counted, json_text, printable
 from simctl.wholefile import whole_file
 

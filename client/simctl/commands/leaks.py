@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from simctl import members
 from simctl.client import Client
+from simctl.duplicates import members
 from simctl.errors import EXIT_NOTHING_FOUND
-from simctl.labelled import Leak
+from simctl.labels.labelled import Leak
 from simctl.output import Output, counted, printable
 
 

@@ -8,10 +8,10 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from simctl import links
 from simctl.client import Client
 from simctl.errors import EXIT_NOTHING_FOUND, EXIT_USAGE, SimctlError
-from simctl.labelled import Split, SplitFile
+from simctl.labels import links
+from simctl.labels.labelled import Split, SplitFile
 from simctl.output import Output, counted, json_paths, printable
 from simctl.wholefile import whole_file
 

@@ -15,7 +15,7 @@ from simctl.connection import Connection, Path, absolute
 from simctl.errors import SimctlError
 
 if TYPE_CHECKING:
-    from simctl import grouped
+    from simctl.duplicates import grouped
 
 _MOST = 1000
 """Groups, members or decisions in one answer or request."""
@@ -44,7 +44,7 @@ class Grouping(Connection):
             member_limit: members of each group that are told at most, 1 to 1000; 0 is for the daemon to say.
             timeout: seconds for each page.
         """
-        from simctl import grouped
+        from simctl.duplicates import grouped
         from simd.v1 import insight_service_pb2 as wire
 
         request = wire.ListDuplicateGroupsRequest(
@@ -133,7 +133,7 @@ class Grouping(Connection):
         options: grouped.DuplicateOptions | None,
         timeout: float | None,
     ) -> grouped.DuplicateGroup:
-        from simctl import grouped
+        from simctl.duplicates import grouped
         from simd.v1 import insight_service_pb2 as wire
 
         request = wire.GetGroupRequest(
@@ -165,7 +165,7 @@ class Grouping(Connection):
             limit: how many at most, 1 to 10,000.
             timeout: seconds.
         """
-        from simctl import grouped
+        from simctl.duplicates import grouped
         from simd.v1 import insight_service_pb2 as wire
 
         request = wire.ListFolderOverlapsRequest(
@@ -181,7 +181,7 @@ class Grouping(Connection):
             decisions: what is said.
             timeout: seconds for each request; there is one for every 1000 decisions.
         """
-        from simctl import grouped
+        from simctl.duplicates import grouped
         from simd.v1 import insight_service_pb2 as wire
 
         changed, left = 0, iter(decisions)
@@ -192,7 +192,7 @@ class Grouping(Connection):
 
     def decisions(self, *, timeout: float | None = None) -> Iterator[grouped.Decision]:
         """What people said, the oldest first; read page by page, `timeout` for each."""
-        from simctl import grouped
+        from simctl.duplicates import grouped
         from simd.v1 import insight_service_pb2 as wire
 
         request = wire.ListDecisionsRequest(page_size=_MOST)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from simctl.labelfiles.documents import entries, text_in
-from simctl.labelfiles.lines import Line, Parsed, Places, problem
+from simctl.labels.files.documents import entries, text_in
+from simctl.labels.files.lines import Line, Parsed, Places, problem
 
 
 def is_coco(document: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simctl.grouped import DuplicateGroup, GroupMember
+from simctl.duplicates.grouped import DuplicateGroup, GroupMember
 from simctl.output import Output, counted, json_path, json_paths, percent, printable, size
 
 _LEFT = (0, 2, 4)

@@ -8,8 +8,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from simctl.connection import absolute
-from simctl.labelfiles import coco, documents, folders, labelstudio, own, table, yolo
-from simctl.labelfiles.lines import Line, Parsed, Places, checked, problem, text_of
+from simctl.labels.files import coco, documents, folders, labelstudio, own, table, yolo
+from simctl.labels.files.lines import Line, Parsed, Places, checked, problem, text_of
 
 FORMATS = ("folders", "csv", "coco", "yolo", "label-studio", "json")
 _FOLDERS = ("folders", "yolo")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from simctl.connection import Connection, Path, absolute
 
 if TYPE_CHECKING:
-    from simctl import labelled
+    from simctl.labels import labelled
     from simd.v1 import insight_service_pb2
 
 _MOST_ROWS = 10_000
@@ -44,7 +44,7 @@ class Labelling(Connection):
             progress: called with the number of rows that are done.
             timeout: seconds for each request; there are as many as the rows need.
         """
-        from simctl import labelled
+        from simctl.labels import labelled
         from simd.v1 import insight_service_pb2 as wire
 
         by_path = by_content = added = removed = done = 0
@@ -75,7 +75,7 @@ class Labelling(Connection):
             path_prefix: only images with a file under this path.
             timeout: seconds for each page.
         """
-        from simctl import labelled
+        from simctl.labels import labelled
         from simd.v1 import insight_service_pb2 as wire
 
         prefix = b"" if path_prefix is None else absolute(path_prefix)
@@ -85,7 +85,7 @@ class Labelling(Connection):
 
     def count_labels(self, *, timeout: float | None = None) -> labelled.LabelCounts:
         """Every label, and how many images carry it."""
-        from simctl import labelled
+        from simctl.labels import labelled
         from simd.v1 import insight_service_pb2 as wire
 
         answer = self._call(self._insight_stub().CountLabels, wire.CountLabelsRequest(), timeout, reads=True)
@@ -143,7 +143,7 @@ class Labelling(Connection):
             member_limit: how many files of each are told at most, 1 to 1000.
             timeout: seconds for each page.
         """
-        from simctl import labelled
+        from simctl.labels import labelled
         from simd.v1 import insight_service_pb2 as wire
 
         options = wire.DuplicateOptions(
@@ -161,7 +161,7 @@ class Labelling(Connection):
 
     def leaks(self, left: Path, right: Path, *, timeout: float | None = None) -> Iterator[labelled.Leak]:
         """Pairs of files that are the same picture, one on each side; read page by page, `timeout` for each."""
-        from simctl import labelled
+        from simctl.labels import labelled
         from simd.v1 import insight_service_pb2 as wire
 
         request = wire.ListLeaksRequest(left_bytes=absolute(left), right_bytes=absolute(right), page_size=1000)
@@ -188,7 +188,7 @@ class Labelling(Connection):
             keepers_only: only one file of each picture.
             timeout: seconds.
         """
-        from simctl import labelled
+        from simctl.labels import labelled
         from simd.v1 import insight_service_pb2 as wire
 
         request = wire.SplitRequest(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from simctl.errors import SimctlError
-from simctl.labelfiles.lines import Line, Parsed, Places, problem
+from simctl.labels.files.lines import Line, Parsed, Places, problem
 
 DELIMITERS = ",;\t|"
 

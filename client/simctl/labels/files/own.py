@@ -11,8 +11,8 @@ import binascii
 import os
 from typing import Any
 
-from simctl.labelfiles.documents import entries, text_in
-from simctl.labelfiles.lines import IMAGE_ID, Line, Parsed, Places, problem
+from simctl.labels.files.documents import entries, text_in
+from simctl.labels.files.lines import IMAGE_ID, Line, Parsed, Places, problem
 
 
 def parse(document: Any, name: str, places: Places) -> Parsed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from simctl.labelfiles.lines import PICTURES, Line, Parsed, problem
+from simctl.labels.files.lines import PICTURES, Line, Parsed, problem
 
 
 def parse(top: bytes) -> Parsed:

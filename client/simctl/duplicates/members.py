@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simctl.labelled import Member
+from simctl.labels.labelled import Member
 from simctl.output import json_path, printable
 
 

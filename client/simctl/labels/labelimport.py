@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from simctl.client import Client
-from simctl.labelfiles.lines import Line
-from simctl.labelled import LabelRow
+from simctl.labels.files.lines import Line
+from simctl.labels.labelled import LabelRow
 
 _CHUNK = 1 << 20
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote
 
-from simctl.labelled import LabelledImage
+from simctl.labels.labelled import LabelledImage
 from simctl.output import json_path, json_paths
 
 

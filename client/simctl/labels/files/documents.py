@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from simctl.labelfiles.lines import problem
+from simctl.labels.files.lines import problem
 
 
 def load(text: str, name: str) -> Any:

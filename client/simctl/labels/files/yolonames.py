@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 
-from simctl.labelfiles.lines import problem, text_of
+from simctl.labels.files.lines import problem, text_of
 
 YAMLS = (b"data.yaml", b"data.yml", b"dataset.yaml", b"dataset.yml")
 LISTS = (b"classes.txt", b"obj.names", b"classes.names", b"_darknet.labels", b"labels.txt", b"predefined_classes.txt")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from simctl.labelfiles import yolonames
-from simctl.labelfiles.lines import PICTURES, Line, Parsed, problem, text_of
+from simctl.labels.files import yolonames
+from simctl.labels.files.lines import PICTURES, Line, Parsed, problem, text_of
 
 
 def is_yolo(top: bytes) -> bool:

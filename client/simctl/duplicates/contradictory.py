@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from simctl import members
+from simctl.duplicates import members
 from simctl.errors import EXIT_NOTHING_FOUND
-from simctl.labelled import Contradiction
+from simctl.labels.labelled import Contradiction
 from simctl.output import Output, counted, printable
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from simctl.cleanup import planning, writing
 from simctl.cleanup.planning import FoundGroup, FoundMember
+from simctl.duplicates.grouped import DuplicateGroup, GroupMember
 from simctl.errors import EXIT_NOTHING_FOUND
-from simctl.grouped import DuplicateGroup, GroupMember
 from simctl.output import Output, counted, json_path, printable, size
 
 _SHOWN_LEFT_OUT = 20

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from simctl.labelfiles.documents import entries, text_in
-from simctl.labelfiles.lines import IMAGE_ID, PICTURES, Line, Parsed, Places, problem
+from simctl.labels.files.documents import entries, text_in
+from simctl.labels.files.lines import IMAGE_ID, PICTURES, Line, Parsed, Places, problem
 
 _PICTURES = ("image", "img", "picture", "photo", "url", "path")
 """What the field with the picture is usually called."""

@@ -1,0 +1,1 @@
+"""Labels: the calls, what they answer, files of labels, and folders of links."""
