@@ -146,7 +146,7 @@ def _why_size(base: Base, file: int, other: int) -> str:
 
 def _why_oldest(base: Base, file: int, other: int) -> str:
     one, another = (_day(int(base.copies.mtimes[number])) for number in (file, other))
-    return f"oldest: {one}, the next is of {another}" if one != another else f"oldest, of {one} as the next"
+    return f"oldest: {one}, the next is of {another}" if one != another else f"oldest, by less than a second: {one}"
 
 
 def _day(ns: int) -> str:
