@@ -92,3 +92,11 @@ def test_few_images_are_looked_at_around_each_keeper() -> None:
     order = numbers(list(range(n)))
     told = list(apart(stars(order, chain), order, chain, reach=10))
     assert 0 < len(told) < 10 * n
+
+
+def test_what_is_joined_to_a_keeper_does_not_keep_it_from_reaching_others() -> None:
+    # A star of 100, each of which is joined to one image more.
+    joined = [(0, near) for near in range(1, 101)] + [(near, near + 100) for near in range(1, 101)]
+    order = numbers(list(range(201)))
+    told = list(apart(stars(order, edges_of(joined)), order, edges_of(joined), reach=10))
+    assert len([image for keeper, image in told if keeper == 0]) >= 10

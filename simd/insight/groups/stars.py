@@ -115,7 +115,7 @@ def apart(found: Stars, order: Numbers, edges: Edges, *, reach: int) -> Iterator
         found: the stars.
         order: as for `stars`.
         edges: as for `stars`.
-        reach: so many images are looked at around a keeper, the nearest first.
+        reach: about so many images that it is not joined to are looked at around a keeper, the nearest first.
     """
     n = len(order)
     near = edges.neighbours(n)
@@ -125,12 +125,13 @@ def apart(found: Stars, order: Numbers, edges: Edges, *, reach: int) -> Iterator
     for image in order[np.diff(near.starts)[order] > 0].tolist():
         if found.keeper[image] != image:
             continue
-        seen, waiting = {image}, deque([image])
-        while waiting and len(seen) < reach:
+        seen, waiting, strangers = {image}, deque([image]), 0
+        while waiting and strangers < reach:
             here = waiting.popleft()
             for other in near.others[near.starts[here] : near.starts[here + 1]].tolist():
                 if other not in seen and begun[other] >= begun[image]:
                     seen.add(other)
                     waiting.append(other)
                     if found.keeper[other] != image:
+                        strangers += 1
                         yield image, other
