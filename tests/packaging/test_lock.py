@@ -67,6 +67,13 @@ def test_it_holds_what_the_project_asks_for(extra: str) -> None:
             assert wanted.specifier.contains(version), f"{extra}.lock pins {pin}, not {wanted}: run scripts/lock"
 
 
+@pytest.mark.parametrize("name", ["cpu", "gpu"])
+def test_the_images_find_edited_copies(name: str) -> None:
+    assert {canonicalize_name(wanted.name) for wanted in asked_for("verify")} <= {
+        canonicalize_name(pin.name) for pin, _ in pins(LOCKS[name])
+    }
+
+
 def test_the_image_of_a_cpu_runs_without_tensorflow() -> None:
     names = {canonicalize_name(pin.name) for pin, _ in pins(LOCKS["cpu"]) if not pin.marker or pin.marker.evaluate()}
     assert "openvino" in names and not names & {"tensorflow", "keras", "torch"}
