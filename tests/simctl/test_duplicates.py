@@ -72,6 +72,31 @@ def test_lists_are_cut_for_people_and_say_so(bench: Bench) -> None:
     assert (len(cut["groups"]), len(cut["groups"][0]["members"]), cut["total"]) == (1, 2, 3)
 
 
+def test_how_unlike_a_member_is_at_most_is_said_even_if_it_is_not_shown(bench: Bench) -> None:
+    edited(bench)
+    done = simctl(bench.listen, "duplicates", "--members", "1")
+    assert "  and 1 more file, 91.2 % similar at least" in done.stdout.decode().splitlines()
+
+
+def test_a_plan_is_written_of_what_the_daemon_tells(bench: Bench, tmp_path: Path) -> None:
+    edited(bench)
+    plan = str(tmp_path / "plan.json")
+    done = simctl(bench.listen, "duplicates", "--plan", plan)
+    assert done.returncode == 0 and done.stdout.decode().splitlines()[0] == f"{plan}: 2 files of 1 group would go, 34 B"
+    [group] = json.loads(Path(plan).read_text())["groups"]
+    assert [entry["path"] for entry in group["goes"]] == [f"{bench.root}/b/red.jpg", f"{bench.root}/b/edited\x1b.jpg"]
+    assert simctl(bench.listen, "duplicates", "--plan", plan).returncode == 2, "it may have been edited"
+
+
+def test_what_is_pending_can_be_waited_for(bench: Bench) -> None:
+    edited(bench)
+    bench.pairs.behind = True
+    done = simctl(bench.listen, "duplicates", "--wait", "--timeout", "0.3")
+    assert done.returncode == 1 and b"1 picture was not looked at for copies within 0.3 s" in done.stderr
+    bench.pairs.behind = False
+    assert simctl(bench.listen, "duplicates", "--wait").returncode == 0
+
+
 def test_what_would_go_can_be_piped(bench: Bench) -> None:
     for folder in "ab":
         bench.put(f"{folder}/\n.jpg", RED)

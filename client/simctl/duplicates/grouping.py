@@ -68,7 +68,8 @@ class Grouping(Connection):
         while left := next(self.duplicate_pages(page_size=1, member_limit=1)).pending:
             progress(left)
             if until is not None and time.monotonic() > until:
-                raise SimctlError(f"{left:,} pictures were not looked at for copies within {timeout:g} s")
+                were = "1 picture was" if left == 1 else f"{left:,} pictures were"
+                raise SimctlError(f"{were} not looked at for copies within {timeout:g} s")
             time.sleep(_LOOK_S)
 
     def duplicate_groups(

@@ -75,7 +75,9 @@ def show(group: DuplicateGroup, output: Output) -> None:
         for companion in member.companions:
             output.line(f"  {'with it ':>{len(start) + 2}}{output.style(printable(companion), 'dim')}")
     if group.member_count > len(group.members):
-        output.line(output.style(f"  and {counted(group.member_count - len(group.members), 'more file')}", "dim"))
+        more = counted(group.member_count - len(group.members), "more file")
+        least = "" if group.tier == "exact" else f", {min(group.worst_similarity * 100, 99.9):.1f} % similar at least"
+        output.line(output.style(f"  and {more}{least}", "dim"))
     output.line()
 
 
