@@ -21,6 +21,7 @@ nothing on it is not asked with.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,18 +153,20 @@ def chosen(askable: Bools, photograph: Bools) -> Rows:
     return np.array([*staying, *gone], np.int64)
 
 
-def twins_of(small: Floats, asked: Rows) -> list[Rows]:
+def twins_of(small: Floats, asked: Rows, *, turned: bool = False) -> list[Rows]:
     """The natural twins of the pictures in these rows, themselves among them.
 
     Args:
         small: `(n, 3072)`: 32 x 32 RGB, 0 to 255.
         asked: rows of it.
+        turned: whether a picture that is turned by quarters is a twin as well.
     """
     size = small.shape[1]
     mirrored = small.reshape(-1, _SMALL, _SMALL, 3)[:, :, ::-1].reshape(-1, size)
-    wanted = small[asked]
     same = np.zeros((len(asked), len(small)), np.bool_)
-    for others in (small, mirrored):
+    squared = small[asked].reshape(-1, _SMALL, _SMALL, 3)
+    ways = [np.rot90(squared, quarters, (1, 2)).reshape(-1, size) for quarters in range(4 if turned else 1)]
+    for wanted, others in itertools.product(ways, (small, mirrored)):
         squares = (wanted**2).sum(1)[:, None] + (others**2).sum(1)[None] - 2 * wanted @ others.T
         alike = _centred(wanted) @ _centred(others).T
         same |= (squares / size <= _SAME_RMS**2) & (alike >= _SAME_CORRELATION)

@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--originals", type=int, default=12_400, help="pictures among which copies are planted")
     parser.add_argument("--copied", type=int, default=1500, help="so many of them")
     parser.add_argument("--only", action="store_true", help="without the other programs")
+    parser.add_argument("--without", action="append", default=[], metavar="NAME", help="a program to leave out")
     parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="that plant")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="simd-planted-") as work:
@@ -44,7 +45,7 @@ def main() -> None:
         found, beyond_s = _simd(planted.root)
         lines = list(_lines("simd", planted, found))
         if not options.only:
-            for finder in FINDERS:
+            for finder in (finder for finder in FINDERS if finder.venv not in options.without):
                 other = found_by(finder, planted.root)
                 if isinstance(other, str):
                     print(f"no {finder.name}: {other}", file=sys.stderr)

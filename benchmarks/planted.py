@@ -9,8 +9,8 @@ Three parts are told apart. *Photographs* fill their frame: the quarters of wall
 quarters of one wallpaper look alike and are not the same. *Stamps* are photographed things on nothing, *drawings*
 everything else.
 
-Files are the same picture if they come of the same original, or of natural twins, by the rule of `copies.py`, which
-knows no descriptor. Twins of twins count as twins: that is lenient, and alike for every program.
+Files are the same picture if they come of the same original, or of natural twins, mirrored or turned by quarters or
+not, by the rule of `copies.py`, which knows no descriptor. Twins of twins count as twins: that is lenient, and alike for every program.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def _pictures(small: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
 
     for start in range(0, len(small), _TWINS_AT_ONCE):
         asked = np.arange(start, min(start + _TWINS_AT_ONCE, len(small)))
-        for row, twins in zip(asked.tolist(), twins_of(small, asked), strict=True):
+        for row, twins in zip(asked.tolist(), twins_of(small, asked, turned=True), strict=True):
             for twin in twins.tolist():
                 one, other = sorted((root(row), root(twin)))
                 number[other] = one
