@@ -10,7 +10,8 @@ quarters of one wallpaper look alike and are not the same. *Stamps* are photogra
 everything else.
 
 Files are the same picture if they come of the same original, or of natural twins, mirrored or turned by quarters or
-not, by the rule of `copies.py`, which knows no descriptor. Twins of twins count as twins: that is lenient, and alike for every program.
+not, by the rule of `copies.py`, which knows no descriptor. Twins of twins count as twins: that is lenient, and alike
+for every program.
 """
 
 from __future__ import annotations
