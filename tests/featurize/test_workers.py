@@ -29,7 +29,7 @@ SETTINGS = WorkerSettings(LIMITS)
 SMALL = Stretched((8, 24))
 PICTURE = encoded(quadrants(), "PNG")
 THUMBNAIL = Thumbnail(40, 80, "webp")
-PATIENCE_S = 30.0
+PATIENCE_S = 50.0
 
 
 def always(_: ImageId) -> list[Rendition]:
