@@ -77,6 +77,9 @@ class Collection:
     def fill(self, looked_at: int) -> None:
         """Index all; features are kept of those that are looked at."""
         shown = [_features(path) for path in sorted(SAMPLES.iterdir())]
+        # First, as the finder takes images in the order in which their files came.
+        for start in range(0, EXACT, _BATCH):
+            self.catalogue.record([self._file(b"copies/%d.jpg" % n, 0) for n in range(start, start + _BATCH)])
         for start in range(0, self.images, _BATCH):
             numbers = range(start, min(start + _BATCH, self.images))
             vectors = _vectors(numbers)
@@ -84,8 +87,6 @@ class Collection:
             if start < looked_at:
                 self.features.put({_id(n): shown[n // COPIES % len(shown)] for n in numbers})
             self.catalogue.record([self._file(b"%d/%d.jpg" % (n // 1000, n), n) for n in numbers])
-        for start in range(0, EXACT, _BATCH):
-            self.catalogue.record([self._file(b"copies/%d.jpg" % n, 0) for n in range(start, start + _BATCH)])
 
     def _file(self, path: bytes, number: int) -> IndexedFile:
         return IndexedFile(FileKey(self.root.root_id, path), Stamp(1000, number, number + 1), _id(number), _FACTS)
