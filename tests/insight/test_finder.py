@@ -482,10 +482,13 @@ def test_after_whatever_write_it_ends_it_catches_up(room: Room, writes: int) -> 
     assert list(room.tiers().values()) == [Tier.NEAR] * 30
 
 
-def test_a_stop_is_prompt(room: Room) -> None:
-    room.paused.set()
-    room.add(*(b"%d" % number for number in range(200)))
+@pytest.mark.parametrize("is_paused", [True, False])
+def test_a_stop_is_prompt_and_no_failure(room: Room, caplog: pytest.LogCaptureFixture, is_paused: bool) -> None:
+    if is_paused:
+        room.paused.set()
+    room.add(*(b"%d" % number for number in range(2000)))
     room.start()
     until(lambda: bool(room.jobs.running()), "the job")
     room.stop()
     assert room.jobs.running() == []
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

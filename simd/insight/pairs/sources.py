@@ -14,6 +14,7 @@ from simd.catalogue.catalogue import Catalogue
 from simd.errors import DecoderUnavailable, ImageRejected, SimdError
 from simd.featurize.decode.renditions import Rendition
 from simd.featurize.workers.pool import DecodedFile
+from simd.jobs.jobs import Cancelled
 from simd.types import ImageId
 
 _STEP_S = 0.2
@@ -28,8 +29,8 @@ class FileDecoder(Protocol):
         ...
 
 
-class Closing(Exception):
-    """The daemon stops: what was begun is left."""
+class Closing(Cancelled):
+    """The daemon stops: what was begun is left, by a job too."""
 
 
 class Sources:
