@@ -93,6 +93,11 @@ def test_what_is_pending_can_be_waited_for(bench: Bench) -> None:
     bench.pairs.behind = True
     done = simctl(bench.listen, "duplicates", "--wait", "--timeout", "0.3")
     assert done.returncode == 1 and b"1 picture was not looked at for copies within 0.3 s" in done.stderr
+    with (
+        Client(bench.listen, timeout=10) as client,
+        pytest.raises(SimctlError, match="indexing is paused"),
+    ):
+        client.wait_for_pairs(patience=0.2)
     bench.pairs.behind = False
     assert simctl(bench.listen, "duplicates", "--wait").returncode == 0
 

@@ -21,6 +21,7 @@ _MOST = 1000
 """Groups, members or decisions in one answer or request."""
 _LOOK_S = 0.1
 """Between two looks at whether there is more to come."""
+_PATIENCE_S = 120.0
 _ATTEMPTS = 5
 """So often a group is read that changes while it is read."""
 
@@ -54,23 +55,41 @@ class Grouping(Connection):
         )
         yield from map(grouped.page, self._pages(self._insight_stub().ListDuplicateGroups, request, timeout))
 
-    def wait_for_pairs(self, progress: Callable[[int], object] = int, *, timeout: float | None = None) -> None:
+    def wait_for_pairs(
+        self,
+        progress: Callable[[int], object] = int,
+        *,
+        timeout: float | None = None,
+        patience: float = _PATIENCE_S,
+    ) -> None:
         """Return when every picture that is searchable was looked at for copies.
 
         Args:
             progress: told how many were not, each time it is looked.
             timeout: seconds for all of it.
+            patience: seconds in which their number must fall, or nothing gets done.
 
         Raises:
-            SimctlError: it took longer.
+            SimctlError: it took longer, or nothing gets done.
         """
-        until = None if timeout is None else time.monotonic() + timeout
+        began = fell = now = time.monotonic()
+        least: int | None = None
         while left := next(self.duplicate_pages(page_size=1, member_limit=1)).pending:
             progress(left)
-            if until is not None and time.monotonic() > until:
-                were = "1 picture was" if left == 1 else f"{left:,} pictures were"
+            took, now = time.monotonic() - now, time.monotonic()
+            if least is None or left < least:
+                least, fell = left, now
+            were = "1 picture was" if left == 1 else f"{left:,} pictures were"
+            if timeout is not None and now - began > timeout:
                 raise SimctlError(f"{were} not looked at for copies within {timeout:g} s")
-            time.sleep(_LOOK_S)
+            if now - fell > patience:
+                raise SimctlError(
+                    f"{were} not looked at for copies, and none in {patience:g} s: indexing is paused, or their files "
+                    "cannot be read now; `simctl status` says more"
+                )
+            # Where finding groups takes long, asking for them all the time would take the daemon's time.
+            time.sleep(max(_LOOK_S, took))
+            now = time.monotonic()
 
     def duplicate_groups(
         self, options: grouped.DuplicateOptions | None = None, *, timeout: float | None = None
