@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.decisions.decisions import Decisions
+from simd.featurize.workers.pool import FileDecoder
 from simd.indexing.explain import Explainer
 from simd.indexing.features.keeper import Keeper
 from simd.indexing.ingest import Ingest
@@ -20,7 +21,7 @@ from simd.indexing.loop.dispatcher import Dispatcher
 from simd.indexing.loop.hints import Hints
 from simd.indexing.loop.inbox import Inbox
 from simd.indexing.loop.indexer import Indexer
-from simd.indexing.loop.pipeline import FileDecoder, Pipeline
+from simd.indexing.loop.pipeline import Pipeline
 from simd.indexing.loop.targets import Targets
 from simd.indexing.loop.workqueue import WorkQueue
 from simd.indexing.models.backfill import Backfill, IsComplete

@@ -46,6 +46,15 @@ def unpack_ids(ids: Ids) -> list[ImageId]:
     return [ImageId(together[start : start + ID_BYTES]) for start in range(0, len(together), ID_BYTES)]
 
 
+def rows_of(ids: Ids, image_ids: Ids) -> npt.NDArray[np.int32]:
+    """Where images are in sorted ids, int32; -1 for those that are not."""
+    known, wanted = keys(ids), keys(image_ids)
+    if not known.size:
+        return np.full(wanted.size, -1, np.int32)
+    at = np.minimum(np.searchsorted(known, wanted), known.size - 1)
+    return np.where(known[at] == wanted, at, -1).astype(np.int32)
+
+
 def top_k(distances: npt.NDArray[np.float32], ids: Ids, k: int) -> npt.NDArray[np.intp]:
     """Positions of the `k` smallest distances, or of all if there are fewer, ordered by distance, then id."""
     if k <= 0 or not distances.size:

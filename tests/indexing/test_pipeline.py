@@ -15,10 +15,10 @@ from simd.errors import ImageRejected, Reason, StoreFull
 from simd.features.store import FeatureStore
 from simd.featurize.decode.decode import DecodeLimits
 from simd.featurize.decode.renditions import Rendition
-from simd.featurize.workers.pool import DecodedFile, DecodePool, WorkerSettings
+from simd.featurize.workers.pool import DecodedFile, DecodePool, FileDecoder, WorkerSettings
 from simd.index.brute import BruteIndex
 from simd.indexing.features.keeper import Keeper
-from simd.indexing.loop.pipeline import FileDecoder, Job, Pipeline
+from simd.indexing.loop.pipeline import Job, Pipeline
 from simd.indexing.loop.targets import Target, Targets
 from simd.types import Change, ChangeKind, FileKey, ImageFacts, ImageId, Root, Stamp, image_id_of
 from tests.featurize.drawings import encoded, quadrants

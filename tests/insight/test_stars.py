@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simd.insight.groups.stars import Edges, apart, components, stars
+from simd.insight.groups.stars import Edges, apart, connected, stars
 
 
 @st.composite
@@ -54,7 +54,7 @@ def test_the_order_of_the_edges_does_not_matter(graph: tuple[list[int], list[tup
 @given(graphs())
 def test_components_are_what_a_walk_reaches(graph: tuple[list[int], list[tuple[int, int]]]) -> None:
     order, joined = graph
-    label = components(len(order), edges_of(joined)).tolist()
+    label = connected(len(order), edges_of(joined)).tolist()
     reached = {image: {image} for image in order}
     for _ in order:
         for one, other in joined:
@@ -69,7 +69,7 @@ def test_what_is_apart_is_connected_with_its_keeper_and_not_joined_to_it(
 ) -> None:
     order, joined = graph
     edges = edges_of(joined)
-    found, label = stars(numbers(order), edges), components(len(order), edges)
+    found, label = stars(numbers(order), edges), connected(len(order), edges)
     told = list(apart(found, numbers(order), edges, reach=1000))
     assert len(told) == len(set(told))
     for keeper, image in told:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from simd.errors import FileChanged, ImageRejected, Reason
 from simd.featurize.decode import decode as real
@@ -37,6 +37,14 @@ _KILLS = 2
 """A picture whose worker is killed more often than that by somebody else may be the reason."""
 
 __all__ = ["DecodePool", "Decoded", "DecodedFile", "WorkerSettings"]
+
+
+class FileDecoder(Protocol):
+    """What decodes files: a `DecodePool`."""
+
+    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Rendition]], /) -> Future[DecodedFile]:
+        """See `DecodePool.submit_file`."""
+        ...
 
 
 class DecodePool:

@@ -16,15 +16,14 @@ import logging
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, wait
-from typing import Protocol
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import DecoderUnavailable, NotReady, SimdError, StoreError
 from simd.features.store import FeatureStore
-from simd.featurize.decode.renditions import Features, Rendition
-from simd.featurize.workers.pool import DecodedFile
+from simd.featurize.decode.renditions import Features
+from simd.featurize.workers.pool import DecodedFile, FileDecoder
 from simd.jobs.jobs import Cancelled, Jobs, Progress
 from simd.supervision import Backoff, Threads
 from simd.types import ImageId
@@ -44,14 +43,6 @@ _PERIOD_S = 600.0
 _RETRY_S = (60.0, 3600.0)
 _STEP_S = 0.5
 """How soon a job notices that it was cancelled."""
-
-
-class FileDecoder(Protocol):
-    """What decodes files: a `DecodePool`."""
-
-    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Rendition]], /) -> Future[DecodedFile]:
-        """See `DecodePool.submit_file`."""
-        ...
 
 
 class Upkeep:

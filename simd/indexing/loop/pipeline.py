@@ -18,14 +18,13 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile, RejectedFile
 from simd.decisions.decisions import REMOVED
 from simd.errors import DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, SimdError, for_callers
 from simd.featurize.decode.renditions import Rendition, Stretched
-from simd.featurize.workers.pool import DecodedFile
+from simd.featurize.workers.pool import DecodedFile, FileDecoder
 from simd.indexing.features.keeper import Keeper
 from simd.indexing.loop.targets import Target, Targets
 from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Rejection, Stamp, Vector
@@ -34,14 +33,6 @@ log = logging.getLogger(__name__)
 
 _WAKES = 4
 """About how often the indexing thread is woken while a full window is decoded."""
-
-
-class FileDecoder(Protocol):
-    """What decodes files: a `DecodePool`."""
-
-    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Rendition]], /) -> Future[DecodedFile]:
-        """See `DecodePool.submit_file`."""
-        ...
 
 
 @dataclass(eq=False, slots=True)

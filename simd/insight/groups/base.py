@@ -16,7 +16,7 @@ from simd.decisions.labels import Said, of_file
 from simd.insight.groups.stars import Edges
 from simd.insight.pairs.pair import Pairs
 from simd.types import ImageId
-from simd.vectors.topk import keys, unpack_ids
+from simd.vectors.topk import pack_ids, rows_of, unpack_ids
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int32]
@@ -42,7 +42,7 @@ class Base:
     @classmethod
     def of(cls, copies: Copies, pairs: Pairs, said: Mapping[ImageId, Said]) -> Base:
         """Bring them together; `said` is what labels images have."""
-        rows = _rows(copies, pairs)
+        rows = rows_of(copies.ids, pairs.ids)
         by_row = {row: said[image_id] for row, image_id in enumerate(unpack_ids(copies.ids)) if image_id in said}
         labelled = np.flatnonzero(np.isin(copies.image, list(by_row))).tolist()
         labels = {file: of_file(by_row[int(copies.image[file])], copies.paths[file]) for file in labelled}
@@ -146,9 +146,8 @@ class Base:
 
     def image(self, image_id: ImageId) -> int | None:
         """The row of an image."""
-        ids = keys(self.copies.ids)
-        at = int(np.searchsorted(ids, np.array([image_id], "S16"))[0])
-        return at if at < len(ids) and self.copies.ids[at].tobytes() == image_id else None
+        [row] = rows_of(self.copies.ids, pack_ids([image_id])).tolist()
+        return row if row >= 0 else None
 
     def edges(self, chosen: Bools) -> Edges:
         """The chosen pairs, `(m,)`, as edges."""
@@ -160,13 +159,3 @@ class Base:
         inside = bisect_left(paths, top + b"/"), bisect_left(paths, top + b"0")
         at = self.file_at(path)
         return [inside] if at is None else [(at, at + 1), inside]
-
-
-def _rows(copies: Copies, pairs: Pairs) -> Ints:
-    """By each row of `pairs.ids` that of `copies.ids`, -1 where there is none."""
-    if not len(copies.ids) or not len(pairs.ids):
-        return np.full(len(pairs.ids), -1, np.int32)
-    all_keys, wanted = keys(copies.ids), keys(pairs.ids)
-    at = np.searchsorted(all_keys, wanted)
-    at[at == len(all_keys)] = 0
-    return np.where(all_keys[at] == wanted, at, -1).astype(np.int32)

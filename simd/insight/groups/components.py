@@ -12,13 +12,10 @@ from collections.abc import Collection, Iterable
 import numpy as np
 import numpy.typing as npt
 
-from simd.insight.pairs.pair import TIERS, Pairs, Tier
+from simd.insight.groups.stars import Edges, Numbers, connected
+from simd.insight.pairs.pair import SAME, TIERS, Pairs, Tier
 from simd.types import ImageId
-from simd.vectors.topk import Ids, keys, pack_ids, unpack_ids
-
-Numbers = npt.NDArray[np.int32]
-
-_SAME = frozenset(tier for tier in TIERS if tier.is_same)
+from simd.vectors.topk import Ids, pack_ids, rows_of, unpack_ids
 
 
 class Components:
@@ -60,7 +57,7 @@ class Components:
 
 
 def components(
-    pairs: Pairs, *, tiers: Collection[Tier] = _SAME, apart: Iterable[Collection[ImageId]] = ()
+    pairs: Pairs, *, tiers: Collection[Tier] = SAME, apart: Iterable[Collection[ImageId]] = ()
 ) -> Components:
     """Bring together what pairs tie.
 
@@ -73,15 +70,12 @@ def components(
     counts = edges(pairs, tiers=tiers, apart=apart)
     first, second = pairs.first[counts], pairs.second[counts]
     together = np.unique(np.concatenate([first, second]))
-    parents = np.arange(together.size, dtype=np.int32)
-    return Components(
-        pairs.ids[together],
-        _merged(parents, np.searchsorted(together, first), np.searchsorted(together, second)),
-    )
+    rows = (np.searchsorted(together, ends).astype(np.int32) for ends in (first, second))
+    return Components(pairs.ids[together], connected(together.size, Edges(*rows)))
 
 
 def edges(
-    pairs: Pairs, *, tiers: Collection[Tier] = _SAME, apart: Iterable[Collection[ImageId]] = ()
+    pairs: Pairs, *, tiers: Collection[Tier] = SAME, apart: Iterable[Collection[ImageId]] = ()
 ) -> npt.NDArray[np.bool_]:
     """Which pairs count, bool `(m,)`; arguments as for `components`."""
     numbers = [number for number, tier in enumerate(TIERS) if tier in tiers]
@@ -112,36 +106,4 @@ def edges(
 def _alike(pairs: Pairs) -> Numbers:
     """The first row of the images that have the pixels of each one: what is said of one of those is said of all."""
     same = pairs.tier == TIERS.index(Tier.PIXELS)
-    return _merged(
-        np.arange(len(pairs.ids), dtype=np.int32), pairs.first[same].astype(np.intp), pairs.second[same].astype(np.intp)
-    )
-
-
-def rows_of(ids: Ids, image_ids: Ids) -> Numbers:
-    """Where images are in sorted ids, int32; -1 for those that are not."""
-    known, wanted = keys(ids), keys(image_ids)
-    if not known.size:
-        return np.full(wanted.size, -1, np.int32)
-    at = np.minimum(np.searchsorted(known, wanted), known.size - 1)
-    return np.where(known[at] == wanted, at, -1).astype(np.int32)
-
-
-def _merged(parents: Numbers, first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]) -> Numbers:
-    """The least row that each row is tied to.
-
-    In each round every root that has a lesser one beside it is hung below it, and then all rows below their roots;
-    rounds are about as many as the logarithm of the longest chain.
-    """
-    while True:
-        one, other = parents[first], parents[second]
-        apart = one != other
-        if not apart.any():
-            return parents
-        first, second = first[apart], second[apart]
-        one, other = one[apart], other[apart]
-        np.minimum.at(parents, np.maximum(one, other), np.minimum(one, other))
-        while True:
-            above = parents[parents]
-            if np.array_equal(above, parents):
-                break
-            parents = above
+    return connected(len(pairs.ids), Edges(pairs.first[same], pairs.second[same]))

@@ -10,7 +10,7 @@ import numpy as np
 
 from simd.decisions.duplicates import Decision, Kind
 from simd.insight.groups.base import Base, Bools, Ints
-from simd.insight.groups.stars import Edges, components
+from simd.insight.groups.stars import Edges, connected
 from simd.insight.pairs.pair import TIERS, Tier
 from simd.types import ImageId
 from simd.vectors.topk import unpack_ids
@@ -47,7 +47,7 @@ class Decided:
         alike = np.arange(base.images, dtype=np.int32)
         if apart:
             known = (base.first >= 0) & (base.second >= 0)
-            alike = components(base.images, base.edges(known & (base.pairs.tier == TIERS.index(Tier.PIXELS))))
+            alike = connected(base.images, base.edges(known & (base.pairs.tier == TIERS.index(Tier.PIXELS))))
         return cls(apart, alike, keep, _by_image(decisions, Kind.KEEP_ALL, rows))
 
     def are_apart(self, edges: Edges) -> Bools:

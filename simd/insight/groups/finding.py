@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from simd.insight.groups.base import Base, Bools, Ints
 from simd.insight.groups.decided import Decided
-from simd.insight.groups.options import SAME, Options
+from simd.insight.groups.options import Options
 from simd.insight.groups.rules import Ranks, Rule
-from simd.insight.groups.stars import Edges, Stars, components, stars
-from simd.insight.pairs.pair import TIERS, Tier
+from simd.insight.groups.stars import Edges, Stars, connected, stars
+from simd.insight.pairs.pair import SAME, TIERS, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Finding:
         looked_at = self._looked_at()
         stays = self.base.below([*self.reference, *self.options.reference, *self.options.against])
         joined = self._joined(looked_at, SAME)
-        criteria = self._criteria(stays, components(self.base.images, self.base.edges(joined)))
+        criteria = self._criteria(stays, connected(self.base.images, self.base.edges(joined)))
         files = _best_first(np.flatnonzero(looked_at), criteria)
         best, order = self._by_image(files)
         same = joined & ~self.base.is_loose

@@ -11,8 +11,7 @@ import numpy.typing as npt
 from simd.insight.groups.base import Base, Bools, Ints
 from simd.insight.groups.finding import Arranged, Finding
 from simd.insight.groups.group import Stays
-from simd.insight.groups.options import SAME
-from simd.insight.pairs.pair import TIERS, Tier
+from simd.insight.pairs.pair import SAME, TIERS, Tier
 
 _EXACT = TIERS.index(Tier.EXACT)
 _SAME = [TIERS.index(tier) for tier in SAME]

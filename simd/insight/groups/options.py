@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simd.insight.pairs.pair import Tier
-
-SAME = (Tier.EXACT, Tier.PIXELS, Tier.NEAR)
-"""The tiers that are the same picture."""
+from simd.insight.pairs.pair import SAME, Tier
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,20 +91,27 @@ def stars(order: Numbers, edges: Edges) -> Stars:
     return Stars(keeper, edge)
 
 
-def components(n: int, edges: Edges) -> Numbers:
-    """For each of `n` images the least one that it is connected with, over however many edges, int32 `(n,)`."""
-    label = np.arange(n, dtype=np.int32)
+def connected(n: int, edges: Edges) -> Numbers:
+    """For each of `n` images the least one that it is connected with, over however many edges, int32 `(n,)`.
+
+    In each round every root that has a lesser one beside it is hung below it, and then all images below their roots;
+    rounds are about as many as the logarithm of the longest chain.
+    """
+    parents = np.arange(n, dtype=np.int32)
+    first, second = edges.first, edges.second
     while True:
-        least = np.minimum(label[edges.first], label[edges.second])
-        following = label.copy()
-        np.minimum.at(following, label[edges.first], least)
-        np.minimum.at(following, label[edges.second], least)
-        # Each label leads on to that of the image it names: paths halve.
-        while not np.array_equal(following, hop := following[following]):
-            following = hop
-        if np.array_equal(following, label):
-            return label
-        label = following
+        one, other = parents[first], parents[second]
+        apart = one != other
+        if not apart.any():
+            return parents
+        first, second = first[apart], second[apart]
+        one, other = one[apart], other[apart]
+        np.minimum.at(parents, np.maximum(one, other), np.minimum(one, other))
+        while True:
+            above = parents[parents]
+            if np.array_equal(above, parents):
+                break
+            parents = above
 
 
 def apart(found: Stars, order: Numbers, edges: Edges, *, reach: int) -> Iterator[tuple[int, int]]:

@@ -17,9 +17,9 @@ from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
 from simd.insight.groups.components import Components
 from simd.insight.labels.member import Member, Tied, members_of, tied
-from simd.insight.labels.pictures import SAME, Latest, Pictures
+from simd.insight.labels.pictures import Latest, Pictures
 from simd.insight.labels.scope import Scope
-from simd.insight.pairs.pair import Tier
+from simd.insight.pairs.pair import SAME, Tier
 from simd.types import ImageId
 from simd.vectors.topk import pack_ids, unpack_ids
 
@@ -42,7 +42,7 @@ class Question:
     only missing are told."""
 
     scope: Scope = field(default_factory=Scope)
-    tiers: frozenset[Tier] = SAME
+    tiers: frozenset[Tier] = frozenset(SAME)
     decided: bool = True
     differing_only: bool = False
 

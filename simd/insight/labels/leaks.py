@@ -16,13 +16,13 @@ import numpy.typing as npt
 
 from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
-from simd.insight.groups.components import edges, rows_of
+from simd.insight.groups.components import edges
 from simd.insight.labels.member import Member, Tied, members_of
 from simd.insight.labels.pictures import Latest, Pictures
 from simd.insight.labels.scope import below
 from simd.insight.pairs.pair import TIERS, Pair, Tier
 from simd.types import ImageId
-from simd.vectors.topk import Ids, keys, pack_ids, unique_ids, unpack_ids
+from simd.vectors.topk import Ids, keys, pack_ids, rows_of, unique_ids, unpack_ids
 
 _MOST_KNOWN = 100_000
 """Files that are kept while a list is read, because other files of their images follow."""

@@ -13,16 +13,14 @@ import numpy as np
 from simd.decisions.decisions import Decisions
 from simd.decisions.duplicates import Kind
 from simd.decisions.labels import Labels
-from simd.insight.groups.components import Components, Numbers, components, rows_of
-from simd.insight.pairs.pair import Tier
+from simd.insight.groups.components import Components, components
+from simd.insight.groups.stars import Numbers
+from simd.insight.pairs.pair import SAME, Tier
 from simd.insight.pairs.reader import PairReader
 from simd.types import ImageId
-from simd.vectors.topk import Ids, pack_ids
+from simd.vectors.topk import Ids, pack_ids, rows_of
 
 T = TypeVar("T")
-
-SAME = frozenset((Tier.EXACT, Tier.PIXELS, Tier.NEAR))
-"""The tiers of the same picture."""
 
 
 class Latest(Generic[T]):
@@ -92,7 +90,7 @@ class Pictures:
         """What `components` depend on."""
         return self.pairs.revision, self._duplicates.revision if decided else None
 
-    def components(self, tiers: frozenset[Tier] = SAME, *, decided: bool = True) -> Components:
+    def components(self, tiers: frozenset[Tier] = frozenset(SAME), *, decided: bool = True) -> Components:
         """Which images are one picture.
 
         Args:

@@ -6,7 +6,7 @@ local features of both            -> the judgement on them, mirror images includ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from simd.catalogue.catalogue import Catalogue
@@ -141,10 +141,10 @@ class Comparison:
     def _of_same_pixels(self, suspects: Sequence[Suspect]) -> tuple[set[Suspect], set[ImageId]]:
         """Those whose pixels are the same, and images whose digest cannot be made now."""
         close = [suspect for suspect in suspects if suspect.similarity >= SAME_PIXELS]
-        facts = self._catalogue.facts_of(_images(close)) if close else {}
+        facts = self._catalogue.facts_of(images_in(close)) if close else {}
         size = {image_id: (of.width, of.height) for image_id, of in facts.items()}
         close = [s for s in close if s.first in size and size[s.first] == size.get(s.second)]
-        digests, unread = self._digests(_images(close))
+        digests, unread = self._digests(images_in(close))
         return {s for s in close if digests.get(s.first) and digests[s.first] == digests.get(s.second)}, unread
 
     def _digests(self, image_ids: Collection[ImageId]) -> tuple[dict[ImageId, bytes], set[ImageId]]:
@@ -158,7 +158,8 @@ class Comparison:
         return known | new, set(missing).difference(made)
 
 
-def _images(suspects: Sequence[Suspect]) -> set[ImageId]:
+def images_in(suspects: Iterable[Suspect]) -> set[ImageId]:
+    """All that are in any."""
     return {image_id for suspect in suspects for image_id in (suspect.first, suspect.second)}
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from simd.featurize.models.spec import Levels
 from simd.index.base import Index, Searcher
-from simd.insight.pairs.comparison import SAME_PIXELS, Comparison, Suspect
+from simd.insight.pairs.comparison import SAME_PIXELS, Comparison, Suspect, images_in
 from simd.insight.pairs.judge import RULES_VERSION
 from simd.insight.pairs.pair import Pair, Tier
 from simd.insight.pairs.store import PairStore
@@ -87,11 +87,11 @@ class Look:
             vectors = {image_id: v for image_id in kept if (v := view.vector(image_id)) is not None}
             suspects = self._suspects(view, vectors, place, _floor(levels))
         every = [suspect for row in suspects for suspect in row]
-        kept |= self._comparison.kept(_images(every).difference(kept))
+        kept |= self._comparison.kept(images_in(every).difference(kept))
         # What has no features yet and is looked at in this go finds the others later; all else is asked for again.
         lacking = [s for s in every if not {s.first, s.second} <= kept.keys() | place.keys()]
         compared = self._comparison.compare(suspects, kept, None if levels is None else levels.near)
-        done = vectors.keys() - compared.unread - _images(lacking)
+        done = vectors.keys() - compared.unread - images_in(lacking)
         why = "not_verified" if levels is None else ""
         looked_at = {image_id: why or kept[image_id].left_out for image_id in done}
         return Found(_bounded(compared.pairs, vectors), looked_at, [one for one in images if one not in looked_at])
@@ -145,10 +145,6 @@ def _floor(levels: Levels | None) -> float:
     """The least similarity of suspects: below, comparing all that there is costs as much again as above, and finds 2 of
     100 copies."""
     return SAME_PIXELS if levels is None else (2 * levels.similar + levels.near) / 3
-
-
-def _images(suspects: Iterable[Suspect]) -> set[ImageId]:
-    return {image_id for suspect in suspects for image_id in (suspect.first, suspect.second)}
 
 
 def _bounded(pairs: Iterable[Pair], looked_at: Mapping[ImageId, Vector]) -> list[Pair]:

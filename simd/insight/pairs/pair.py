@@ -33,6 +33,8 @@ class Tier(StrEnum):
 
 TIERS = tuple(Tier)
 """In the order of their strength; stored and packed pairs have the number of their tier in it."""
+SAME = tuple(tier for tier in TIERS if tier.is_same)
+"""Those of the same picture."""
 
 
 @dataclass(frozen=True, slots=True)

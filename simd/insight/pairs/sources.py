@@ -5,28 +5,19 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Iterable
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
-from typing import Protocol
 
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import DecoderUnavailable, ImageRejected, SimdError
 from simd.featurize.decode.renditions import Rendition
-from simd.featurize.workers.pool import DecodedFile
+from simd.featurize.workers.pool import DecodedFile, FileDecoder
 from simd.jobs.jobs import Cancelled
 from simd.types import ImageId
 
 _STEP_S = 0.2
 """How soon a wait ends when all is closed."""
-
-
-class FileDecoder(Protocol):
-    """What decodes files: a `DecodePool`."""
-
-    def submit_file(self, path: bytes, wanted: Callable[[ImageId], Collection[Rendition]], /) -> Future[DecodedFile]:
-        """See `DecodePool.submit_file`."""
-        ...
 
 
 class Closing(Cancelled):

@@ -9,10 +9,9 @@ from simd.errors import InvalidRequest
 from simd.insight.labels.contradictions import Contradiction, Question
 from simd.insight.labels.leaks import Leak, Sides
 from simd.insight.labels.member import Member, Tied
-from simd.insight.labels.pictures import SAME
 from simd.insight.labels.scope import Scope, below
 from simd.insight.labels.split import Count, Request, SplitFile
-from simd.insight.pairs.pair import TIERS, Tier
+from simd.insight.pairs.pair import SAME, TIERS, Tier
 from simd.serving.admin.convert import check_count, exact_of, path_of, paths_of, text_of
 from simd.v1 import insight_service_pb2 as wire
 
@@ -40,7 +39,7 @@ def question_of(request: wire.ListContradictionsRequest) -> Question:
             tuple(paths_of(options.against, options.against_bytes, field="options.against")),
             options.across_folders,
         ),
-        frozenset(map(Tier, options.tiers)) & SAME if options.tiers else SAME,
+        frozenset(map(Tier, options.tiers or SAME)).intersection(SAME),
         not options.include_decided,
         request.differing_only,
     )

@@ -11,9 +11,9 @@ from simd.decisions.duplicates import Decision, Kind
 from simd.errors import InvalidRequest
 from simd.insight.groups.found import GroupKey, MemberKey
 from simd.insight.groups.group import Group, Member
-from simd.insight.groups.options import SAME, Options
+from simd.insight.groups.options import Options
 from simd.insight.groups.overlaps import FolderOverlap
-from simd.insight.pairs.pair import TIERS, Tier
+from simd.insight.pairs.pair import SAME, TIERS, Tier
 from simd.serving.admin.convert import exact_of, paths_of, paths_to, text_of, time_to
 from simd.v1 import insight_service_pb2 as wire
 
