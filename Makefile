@@ -16,9 +16,10 @@ check lint: install
 install:
 	@scripts/install
 
+HTTP = 127.0.0.1:7480
 run: install
 	@test -n "$(ROOT)" || { echo "usage: make run ROOT=DIR"; exit 2; }
-	.venv/bin/simd serve --root "$(ROOT)"
+	.venv/bin/simd serve --root "$(ROOT)" --http "$(HTTP)"
 
 bench: install
 	scripts/bench

@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
@@ -51,9 +52,9 @@ class Edit:
         return out.getvalue()
 
 
-def opened(path: Path) -> Image.Image:
+def opened(file: Path | IO[bytes]) -> Image.Image:
     """RGB, at most `EDGE` long, laid on white as most programs do, and not on simd's ground."""
-    with of_any_size(), Image.open(path) as image:
+    with of_any_size(), Image.open(file) as image:
         layered = image.convert("RGBA")
     layered.thumbnail((EDGE, EDGE), Image.Resampling.BICUBIC, reducing_gap=2.0)
     ground = Image.new("RGBA", layered.size, (255, 255, 255, 255))

@@ -77,11 +77,11 @@ def found(of: Bench, suspects: Sequence[Suspected], processes: int) -> npt.NDArr
     rows = sorted({suspect.row for suspect in suspects})
     copies = sorted({(suspect.edit, suspect.picture) for suspect in suspects})
     with workers(processes) as pool:
-        stored = pool.map(_features, (of.pictures.sources[row] for row in rows), chunksize=16)
-        asked = pool.map(_features, (of.queries[edit].sources[picture] for edit, picture in copies), chunksize=16)
+        stored = pool.map(features_of, (of.pictures.sources[row] for row in rows), chunksize=16)
+        asked = pool.map(features_of, (of.queries[edit].sources[picture] for edit, picture in copies), chunksize=16)
         known = dict(zip(rows, stored, strict=True)), dict(zip(copies, asked, strict=True))
         pairs = [(known[1][suspect.edit, suspect.picture], known[0][suspect.row]) for suspect in suspects]
-        return np.fromiter(pool.map(_judged, pairs, chunksize=64), np.bool_, len(pairs))
+        return np.fromiter(pool.map(judged, pairs, chunksize=64), np.bool_, len(pairs))
 
 
 def table(of: Bench, suspects: Sequence[Suspected], same: npt.NDArray[np.bool_], every: int) -> list[Row]:
@@ -122,7 +122,7 @@ def main() -> None:
     publish("judging", lines, figures, options.json)
 
 
-def _features(source: Source) -> bytes:
+def features_of(source: Source) -> bytes:
     """As they are kept of an image that is indexed; b"" where there are none."""
     try:
         made = render(source.read(), [Stretched((SIZE, SIZE)), Features()], _LIMITS).made[1]
@@ -132,7 +132,8 @@ def _features(source: Source) -> bytes:
     return made
 
 
-def _judged(pair: tuple[bytes, bytes]) -> bool:
+def judged(pair: tuple[bytes, bytes]) -> bool:
+    """Whether images are one picture, by what is kept of both."""
     if not all(pair):
         return False
     first, second = map(LocalFeatures.from_bytes, pair)

@@ -28,16 +28,18 @@ from benchmarks.report import Row, arguments, publish
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile
 from simd.decisions.decisions import Decisions
-from simd.features.store import FeatureStore
+from simd.derived.kinds import FEATURES
+from simd.derived.store import DerivedStore
 from simd.featurize.models.spec import Levels
 from simd.index.local import LocalIndex
 from simd.insight.groups.groups import Groups
 from simd.insight.pairs.comparison import Comparison
 from simd.insight.pairs.finder import Finder
-from simd.insight.pairs.look import Look, Searched
+from simd.insight.pairs.look import Look
 from simd.insight.pairs.pair import Pair, Tier
 from simd.insight.pairs.sources import Sources
 from simd.insight.pairs.store import PairStore
+from simd.insight.searched import Searched
 from simd.jobs.jobs import Jobs
 from simd.types import Embedding, FileKey, ImageFacts, ImageId, Stamp
 from simd.vectors.metric import normalise
@@ -70,7 +72,7 @@ class Collection:
         self.index = LocalIndex.open(work / "index", DIMENSION, bytes(32))
         self.catalogue = Catalogue.open(work / "catalogue.sqlite")
         self.root = self.catalogue.add_root(b"/pictures")
-        self.features = FeatureStore(work / "features.sqlite", FEATURES_VERSION)
+        self.features = DerivedStore(work / "features.sqlite", FEATURES, FEATURES_VERSION)
         self.pairs = PairStore(work / "pairs.sqlite")
         self.decisions = Decisions(work / "decisions.sqlite")
 

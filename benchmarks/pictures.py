@@ -20,6 +20,8 @@ WALLPAPERS = {
     "ukui-wallpapers": "usr/share/backgrounds",
 }
 """Photographs and paintings that fill their frame, a few of each, in several sizes. Nothing was trained on them."""
+RESOURCES = {"gcompris-qt-data": "usr/share/gcompris-qt/rcc"}
+"""Pictures inside other files (`qtresources.py`)."""
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -35,7 +37,7 @@ def fetch(package: str) -> Path:
             [archive] = Path(scratch).glob("*.deb")
             subprocess.run(["dpkg", "-x", str(archive), f"{scratch}/content"], check=True)
             Path(scratch, "content").rename(unpacked)
-    return unpacked / {**PACKAGES, **WALLPAPERS}[package]
+    return unpacked / {**PACKAGES, **WALLPAPERS, **RESOURCES}[package]
 
 
 def files(package: str, limit: int | None = None) -> list[Path]:

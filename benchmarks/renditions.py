@@ -92,7 +92,7 @@ class Pictures:
             for file, side in zip(files, sides, strict=True)
         ]
         with workers(self.processes) as pool:
-            made = pool.map(partial(_decoded, sides=sides), self.sources, chunksize=16)
+            made = pool.map(partial(decoded, sides=sides), self.sources, chunksize=16)
             for row, pixels in enumerate(made):
                 for array, each in zip(arrays, pixels or (), strict=pixels is not None):
                     array[row] = each
@@ -148,7 +148,8 @@ def kept(name: str, make: Callable[[], dict[str, npt.NDArray[np.generic]]]) -> d
         return dict(found)
 
 
-def _decoded(source: Source, sides: Sequence[int]) -> tuple[Pixels | bytes, ...] | None:
+def decoded(source: Source, sides: Sequence[int]) -> tuple[Pixels | bytes, ...] | None:
+    """The models' input, uint8 `(side, side, 3)` of each side; None where the picture cannot be decoded."""
     try:
         return render(source.read(), [Stretched((side, side)) for side in sides], _LIMITS).made
     except ImageRejected:

@@ -23,6 +23,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     daemon = Daemon()
+    daemon.settings["SIMD_ATLAS"] = "auto"
     verdict: Verdict | None = None
     print(f"seed {options.seed}, in {daemon.work}", file=sys.stderr)
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from typing import Protocol, TypeVar
 
 from simd.errors import Abandoned, NotReady
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Work(Protocol):
@@ -26,6 +26,14 @@ class Work(Protocol):
 
     def cancelled(self) -> bool:
         """Whether it was cancelled."""
+        ...
+
+
+class Outcome(Work, Protocol[T_co]):
+    """Work under way that gives something."""
+
+    def result(self, timeout: float | None = None) -> T_co:
+        """Wait until it is done; what came of it, or its error raised."""
         ...
 
 
@@ -90,7 +98,7 @@ NEVER = Cancelled()
 """Somebody who waits to the end; it is not to be set."""
 
 
-def result_of(work: Future[T], cancelled: Cancelled) -> T:
+def result_of(work: Outcome[T_co], cancelled: Cancelled) -> T_co:
     """Wait for a result; without it the work is cancelled.
 
     Raises:

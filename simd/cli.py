@@ -1,4 +1,4 @@
-"""`simd serve | check | doctor`: the daemon's own commands."""
+"""`simd serve | web | check | doctor`: the daemon's own commands."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from simd import __version__, config, logs
 from simd.app.unit import Examined, Service, settings_for
 from simd.errors import SimdError
+from simd.web.command import add_web, show_page
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,11 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "simd":
             raise
-        print(f"simd: {error.name} is not installed; `pip install 'simd-images[cpu]'` brings it", file=sys.stderr)
+        extra = "web" if error.name.split(".")[0] in _OF_WEB else "cpu"
+        print(f"simd: {error.name} is not installed; `pip install 'simd-images[{extra}]'` brings it", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
 
+
+_OF_WEB = ("starlette", "uvicorn")
+"""What the extra `web` brings."""
 
 _FLAGS = {
     "roots": ("--root", "a folder to watch; may be given more than once"),
@@ -47,6 +52,7 @@ _FLAGS = {
     "device": ("--device", "auto, cpu or gpu"),
     "max_threads": ("--max-threads", "cores that indexing may use; 0 = all"),
     "flush_rows": ("--flush-rows", "vectors that wait in the log before they become a segment"),
+    "http": ("--http", "HOST:PORT on loopback: serve the page there as well"),
     "log_level": ("--log-level", "debug, info, warning or error"),
 }
 
@@ -73,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
         for key, (flag, meaning) in _FLAGS.items():
             action = "append" if key == "roots" else "store"
             command.add_argument(flag, dest=key, action=action, help=meaning, metavar=key.upper().rstrip("S"))
+    add_web(commands)
     return parser
 
 
@@ -119,7 +126,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     faulthandler.enable()
     from simd.app.daemon import Daemon
 
-    return Daemon(settings, lambda: _load(arguments)).run()
+    return Daemon(settings, lambda: _load(arguments), show_page).run()
 
 
 def _check(arguments: argparse.Namespace) -> int:

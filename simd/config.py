@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
+import socket
 import tomllib
 import types
 import typing
@@ -78,6 +80,18 @@ class Settings:
     verify: str = "off"
     keep: tuple[str, ...] = DEFAULT_KEEP
     reference: tuple[Path, ...] = ()
+    atlas: str = "auto"
+    replica: str = ""
+    replica_host: str = ""
+    replica_token_file: Path | None = None
+    replica_ca: Path | None = None
+    replica_index: str = "flat"
+    replica_down: str = "refuse"
+    search: str = "local"
+    peers: tuple[str, ...] = ()
+    peer_ca: Path | None = None
+    peer_token_file: Path | None = None
+    thumbnail_cache_bytes: int = 1024 * MIB
     flush_rows: int = 4096
     max_request_bytes: int = 64 * MIB
     max_concurrent_requests: int = 64
@@ -89,6 +103,7 @@ class Settings:
     log_level: str = "info"
     log_format: str = "text"
     metrics_listen: str = ""
+    http: str = ""
     source: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -97,25 +112,64 @@ class Settings:
         return self.max_threads or len(os.sched_getaffinity(0))
 
     @property
+    def host(self) -> str:
+        """The name under which this daemon publishes: `replica_host`, or the machine's.
+
+        Raises:
+            ConfigError: the machine's name cannot be one.
+        """
+        name = self.replica_host or socket.gethostname()
+        if not _HOST.fullmatch(name):
+            raise ConfigError(
+                f"the machine's name {name!r} cannot be that of a host in a replica: {_HOST_FORM}",
+                field="replica_host",
+                remedy="set `replica_host`",
+            )
+        return name
+
+    @property
     def model_cache(self) -> Path:
         """Where converted models are kept."""
         return self.models_dir or self.state_dir / "models"
 
 
 _KEYS = tuple(f.name for f in dataclasses.fields(Settings) if f.name != "source")
-_SECRETS = ("tls_cert", "tls_key", "tls_client_ca", "token_file", "read_token_file")
+_SECRETS = (
+    "tls_cert",
+    "tls_key",
+    "tls_client_ca",
+    "token_file",
+    "read_token_file",
+    "replica_token_file",
+    "replica_ca",
+    "peer_ca",
+    "peer_token_file",
+)
 _CLIENTS = ("SIMD_ADDRESS", "SIMD_TLS_CA", "SIMD_CLIENT_CERT", "SIMD_CLIENT_KEY")
 """Variables of the client."""
 _CHOICES = {
     "device": ("auto", "cpu", "gpu"),
     "indexing_priority": ("idle", "low", "normal"),
     "verify": ("off", "pairs", "search"),
+    "atlas": ("auto", "off"),
+    "replica_index": ("flat", "hnsw"),
+    "replica_down": ("refuse", "local"),
+    "search": ("local", "replica"),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }
-_LISTS = {"roots": os.pathsep, "ignore": os.pathsep, "poll": os.pathsep, "reference": os.pathsep, "keep": ","}
+_LISTS = {
+    "roots": os.pathsep,
+    "ignore": os.pathsep,
+    "poll": os.pathsep,
+    "reference": os.pathsep,
+    "keep": ",",
+    "peers": ",",
+}
 """Settings that are lists, and what separates their items in the environment."""
-_MAY_BE_ZERO = {"max_threads", "settle_s", "grace_period_s"}
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_HOST_FORM = "1 to 64 letters, digits, '.', '_' and '-' are needed"
+_MAY_BE_ZERO = {"max_threads", "settle_s", "grace_period_s", "thumbnail_cache_bytes"}
 
 
 def load(
@@ -149,6 +203,12 @@ def load(
             _known(key, origin)
             values[key] = _convert(key, value, hints[key], origin)
             source[key] = origin
+    if values.get("search") == "replica" and not values.get("replica"):
+        raise ConfigError(
+            f"search = 'replica' ({source['search']}) needs a replica, and none is configured",
+            field="search",
+            remedy="set `replica` to http://HOST:PORT/COLLECTION, or `search` to 'local'",
+        )
     return Settings(**values, source=source)  # type: ignore[arg-type]
 
 
@@ -196,7 +256,7 @@ def _convert(key: str, value: object, kind: object, origin: str) -> object:
         if kind == tuple[Path, ...]:
             return tuple(Path(os.path.abspath(os.path.expanduser(i))) for i in _list(value, "directories"))
         if kind == tuple[str, ...]:
-            return tuple(_list(value, "patterns"))
+            return _peers(_list(value, "NAME=ADDRESS")) if key == "peers" else tuple(_list(value, "patterns"))
         if kind is Path:
             if not isinstance(value, str | Path):
                 raise TypeError("a path is needed")
@@ -221,7 +281,20 @@ def _choice(key: str, value: object) -> str:
     allowed = _CHOICES.get(key)
     if allowed and value not in allowed:
         raise ValueError(f"choose one of {', '.join(allowed)}")
+    if key == "replica_host" and value and not _HOST.fullmatch(value):
+        raise ValueError(_HOST_FORM)
     return value
+
+
+def _peers(items: list[str]) -> tuple[str, ...]:
+    """Hosts with the addresses of their daemons, each host once."""
+    names = [item.partition("=")[0] for item in items]
+    for item, name in zip(items, names, strict=True):
+        if not _HOST.fullmatch(name) or not item.partition("=")[2]:
+            raise ValueError(f"{item!r} is not of the form NAME=ADDRESS; of a NAME {_HOST_FORM}")
+        if names.count(name) > 1:
+            raise ValueError(f"the host {name} is there more than once")
+    return tuple(items)
 
 
 def _number(key: str, value: object, kind: type[int] | type[float]) -> int | float:

@@ -6,6 +6,8 @@ What is written through here survives power loss once the call that promises it 
 * `replace` returns after the new name is on disk: a reader sees the old content or the new, never a mixture;
 * `sync` returns after everything written to the descriptor is on disk.
 
+`place` alone promises nothing of the kind: it is for what can be made again.
+
 Storage takes a `Disk` as an argument. Tests pass doubles: one fails or kills the process at a named failpoint, one
 forgets whatever was not synced.
 """
@@ -97,14 +99,20 @@ class Disk:
 
     def write_new(self, path: Path, chunks: Iterable[Buffer]) -> None:
         """Write a file that did not exist: its data is durable, its name once `sync_dir` of the parent was called."""
-        with translated(path):
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
+        with self._made(path) as fd:
             for chunk in chunks:
                 self.write(fd, chunk, path)
             self.sync(fd, path)
-        finally:
-            os.close(fd)
+
+    def place(self, path: Path, chunks: Iterable[Buffer], unfinished: Path) -> None:
+        """Give `path` new content in one step, by way of a file that did not exist. Not durable: a power cut may leave
+        anything under the name."""
+        with self._made(unfinished) as fd:
+            for chunk in chunks:
+                self.write(fd, chunk, unfinished)
+        self.failpoint("durable.before_placing")
+        with translated(path):
+            os.replace(unfinished, path)
 
     def replace(self, path: Path, data: Buffer) -> None:
         """Give `path` new content in one step; durable."""
@@ -123,6 +131,16 @@ class Disk:
         with translated(target):
             os.rename(source, target)
         self.sync_dir(target.parent)
+
+    @contextmanager
+    def _made(self, path: Path) -> Iterator[int]:
+        """A file that did not exist, open for writing."""
+        with translated(path):
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
 
     def truncate(self, fd: int, size: int, path: Path) -> None:
         """Cut a file that nobody maps; durable."""

@@ -7,13 +7,22 @@
     |  `- NotNow              FAILED_PRECONDITION  exit 1
     |- InvalidRequest         INVALID_ARGUMENT     exit 1
     |  |- ImageRejected       INVALID_ARGUMENT     exit 1
-    |  `- NotFound            NOT_FOUND            exit 4
+    |  |- NotFound            NOT_FOUND            exit 4
+    |  `- OutOfRange          OUT_OF_RANGE         exit 1
     |- Unauthenticated        UNAUTHENTICATED      exit 1
     |- PermissionDenied       PERMISSION_DENIED    exit 1
     |- NotReady               UNAVAILABLE          exit 3
     |- IndexUnavailable       UNAVAILABLE          exit 3
     |- DecoderUnavailable     UNAVAILABLE          exit 3
     |- FileChanged            UNAVAILABLE          exit 3
+    |- ImageUnreadable        FAILED_PRECONDITION  exit 1
+    |- TooFewLabels           FAILED_PRECONDITION  exit 1
+    |- ReplicaUnavailable     UNAVAILABLE          exit 3
+    |- ReplicaRefused         FAILED_PRECONDITION  exit 1
+    |- NoReplica              FAILED_PRECONDITION  exit 1
+    |- ImageElsewhere         FAILED_PRECONDITION  exit 1
+    |- PeerUnavailable        UNAVAILABLE          exit 3
+    |- AtlasUnavailable       FAILED_PRECONDITION  exit 1
     |- Overloaded             RESOURCE_EXHAUSTED   exit 1
     |- Abandoned              CANCELLED            exit 1
     |- ModelError             FAILED_PRECONDITION  exit 1
@@ -87,6 +96,12 @@ class NotFound(InvalidRequest):
 
     status = "NOT_FOUND"
     exit_code = 4
+
+
+class OutOfRange(InvalidRequest):
+    """A request names a place beyond the end of what it asks for."""
+
+    status = "OUT_OF_RANGE"
 
 
 class Reason(StrEnum):
@@ -178,6 +193,66 @@ class FileChanged(SimdError):
     status = "UNAVAILABLE"
     exit_code = 3
     retry_after_s = 1.0
+    told = ""
+
+
+class ImageUnreadable(SimdError):
+    """The files of an indexed image cannot be read now, or hold something else by now; the next scan finds out."""
+
+    status = "FAILED_PRECONDITION"
+    told = ""
+
+
+class TooFewLabels(SimdError):
+    """Nothing can be suggested by labels before there are some."""
+
+    status = "FAILED_PRECONDITION"
+    told = ""
+
+
+class AtlasUnavailable(SimdError):
+    """There is no map: it is turned off, cannot be made here, or is not made yet."""
+
+    status = "FAILED_PRECONDITION"
+    told = ""
+
+
+class ReplicaUnavailable(SimdError):
+    """The engine of the replica cannot be reached, or does not answer in time."""
+
+    status = "UNAVAILABLE"
+    exit_code = 3
+    retry_after_s = 5.0
+    told = ""
+
+
+class ReplicaRefused(SimdError):
+    """The replica is not this daemon's to use: it is of another model or version, or another has the host's name."""
+
+    status = "FAILED_PRECONDITION"
+    told = ""
+
+
+class NoReplica(SimdError):
+    """Something is asked of a replica, and none is configured."""
+
+    status = "FAILED_PRECONDITION"
+    told = ""
+
+
+class ImageElsewhere(SimdError):
+    """An image is on another host, whose daemon is not configured as a peer."""
+
+    status = "FAILED_PRECONDITION"
+    told = ""
+
+
+class PeerUnavailable(SimdError):
+    """The daemon of the host that has an image cannot be asked for it now."""
+
+    status = "UNAVAILABLE"
+    exit_code = 3
+    retry_after_s = 5.0
     told = ""
 
 

@@ -148,11 +148,26 @@ class Embedding:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an image is, told by a searcher that knows: the host whose daemon has it, its files' absolute paths there,
+    sorted and some of them at least, how many files it has, and its facts."""
+
+    host: str
+    paths: tuple[bytes, ...]
+    path_count: int
+    facts: ImageFacts | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer of an index: Euclidean distance between L2-normalised embeddings, 0 = same, 2 = opposite."""
+    """One answer of an index: Euclidean distance between L2-normalised embeddings, 0 = same, 2 = opposite.
+
+    `origin` is told by searchers of several hosts' images; without one the image is this host's.
+    """
 
     image_id: ImageId
     distance: float
+    origin: Origin | None = None
 
     @property
     def similarity(self) -> float:

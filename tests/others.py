@@ -16,6 +16,9 @@ class Others:
         embeddings: whoever they are of; one at least.
     """
 
+    knows_paths = False
+    proves = True
+
     def __init__(self, embeddings: Sequence[Embedding]) -> None:
         self.dimension = len(embeddings[0].vector)
         self._index = BruteIndex(self.dimension)

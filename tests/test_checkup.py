@@ -12,8 +12,9 @@ from simd.app.checkup import check
 from simd.app.statedir import Indexes
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
+from simd.derived.kinds import FEATURES
+from simd.derived.store import DerivedStore
 from simd.errors import ConfigError
-from simd.features.store import FeatureStore
 from simd.featurize.models.model import Model
 from simd.index.local import LocalIndex
 from simd.index.repair import repair_store
@@ -114,7 +115,7 @@ def test_damaged_features_are_named_and_begun_anew(settings: Settings, model: Mo
     damaged_index(settings, model)
     check(settings, repair=True)
     path = settings.state_dir / "features.sqlite"
-    store = FeatureStore(path, "orb-1")
+    store = DerivedStore(path, FEATURES, "orb-1")
     store.put({image_id_of(b"x"): bytes(20_000)})
     store.close()
     assert check(settings) == []

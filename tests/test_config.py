@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 from pathlib import Path
 
 import pytest
@@ -76,8 +77,17 @@ def test_patterns_are_taken_as_they_are(tmp_path: Path) -> None:
         ("roots = 3", ["`roots`", "list"]),
         ("ignore = [3]", ["`ignore`", "list of patterns"]),
         ("poll_interval_s = 0", ["`poll_interval_s`", "positive"]),
+        ('atlas = "on"', ["`atlas`", "auto, off"]),
         ('verify = "all"', ["`verify`", "off, pairs, search"]),
         ("state_dir = 3", ["`state_dir`", "3"]),
+        ('search = "replica"', ["search = 'replica'", "none is configured", "HOST:PORT/COLLECTION"]),
+        ('replica_host = "a lake"', ["`replica_host`", "a lake", "1 to 64 letters"]),
+        (f'replica_host = "{"x" * 65}"', ["`replica_host`", "1 to 64 letters"]),
+        ('peers = ["hill"]', ["`peers`", "hill", "NAME=ADDRESS"]),
+        ('peers = ["=hill:1"]', ["`peers`", "=hill:1", "NAME=ADDRESS"]),
+        ('peers = ["hill="]', ["`peers`", "NAME=ADDRESS"]),
+        ('peers = ["hill=a:1", "hill=b:1"]', ["`peers`", "the host hill is there more than once"]),
+        ("peers = [3]", ["`peers`", "list of NAME=ADDRESS"]),
         ("= 3", ["not valid TOML"]),
     ],
 )
@@ -87,6 +97,21 @@ def test_what_cannot_be_is_refused_and_named(tmp_path: Path, text: str, named: l
         config.load(file=file, environ=EMPTY)
     for part in [*named, str(file)]:
         assert part in str(caught.value)
+
+
+def test_peers_are_given_by_name() -> None:
+    peers = ("hill=hill.example:7430", "sea=unix:/run/a=b.sock")
+    assert config.load(environ={**EMPTY, "SIMD_PEERS": ",".join(peers)}).peers == peers
+
+
+def test_a_host_is_called_as_it_is_set_or_as_the_machine_is() -> None:
+    assert config.load(environ=EMPTY, flags={"replica_host": "lake-1.example"}).host == "lake-1.example"
+    assert config.load(environ=EMPTY).host == socket.gethostname()
+
+
+def test_searches_may_be_put_to_a_replica_that_is_set() -> None:
+    found = config.load(environ=EMPTY, flags={"search": "replica", "replica": "http://milvus:19530/photos"})
+    assert (found.search, found.replica) == ("replica", "http://milvus:19530/photos")
 
 
 def test_pairs_are_verified_where_that_can_be_done() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from simd import config
 from simd.app import machine
+from simd.app.atlas import why_off
 from simd.app.doctor import examine
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
@@ -113,6 +114,15 @@ def test_a_verification_that_lacks_its_extra_is_wrong_and_the_remedy_is_told(
     found = machine.verification(how, lambda: installed)
     assert found.wrong == wrong and how in found.text
     assert ("simd-images[verify]" in found.text) == wrong
+
+
+@pytest.mark.parametrize(
+    ("setting", "installed", "why"),
+    [("auto", True, ""), ("auto", False, "simd-images[atlas]"), ("off", True, 'set it to "auto"')],
+)
+def test_a_map_that_is_not_kept_says_what_helps(setting: str, installed: bool, why: str) -> None:
+    found = machine.maps(why_off(setting, lambda: installed))
+    assert not found.wrong and why in found.text and ("no map" in found.text) == bool(why)
 
 
 @pytest.mark.parametrize("kind", ["events", "polling"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -14,25 +15,32 @@ from simd.cli import parser as daemon_parser
 
 REPOSITORY = Path(__file__).parent.parent
 README = REPOSITORY / "README.md"
-PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md"))]
+DOCS = REPOSITORY / "docs"
+PAGES = [README, *sorted(DOCS.glob("*.md"))]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def typed() -> Iterator[list[str]]:
-    """The commands of README, as the words that a shell makes of each line."""
-    for block in BLOCK.findall(README.read_text()):
+def typed(page: Path) -> Iterator[list[str]]:
+    """The commands of a page, as the words that a shell makes of each line."""
+    for block in BLOCK.findall(page.read_text()):
         for line in block.replace("\\\n", " ").splitlines():
             if words := shlex.split(line, comments=True):
                 yield words
 
 
-COMMANDS = list(typed())
+COMMANDS = list(typed(README))
+LABELLING = [list(takewhile(lambda word: word not in ("|", ">"), words)) for words in typed(DOCS / "labelling.md")]
 
 
 @pytest.mark.parametrize("words", [w for w in COMMANDS if Path(w[0]).name in ("simctl", "simd")], ids=" ".join)
 def test_a_command_of_the_readme_is_one(words: list[str]) -> None:
     parser = whole_parser() if Path(words[0]).name == "simctl" else daemon_parser()
     parser.parse_args(words[1:])
+
+
+@pytest.mark.parametrize("words", [words for words in LABELLING if words[0] == "simctl"], ids=" ".join)
+def test_a_command_of_the_page_on_labelling_is_one(words: list[str]) -> None:
+    whole_parser().parse_args(words[1:])
 
 
 def test_the_readme_has_commands() -> None:
@@ -53,7 +61,8 @@ def test_no_shell_is_left_to_expand_a_tilde_after_an_equals_sign() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_nobody_is_sent_to_an_index_for_what_is_on_none(page: Path) -> None:
     # An extra of what is installed already is no such case: pip takes the installed package for it.
-    wrong = re.findall(r"pip install '?simd-images(?!\[(?:formats|onnx|sscd|verify)\])[^`\n]*", page.read_text())
+    text = page.read_text()
+    wrong = re.findall(r"pip install '?simd-images(?!\[(?:atlas|formats|milvus|onnx|sscd|verify|web)\])[^`\n]*", text)
     assert not wrong
 
 

@@ -37,6 +37,17 @@ def uri_of(address: str) -> str:
     return address if kind or not path else f"unix:{quote(os.fsencode(path))}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine alone: `localhost`, or an address such as 127.0.0.1 or ::1."""
+    # Imported here: a command that asks a unix socket does without.
+    import ipaddress
+
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _own_socket(environ: Mapping[str, str]) -> str:
     if runtime := environ.get("XDG_RUNTIME_DIR"):
         return f"{runtime}/simd/simd.sock"

@@ -66,7 +66,9 @@ class Match:
     """One image that looks like the query. `paths` may be cut; `path_count` is how many there are. `level` is the
     model's word for the similarity (same, near, similar), None if it is less or the model is not calibrated. `verdict`
     is there if the daemon compared it with the query. `copies` are so many other images that are the same picture and
-    were left out in its favour, where that was asked for."""
+    were left out in its favour, where that was asked for. `tier` is what it is to the query, where the daemon has found
+    that out: exact (the same bytes), pixels (the same pixels), near (one picture, edited) or similar, else None. `host`
+    is on whose machine the paths are, "" where the daemon searches its own index."""
 
     path: str
     paths: tuple[str, ...]
@@ -79,16 +81,26 @@ class Match:
     level: str | None = None
     verdict: Verdict | None = None
     copies: int = 0
+    tier: str | None = None
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The matches, nearest first; how many vectors were considered; milliseconds by stage."""
+    """The matches, nearest first; how many vectors were considered; milliseconds by stage. `host` is the daemon's own
+    one, where it searches those of others as well; `fallback` is why it searched its own index alone, "" if that is
+    what it is to do."""
 
     matches: tuple[Match, ...]
     searched: int
     exact: bool
     took_ms: dict[str, float]
+    host: str = ""
+    fallback: str = ""
+
+    def is_here(self, match: Match) -> bool:
+        """Whether a match is of the daemon's own host."""
+        return match.host in ("", self.host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +166,8 @@ def search_result(response: search_service_pb2.SearchResponse) -> SearchResult:
             "search": took.search_ms,
             "total": took.total_ms,
         },
+        host=response.host,
+        fallback=response.fallback,
     )
 
 
@@ -170,6 +184,8 @@ def _match(match: search_service_pb2.Match) -> Match:
         level=match.level or None,
         verdict=_verdict(match),
         copies=match.copies,
+        tier=match.tier or None,
+        host=match.host,
     )
 
 

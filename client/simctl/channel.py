@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import grpc
 
-from simctl.address import uri_of
+from simctl.address import is_loopback, uri_of
 from simctl.errors import EXIT_USAGE, SimctlError
 
 _VARIABLES = {
@@ -21,6 +21,20 @@ _VARIABLES = {
     "tls_key": "SIMD_CLIENT_KEY",
     "token_file": "SIMD_TOKEN_FILE",
 }
+
+
+OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # A proxy of the environment is for the network, not for this machine.
+    ("grpc.enable_http_proxy", 0),
+    # `wait` tries again and again while the daemon starts.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    # So long one attempt may take, whatever its name says: a daemon may be far away, and a call has its own deadline.
+    ("grpc.min_reconnect_backoff_ms", 20_000),
+)
+"""Of every channel to a daemon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +58,46 @@ class Security:
         return Security(**{name: getattr(self, name) or environ.get(key) or None for name, key in _VARIABLES.items()})
 
 
-def connect(address: str, security: Security, options: Sequence[tuple[str, Any]]) -> grpc.Channel:
+def connect(address: str, security: Security) -> grpc.Channel:
     """A channel to the daemon.
 
     Raises:
         SimctlError: a file cannot be read, or the certificate has no key.
     """
-    if _is_encrypted(address, security):
-        channel = grpc.secure_channel(address, _credentials(security), options=options)
+    credentials = encryption(address, security)
+    if credentials is not None:
+        channel = grpc.secure_channel(address, credentials, options=OPTIONS)
     else:
-        channel = grpc.insecure_channel(uri_of(address), options=options)
+        channel = grpc.insecure_channel(uri_of(address), options=OPTIONS)
+    sent = headers(security)
+    return grpc.intercept_channel(channel, _Bearer(sent)) if sent else channel
+
+
+def encryption(address: str, security: Security) -> grpc.ChannelCredentials | None:
+    """What encrypts the connection to an address; None where it is in the clear.
+
+    Raises:
+        SimctlError: as `connect`.
+    """
+    return _credentials(security) if _is_encrypted(address, security) else None
+
+
+def headers(security: Security) -> tuple[tuple[str, str], ...]:
+    """What every call is sent with: the token, as its file has it now.
+
+    Raises:
+        SimctlError: the file cannot be read, or holds no token.
+    """
     if security.token_file is None:
-        return channel
-    return grpc.intercept_channel(channel, _Bearer(_token(security.token_file)))
+        return ()
+    return (("authorization", f"Bearer {_token(security.token_file)}"),)
 
 
 def _is_encrypted(address: str, security: Security) -> bool:
     if address.startswith("unix:"):
         return False
-    return bool(security.tls_ca or security.tls_cert) or not _is_loopback(address)
-
-
-def _is_loopback(address: str) -> bool:
-    import ipaddress
-
     host = address.rpartition(":")[0].removeprefix("[").removesuffix("]")
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return bool(security.tls_ca or security.tls_cert) or not is_loopback(host)
 
 
 def _credentials(security: Security) -> grpc.ChannelCredentials:
@@ -121,13 +146,13 @@ class _Bearer(
     grpc.StreamUnaryClientInterceptor,
     grpc.StreamStreamClientInterceptor,
 ):
-    """Sends a token with every call."""
+    """Sends headers with every call."""
 
-    def __init__(self, token: str) -> None:
-        self._header = ("authorization", f"Bearer {token}")
+    def __init__(self, headers: Sequence[tuple[str, str]]) -> None:
+        self._headers = headers
 
     def _sent(self, continuation: Callable[..., Any], details: Any, requests: Any) -> Any:
-        metadata = [*(details.metadata or ()), self._header]
+        metadata = [*(details.metadata or ()), *self._headers]
         return continuation(
             _Details(
                 details.method,

@@ -38,8 +38,11 @@ _COMMANDS = {
     "labels": "what people said pictures are: import it, export it, list it, clear it",
     "leaks": "find pictures that are on both sides of a split",
     "split": "divide pictures by shares, so that none is on two sides",
+    "suggest": "propose which pictures to label next, and tell how many the labels stand for",
+    "atlas": "the map of all pictures: how it is, a picture of it, a table of it",
     "apply": "clean copies up as a plan says; nothing is deleted, and undo takes it back",
     "undo": "take a clean-up back",
+    "replica": "the replica that several daemons publish in: how it is, rebuild it, leave it",
     "compact": "do all maintenance of the index now",
     "verify": "read all of the index and tell what is wrong with it",
     "export": "copy every image's embedding and paths out of the index",
@@ -65,7 +68,7 @@ _DEFAULT_TIMEOUTS = {
 }
 """Seconds; the other commands take as long as their work does."""
 
-_LISTS = ("search", "files", "errors", "duplicates", "leaks")
+_LISTS = ("search", "files", "errors", "duplicates", "leaks", "suggest")
 """Commands that can print a document a line, each as soon as it is known."""
 
 _SECURITY = {

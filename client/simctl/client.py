@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from simctl.atlas.mapping import Mapping
 from simctl.connection import Path, absolute
 from simctl.duplicates.grouping import Grouping
 from simctl.errors import DaemonUnreachable, from_rpc
 from simctl.labels.labelling import Labelling
 from simctl.maintenance import Maintenance
+from simctl.picturing import Picturing
+from simctl.replica.replicating import Replicating
 from simctl.searching import Searching
+from simctl.suggest.suggesting import Suggesting
 
 if TYPE_CHECKING:
     from simctl import reports
@@ -28,7 +32,7 @@ _PATIENCE_S = 10.0
 """How long `wait` looks for a daemon that is not there, if it has no time limit of its own."""
 
 
-class Client(Searching, Maintenance, Grouping, Labelling):
+class Client(Searching, Picturing, Maintenance, Grouping, Labelling, Suggesting, Mapping, Replicating):
     """A connection to the daemon, made when it is first used. Safe to use from any thread.
 
     Args:

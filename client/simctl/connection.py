@@ -17,18 +17,6 @@ from simctl.retry import Retrier
 
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
-_OPTIONS = (
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    # A proxy of the environment is for the network, not for this machine.
-    ("grpc.enable_http_proxy", 0),
-    # `wait` tries again and again while the daemon starts.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 500),
-    # So long one attempt may take, whatever its name says: a daemon may be far away, and a call has its own deadline.
-    ("grpc.min_reconnect_backoff_ms", 20_000),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -84,7 +72,7 @@ class Connection:
         self._timeout = timeout
         self._retrier = Retrier(patience)
         security = Security(tls_ca, tls_cert, tls_key, token_file).completed(os.environ)
-        self._channel = connect(self.address, security, _OPTIONS)
+        self._channel = connect(self.address, security)
 
     def __enter__(self) -> Self:
         return self
@@ -107,6 +95,11 @@ class Connection:
         from simd.v1.index_service_pb2_grpc import IndexServiceStub
 
         return IndexServiceStub(self._channel)  # type: ignore[no-untyped-call]
+
+    def _image_stub(self) -> Any:
+        from simd.v1.image_service_pb2_grpc import ImageServiceStub
+
+        return ImageServiceStub(self._channel)  # type: ignore[no-untyped-call]
 
     def _insight_stub(self) -> Any:
         from simd.v1.insight_service_pb2_grpc import InsightServiceStub

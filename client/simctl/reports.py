@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from simctl.answers import Levels, levels, path_of, paths_of, seconds
+from simctl.replica.replicated import ReplicaStatus, replica_status
 
 if TYPE_CHECKING:
     from simd.v1 import index_service_pb2
@@ -110,7 +111,7 @@ class Status:
     but the rest is there as far as it can be read. `paused_until` is None if that has no end. `eta_s` is None if it is
     unknown; while `scanning` it is the least that is left. `files_decided` counts since the daemon started, and so does
     `thread_failures`: how often each of its threads failed by a bug and went on. `jobs`: long work under way.
-    `levels`: what the similarities of the model mean, None if it is not calibrated.
+    `levels`: what the similarities of the model mean, None if it is not calibrated. `replica` is None if there is none.
     """
 
     ready: bool
@@ -137,6 +138,7 @@ class Status:
     thread_failures: dict[str, int] = field(default_factory=dict, hash=False)
     jobs: tuple[Job, ...] = ()
     levels: Levels | None = None
+    replica: ReplicaStatus | None = None
 
     @property
     def idle(self) -> bool:
@@ -216,6 +218,7 @@ def status(response: index_service_pb2.StatusResponse) -> Status:
         thread_failures=dict(sorted(response.thread_failures.items())),
         jobs=tuple(Job(job.name, job.done, job.total, job.unit, seconds(job.start_time)) for job in response.jobs),
         levels=levels(model),
+        replica=replica_status(response),
     )
 
 

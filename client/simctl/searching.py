@@ -14,6 +14,9 @@ from simctl.connection import Connection, Path, Subject, absolute
 if TYPE_CHECKING:
     from simd.v1 import search_service_pb2
 
+Region = tuple[float, float, float, float]
+"""A part of a picture as displayed: left and upper edge, width and height, as parts of the picture's, 0 to 1."""
+
 
 class Searching(Connection):
     """What looks like what."""
@@ -30,6 +33,7 @@ class Searching(Connection):
         path_prefix: Path | None = None,
         exact: bool = False,
         group: bool = False,
+        region: Region | None = None,
         timeout: float | None = None,
     ) -> answers.SearchResult:
         """The images nearest to a query, nearest first.
@@ -45,10 +49,11 @@ class Searching(Connection):
             path_prefix: only images under this path.
             exact: prove that nothing nearer was missed.
             group: tell only the best match of each picture, and count its copies.
+            region: look for this part of the picture only.
             timeout: seconds this call may take.
         """
         subject = Subject(image, path, image_id, vector)
-        request = _request(subject, limit, min_similarity, path_prefix, exact, group)
+        request = _request(subject, limit, min_similarity, path_prefix, exact, group, region)
         return answers.search_result(self._call(self._search_stub().Search, request, timeout, reads=True))
 
     def batch_search(
@@ -60,13 +65,14 @@ class Searching(Connection):
         path_prefix: Path | None = None,
         exact: bool = False,
         group: bool = False,
+        region: Region | None = None,
         timeout: float | None = None,
     ) -> Iterator[answers.BatchAnswer]:
         """The answers to many searches, each as soon as it is there; one that fails does not end the others.
 
         Args:
             subjects: what to look for; taken one by one, in another thread, as the daemon gets on.
-            limit, min_similarity, path_prefix, exact, group: as for `search`, the same for all.
+            limit, min_similarity, path_prefix, exact, group, region: as for `search`, the same for all.
             timeout: seconds that all of it may take.
 
         What `subjects` raises is raised here, after the answers to what it gave before.
@@ -78,7 +84,7 @@ class Searching(Connection):
         def requests() -> Iterator[search_service_pb2.BatchSearchRequest]:
             try:
                 for number, subject in enumerate(subjects):
-                    search = _request(subject, limit, min_similarity, path_prefix, exact, group)
+                    search = _request(subject, limit, min_similarity, path_prefix, exact, group, region)
                     yield wire.BatchSearchRequest(tag=number, search=search)
             except Exception as error:  # noqa: BLE001 - it is raised where the answers are taken
                 failures.append(error)
@@ -103,11 +109,16 @@ def _request(
     path_prefix: Path | None,
     exact: bool,
     group: bool,
+    region: Region | None,
 ) -> search_service_pb2.SearchRequest:
     from simd.v1 import search_service_pb2 as wire
 
     if limit < 1:
         raise ValueError(f"limit must be at least 1, not {limit}")
+    box = None
+    if region is not None:
+        x, y, width, height = region
+        box = wire.Box(x=x, y=y, width=width, height=height)
     word = min_similarity if isinstance(min_similarity, str) else ""
     return wire.SearchRequest(
         **subject.fields(),
@@ -117,4 +128,5 @@ def _request(
         path_prefix_bytes=b"" if path_prefix is None else absolute(path_prefix),
         exact=exact,
         group=group,
+        region=box,
     )

@@ -17,13 +17,16 @@ from simd.catalogue.schema import SCHEMA as CATALOGUE
 from simd.config import Settings
 from simd.decisions.schema import FILE as DECISIONS
 from simd.decisions.schema import SCHEMA as DECISIONS_SCHEMA
+from simd.derived.kinds import FEATURES, ICONS
 from simd.durable import DirectoryLock
 from simd.errors import ConfigError, CorruptStore, StoreError, StoreLocked, StoreVersion
-from simd.features.store import FILE as FEATURES
-from simd.features.store import SCHEMA as FEATURES_SCHEMA
 from simd.index.repair import finish_repair, repair_store, set_aside
+from simd.insight.atlas.store import FILE as ATLAS
+from simd.insight.atlas.store import SCHEMA as ATLAS_SCHEMA
 from simd.insight.pairs.store import FILE as PAIRS
 from simd.insight.pairs.store import SCHEMA as PAIRS_SCHEMA
+from simd.replica.store import FILE as REPLICA
+from simd.replica.store import SCHEMA as REPLICA_SCHEMA
 from simd.sqlite.repair import check_file, repair_file
 from simd.sqlite.schema import Schema
 from simd.storage.check import check_directory
@@ -33,8 +36,11 @@ from simd.storage.recovery import is_unmade
 DATABASES = {
     "catalogue.sqlite": CATALOGUE,
     DECISIONS: DECISIONS_SCHEMA,
-    FEATURES: FEATURES_SCHEMA,
+    FEATURES.file: FEATURES.schema,
+    ICONS.file: ICONS.schema,
     PAIRS: PAIRS_SCHEMA,
+    ATLAS: ATLAS_SCHEMA,
+    REPLICA: REPLICA_SCHEMA,
 }
 """Beside the indexes in the state directory."""
 

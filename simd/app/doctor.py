@@ -15,6 +15,7 @@ from pathlib import Path
 
 from simd import __version__
 from simd.app import machine
+from simd.app.atlas import why_off
 from simd.app.machine import Finding
 from simd.app.ownership import act_as_owner, foreign_files
 from simd.app.statedir import Indexes
@@ -85,6 +86,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield Finding("limits", f"decode workers are not kept from {left}" if left else "decode workers are confined")
     yield Finding("limits", f"indexing may use {settings.threads} cores")
     yield machine.verification(settings.verify)
+    yield machine.maps(why_off(settings.atlas))
     yield from machine.extras()
 
 

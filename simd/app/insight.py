@@ -10,16 +10,19 @@ from contextlib import contextmanager
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.decisions.decisions import Decisions
-from simd.features.store import FeatureStore
+from simd.derived.store import DerivedStore
 from simd.featurize.workers.pool import DecodePool
 from simd.indexing.ingest import Ingest
 from simd.insight.groups.groups import Groups
 from simd.insight.labels.divisions import Divisions
+from simd.insight.labels.pictures import Pictures
 from simd.insight.pairs.comparison import Comparison
 from simd.insight.pairs.finder import Finder
-from simd.insight.pairs.look import Look, Searched
+from simd.insight.pairs.look import Look
 from simd.insight.pairs.sources import Sources
 from simd.insight.pairs.store import FILE, PairStore
+from simd.insight.searched import Searched
+from simd.insight.suggest.suggestions import Suggestions
 from simd.jobs.jobs import Jobs
 from simd.serving.search.served import Serving
 from simd.supervision import Threads
@@ -51,10 +54,11 @@ class InsightInUse:
             keep=settings.keep,
             reference=_reference(settings),
         )
-        self.divisions = Divisions(catalogue=catalogue, pairs=self._store, decisions=decisions)
+        self._pictures = Pictures(self._store, decisions)
+        self.divisions = Divisions(catalogue=catalogue, pictures=self._pictures)
 
     def keep_up(
-        self, serving: Serving, features: FeatureStore | None, decoder: DecodePool, jobs: Jobs, ingest: Ingest
+        self, serving: Serving, features: DerivedStore | None, decoder: DecodePool, jobs: Jobs, ingest: Ingest
     ) -> None:
         """Begin to find pairs, and to drop those that are of no image."""
         closing = threading.Event()
@@ -74,6 +78,12 @@ class InsightInUse:
         )
         self._finder.start()
 
+    def suggestions(self, serving: Serving, jobs: Jobs) -> Suggestions:
+        """Which images are worth labelling next."""
+        return Suggestions(
+            catalogue=self._catalogue, pictures=self._pictures, searched=lambda: _searched(serving), jobs=jobs
+        )
+
     def configure(self, settings: Settings) -> None:
         """Keepers are chosen by other settings from now on.
 
@@ -83,9 +93,10 @@ class InsightInUse:
         self.groups.configure(settings.keep, _reference(settings))
 
     @property
-    def trouble(self) -> str:
-        """Why pairs are not kept up, for callers; empty while they are."""
-        return self._finder.trouble if self._finder else ""
+    def problem(self) -> str:
+        """That pairs are not kept up and why, a sentence for callers; empty while they are."""
+        trouble = self._finder.trouble if self._finder else ""
+        return trouble and f"pairs of copies are not kept up, which is tried again: {trouble}"
 
     def rest(self) -> None:
         """Find no more; what was found is still read."""

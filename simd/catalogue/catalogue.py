@@ -238,10 +238,8 @@ class Catalogue:
             replaced = changes.delete_within(connection, scopes_in(root_id, new), self._now_ms())
             for scope in scopes_in(root_id, old):
                 for table in ("files", "rejected"):
-                    connection.execute(
-                        f"UPDATE {table} SET path = CAST(? || SUBSTR(path, ?) AS BLOB) WHERE {WITHIN}",
-                        (new, len(old) + 1, *scope.bounds),
-                    )
+                    query = f"UPDATE {table} SET path = CAST(? || SUBSTR(path, ?) AS BLOB) WHERE {WITHIN}"
+                    connection.execute(query, (new, len(old) + 1, *scope.bounds))
             return replaced
 
     def orphans(self) -> list[ImageId]:
@@ -261,6 +259,11 @@ class Catalogue:
         """The images that changed after a position, or all of them: see `feed`."""
         with self._database.reading() as connection:
             return feed.changes(connection, since, limit)
+
+    def behind(self, since: Position | None) -> int:
+        """How many images changed after a position; how many have a file, where the feed starts over."""
+        with self._database.reading() as connection:
+            return feed.behind(connection, since)
 
     def position(self) -> Position:
         """Where a reader of the changes is that knows all of them."""

@@ -113,6 +113,17 @@ def position(connection: sqlite3.Connection) -> Position:
     return Position(epoch, newest)
 
 
+def behind(connection: sqlite3.Connection, since: Position | None) -> int:
+    """How many images changed after a position; how many have a file, where the feed starts over."""
+    good = "SELECT epoch = ? AND ? BETWEEN forgotten AND revision FROM feed"
+    query, of = "SELECT COUNT(*) FROM images WHERE orphaned_ms IS NULL", dict[str, int]()
+    if since is not None and connection.execute(good, (since.epoch, since.revision)).fetchone()[0]:
+        counts = (f"(SELECT COUNT(*) FROM {table} WHERE revision > :after)" for table in ("images", "gone"))
+        query, of = f"SELECT {' + '.join(counts)}", {"after": since.revision}
+    number: int = connection.execute(query, of).fetchone()[0]
+    return number
+
+
 def changes(connection: sqlite3.Connection, since: Position | None, limit: int) -> Changes:
     """The first `limit` images that changed after a position; None is before everything."""
     # Three statements would see three states.

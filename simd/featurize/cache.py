@@ -1,10 +1,13 @@
 """Renditions that were made before, in files of a directory of the state: a cache, which may be lost at any time.
 
-    <state>/renditions/<image id>.<kind>-<its fields>
+    <state>/renditions/<image id>.<kind>-<its fields>     the rendition's bytes, and a CRC-32 of name and bytes
 
-A file has its name once all of it is on disk, so what a crash left is whole or has the name of no rendition. Those that
-were not asked for the longest go when there are more bytes than allowed; when they were is their modification time.
-Nothing that goes wrong here is told to whoever asks: what cannot be kept is made again.
+A file has its name once all of it is written. Nothing is synced, as the next pictures would wait for that: what a power
+cut leaves of a file, or anything else does to it, its checksum tells, and it is made again.
+
+Nothing is kept in memory of each file. When it was asked for is its modification time, and when there is hardly any
+room left a thread lists the directory and removes those that were not asked for the longest. It lists it at the start
+as well, while the cache is in use already. Nothing that goes wrong here is told to whoever asks.
 """
 
 from __future__ import annotations
@@ -12,19 +15,30 @@ from __future__ import annotations
 import logging
 import os
 import re
+import secrets
 import threading
-from collections import OrderedDict
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 from simd.durable import Disk
 from simd.errors import StoreError
-from simd.featurize.decode.renditions import Rendition, to_json
+from simd.featurize.decode.renditions import Rendition, max_bytes, to_json
+from simd.supervision import Threads
 from simd.types import ImageId
 
 log = logging.getLogger(__name__)
 
 _UNFINISHED = ".new"
+_NAME = re.compile(r"[0-9a-f]{32}\.[a-z]+(-[0-9a-z.]+)+")
+_CHECKSUM_BYTES = 4
+_TOUCH_NS = 3600 * 10**9
+"""One that was asked for within this time need not be told from one that is asked for now."""
+_HIGH, _LOW = 15 / 16, 7 / 8
+"""Of the room: how much may be in use before some is made, and how much is in use then."""
 
 
 class RenditionCache:
@@ -32,93 +46,148 @@ class RenditionCache:
 
     Args:
         state_dir: it exists, and is locked by this process.
-        max_bytes: of all files together.
+        max_bytes: of all files together; 0 keeps none, and removes what is there.
         disk: where they are.
+        threads: runs the thread that makes room.
+        clock: nanoseconds since the epoch.
     """
 
-    def __init__(self, state_dir: Path, max_bytes: int, disk: Disk | None = None) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        max_bytes: int,
+        disk: Disk | None = None,
+        threads: Threads | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._directory = state_dir / "renditions"
         self._max_bytes = max_bytes
         self._disk = disk or Disk()
+        self._clock = clock
         self._lock = threading.Lock()
+        self._mark = secrets.token_hex(4)
         self._numbers = count()
-        self._kept: OrderedDict[str, int] = OrderedDict()
         self._bytes = 0
+        self._unfinished = 0
         self._failing = False
-        try:
-            self._disk.make_dir(self._directory)
-            self._look()
-        except (OSError, StoreError) as error:
-            self._tell(error)
+        self._stopping = threading.Event()
+        self._wanted = threading.Event()
+        self._wanted.set()
+        self._thread = (threads or Threads()).start("renditions", self._run, self._stopping)
 
     @property
     def size(self) -> int:
-        """Bytes of all files together."""
-        with self._lock:
-            return self._bytes
+        """Bytes of all files together, as far as they were counted: at the start they are not yet."""
+        return self._bytes
+
+    def close(self) -> None:
+        """End the thread."""
+        self._stopping.set()
+        self._wanted.set()
+        self._thread.join()
 
     def get(self, image_id: ImageId, rendition: Rendition) -> bytes | None:
-        """What was put there; None where it was not, or is gone."""
+        """What was put there; None where it was not, or is gone or damaged."""
+        if not self._max_bytes:
+            return None
         name = _name(image_id, rendition)
-        with self._lock:
-            if name not in self._kept:
-                return None
-            self._kept.move_to_end(name)
         path = self._directory / name
         try:
-            data = path.read_bytes()
-            os.utime(path)
-        except OSError:
-            self._forget(name)
+            with path.open("rb") as file:
+                data = file.read(max_bytes(rendition) + _CHECKSUM_BYTES + 1)
+                self._touch(file.fileno())
+        except FileNotFoundError:
             return None
-        return data
+        except OSError as error:
+            self._tell(error)
+            return None
+        made = data[:-_CHECKSUM_BYTES]
+        if data[-_CHECKSUM_BYTES:] != _checksum(name, made):
+            self._remove(path)
+            return None
+        return made
 
     def put(self, image_id: ImageId, rendition: Rendition, data: bytes) -> None:
-        """Keep it, if that can be. The bytes of a rendition are always the same: what is there stays."""
+        """Keep it, if that can be."""
+        if not self._max_bytes:
+            return
         name = _name(image_id, rendition)
+        size = len(data) + _CHECKSUM_BYTES
         with self._lock:
-            if name in self._kept or len(data) > self._max_bytes:
-                return
-        unfinished = self._directory / f"{next(self._numbers)}{_UNFINISHED}"
+            fits = self._bytes + size <= self._max_bytes
+            if fits:
+                self._bytes += size
+                self._unfinished += size
+        if fits:
+            self._place(name, data, size)
+        if self._bytes > self._max_bytes * _HIGH or not fits:
+            self._wanted.set()
+
+    def _place(self, name: str, data: bytes, size: int) -> None:
+        unfinished = self._directory / f"{self._mark}-{next(self._numbers)}{_UNFINISHED}"
         try:
-            self._disk.write_new(unfinished, [data])
-            self._disk.failpoint("renditions.before_rename")
-            self._disk.rename(unfinished, self._directory / name)
-        except StoreError as error:
+            self._disk.make_dir(self._directory)
+            self._disk.place(self._directory / name, [data, _checksum(name, data)], unfinished)
+        except (OSError, StoreError) as error:
             self._tell(error)
             self._remove(unfinished)
+            with self._lock:
+                self._bytes -= size
+        else:
+            self._failing = False
+        finally:
+            with self._lock:
+                self._unfinished -= size
+
+    def _touch(self, fd: int) -> None:
+        """It is asked for now."""
+        now = self._clock()
+        if abs(now - os.fstat(fd).st_mtime_ns) > _TOUCH_NS:
+            try:
+                os.utime(fd, ns=(now, now))
+            except OSError as error:
+                self._tell(error)
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.wait()
+            if self._stopping.is_set():
+                return
+            self._wanted.clear()
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Count what is there, and remove the oldest of it if it is too much; what a crash left unfinished goes."""
+        with self._lock:
+            before = self._bytes - self._unfinished
+        total = sum(size for _, size, _ in self._listed())
+        if total > self._max_bytes * _HIGH:
+            for _, size, name in sorted(self._listed()):
+                if total <= self._max_bytes * _LOW or self._stopping.is_set():
+                    break
+                self._remove(self._directory / name)
+                total -= size
+        with self._lock:
+            # What is put meanwhile may be counted twice, until the next time, and is never left out.
+            self._bytes += total - before
+
+    def _listed(self) -> Iterator[tuple[int, int, str]]:
+        """When each was asked for, its bytes and its name. One that is removed meanwhile is left out."""
+        try:
+            with os.scandir(self._directory) as entries:
+                for entry in entries:
+                    if self._stopping.is_set():
+                        return
+                    if _NAME.fullmatch(entry.name):
+                        with suppress(FileNotFoundError):
+                            status = entry.stat(follow_symlinks=False)
+                            yield status.st_mtime_ns, status.st_size, entry.name
+                    elif entry.name.endswith(_UNFINISHED) and not entry.name.startswith(self._mark):
+                        self._remove(Path(entry.path))
+        except FileNotFoundError:
             return
-        self._failing = False
-        with self._lock:
-            self._bytes += len(data) - self._kept.pop(name, 0)
-            self._kept[name] = len(data)
-            self._evict()
-
-    def _look(self) -> None:
-        """Find what is there; what a crash left unfinished goes."""
-        found = []
-        for entry in list(os.scandir(self._directory)):
-            if _NAME.fullmatch(entry.name):
-                status = entry.stat()
-                found.append((status.st_mtime_ns, entry.name, status.st_size))
-            elif entry.name.endswith(_UNFINISHED):
-                self._remove(Path(entry.path))
-        with self._lock:
-            self._kept.update((name, size) for _, name, size in sorted(found))
-            self._bytes = sum(self._kept.values())
-            self._evict()
-
-    def _evict(self) -> None:
-        """Make room. With the lock."""
-        while self._bytes > self._max_bytes:
-            name, size = self._kept.popitem(last=False)
-            self._bytes -= size
-            self._remove(self._directory / name)
-
-    def _forget(self, name: str) -> None:
-        """It cannot be read. If somebody has just put it there anew, it is found at the next start."""
-        with self._lock:
-            self._bytes -= self._kept.pop(name, 0)
+        except OSError as error:
+            self._tell(error)
 
     def _remove(self, path: Path) -> None:
         try:
@@ -129,11 +198,12 @@ class RenditionCache:
     def _tell(self, error: Exception) -> None:
         """Say it once, until it works again."""
         if not self._failing:
-            log.warning("a thumbnail cannot be kept, and is made again each time: %s", error)
+            log.warning("thumbnails cannot be kept, and are made again each time: %s", error)
         self._failing = True
 
 
-_NAME = re.compile(r"[0-9a-f]{32}\.[a-z]+(-[0-9a-z.]+)+")
+def _checksum(name: str, data: bytes) -> bytes:
+    return zlib.crc32(data, zlib.crc32(name.encode())).to_bytes(_CHECKSUM_BYTES, "little")
 
 
 def _name(image_id: ImageId, rendition: Rendition) -> str:

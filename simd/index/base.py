@@ -7,7 +7,8 @@ The contract every implementation is tested against (`tests/contract`):
 
 * `put` and `delete` return only when what they did survives a crash, and the next `search` sees it.
 * Distances are Euclidean between the vectors as stored (float16 values computed in float32): 0 = same.
-  Hits are sorted by distance, ties by image_id, so equal content gives equal answers whatever its history.
+  Hits are sorted by distance, ties by image_id and then by host, so equal content gives equal answers whatever its
+  history. An image that several hosts have is a hit for each of them.
 * A vector is `(dimension,)` float32, finite and L2-normalised; anything else is refused and changes nothing.
 * A deleted image is out of the answers at once. Its vector can be had back with `vector(..., deleted=True)` until
   the grace period is over and compaction drops it.
@@ -140,6 +141,16 @@ class Searcher(Protocol):
         """Length of every vector."""
         ...
 
+    @property
+    def knows_paths(self) -> bool:
+        """Whether it can be asked with a filter that has a prefix."""
+        ...
+
+    @property
+    def proves(self) -> bool:
+        """Whether it can be asked for `exact` answers, and `within`."""
+        ...
+
     def search(
         self,
         queries: Vector,
@@ -157,8 +168,9 @@ class Searcher(Protocol):
             exact: prove that nothing nearer was missed, at whatever cost.
 
         Raises:
-            InvalidRequest: wrong shape, not finite, not normalised, or negative k.
+            InvalidRequest: wrong shape, not finite, not normalised, or negative k; `exact` of one that `proves` none.
             ValueError: `among` has a prefix, and this index knows no paths.
+            ReplicaUnavailable, ReplicaRefused: what is searched is on another engine, and cannot be asked now.
         """
         ...
 
@@ -180,8 +192,9 @@ class Searcher(Protocol):
             among: which images are considered.
 
         Raises:
-            InvalidRequest: wrong shape, not finite, not normalised, or a negative radius or limit.
-            ValueError: as `search`.
+            InvalidRequest: wrong shape, not finite, not normalised, or a negative radius or limit; one that `proves`
+                nothing.
+            ValueError, ReplicaUnavailable, ReplicaRefused: as `search`.
         """
         ...
 

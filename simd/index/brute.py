@@ -22,6 +22,9 @@ class BruteIndex:
         dimension: length of every vector.
     """
 
+    knows_paths = False
+    proves = True
+
     def __init__(self, dimension: int) -> None:
         self._dimension = dimension
         self._live: dict[ImageId, Vector] = {}
@@ -112,6 +115,9 @@ class BruteView:
         dimension: length of every vector.
         vectors: of every image in the answers.
     """
+
+    knows_paths = False
+    proves = True
 
     def __init__(self, dimension: int, vectors: dict[ImageId, Vector]) -> None:
         self.dimension = dimension

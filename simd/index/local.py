@@ -39,6 +39,9 @@ class LocalIndex:
         worth_sharing: so many rows make it large.
     """
 
+    knows_paths = False
+    proves = True
+
     def __init__(self, store: Store, cores: int = 1, worth_sharing: int = _WORTH_SHARING) -> None:
         self._store = store
         self._worth_sharing = worth_sharing

@@ -23,6 +23,9 @@ class LocalView:
         looked: told of how many vectors of the snapshot were read.
     """
 
+    knows_paths = False
+    proves = True
+
     def __init__(
         self,
         snapshot: Snapshot,
@@ -59,7 +62,9 @@ class LocalView:
 
     def vector(self, image_id: ImageId) -> Vector | None:
         """The vector of an image in the answers, or None."""
-        return self._sound().vector(image_id)
+        snapshot = self._sound()
+        self._looked(snapshot, 1)
+        return snapshot.vector(image_id)
 
     def ids(self) -> Iterator[ImageId]:
         """Every image in the answers, in no particular order."""

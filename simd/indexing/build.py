@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
 from simd.decisions.decisions import Decisions
 from simd.featurize.workers.pool import FileDecoder
+from simd.indexing.derived.keeper import Keeper
 from simd.indexing.explain import Explainer
-from simd.indexing.features.keeper import Keeper
 from simd.indexing.ingest import Ingest
 from simd.indexing.ledger import Ledger
 from simd.indexing.loop.backlog import Backlog
@@ -70,7 +70,7 @@ def build(
     summary: Summary,
     threads: Threads,
     is_complete: IsComplete | None = None,
-    features: Keeper | None = None,
+    keepers: Sequence[Keeper] = (),
     starved: Callable[[], str] = lambda: "",
     backlog: Backlog | None = None,
     settler: Settler | None = None,
@@ -82,7 +82,7 @@ def build(
     Args:
         targets: the indexes that are written.
         is_complete: judges the end of a pass of the backfill; see `Backfill`.
-        features: keeps the local features of pictures; None makes none.
+        keepers: keep what else is made of pictures.
         starved: why indexing hardly moves, for callers; empty while it does.
         backlog, settler: None makes those of the settings.
         clock: seconds since the epoch, for the age of files and to say when a scan was.
@@ -119,7 +119,7 @@ def build(
         window=3 * settings.batch_size,
         wake=queue.wake,
         is_removed=ledger.is_removed,
-        features=features,
+        keepers=keepers,
     )
     batches = Batches(
         queue,

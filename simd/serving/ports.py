@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from simd.cancelled import Cancelled, Work
-from simd.featurize.decode.renditions import Array, Rendition
+from simd.featurize.decode.renditions import Array, Rendition, Thumbnail
 from simd.types import (
     AddReport,
     Explanation,
@@ -36,6 +36,11 @@ class Decoded(Protocol):
     @property
     def facts(self) -> ImageFacts | None:
         """About the original; None where nothing was asked for."""
+        ...
+
+    @property
+    def thumbnails(self) -> Mapping[Thumbnail, bytes]:
+        """The files of the thumbnails asked for."""
         ...
 
     @property

@@ -10,15 +10,22 @@ can.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simd.catalogue.catalogue import Catalogue
 from simd.decisions.decisions import Decisions
 from simd.errors import NotReady
+from simd.insight.atlas.atlas import Atlas
+from simd.insight.atlas.tiles import Tiles
 from simd.insight.groups.groups import Groups
 from simd.insight.labels.divisions import Divisions
+from simd.insight.suggest.suggestions import Suggestions
 from simd.jobs.jobs import Jobs
+from simd.replica.publishing import Publishing
+from simd.serving.images.elsewhere import Elsewhere
+from simd.serving.images.originals import Originals
+from simd.serving.images.thumbnails import Thumbnails
 from simd.serving.ports import Ingest
 from simd.serving.search.queries import Queries
 from simd.serving.search.served import Serving
@@ -37,9 +44,10 @@ _CATALOGUE = (
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All that answers RPCs. `switch` tells of a model switch under way, `trouble` why pairs of copies are not kept up,
-    `workers_lost` how many decode workers of each pool crashed or were killed for a limit, `thread_failures` how often
-    each of the daemon's threads failed."""
+    """All that answers RPCs. `replica` is None where none is configured, and
+    so is `elsewhere`, which gives pictures of other hosts' images. `switch` tells of a model switch under way,
+    `problems` what else is wrong and what helps, a sentence each for callers; `workers_lost` how many decode workers of
+    each pool crashed or were killed for a limit, `thread_failures` how often each of the daemon's threads failed."""
 
     queries: Queries
     serving: Serving
@@ -49,10 +57,22 @@ class Services:
     jobs: Jobs
     groups: Groups
     divisions: Divisions
+    suggestions: Suggestions
+    atlas: Atlas
+    tiles: Tiles
+    thumbnails: Thumbnails
+    originals: Originals
+    replica: Publishing | None = None
+    elsewhere: Elsewhere | None = None
     switch: Callable[[], SwitchStatus | None] = lambda: None
-    trouble: Callable[[], str] = lambda: ""
+    problems: Callable[[], Sequence[str]] = tuple
     workers_lost: Callable[[], Mapping[str, int]] = dict
     thread_failures: Callable[[], Mapping[str, int]] = dict
+
+    @property
+    def host(self) -> str:
+        """The name under which this daemon publishes in the replica; "" if none is configured."""
+        return "" if self.replica is None else self.replica.state().host
 
     def damage(self) -> dict[str, str]:
         """What searches need and is known to be damaged, "index" or "catalogue": what that means, and what helps."""

@@ -22,7 +22,9 @@ from simd.serving.admin.index_service import IndexService
 from simd.serving.admin.overview import Overview
 from simd.serving.admin.status_feed import StatusFeed
 from simd.serving.admin.status_watch import StatusWatch
+from simd.serving.images.image_service import ImageService
 from simd.serving.insight.insight_service import InsightService
+from simd.serving.insight.watches import Watches
 from simd.serving.readiness import Readiness, Services
 from simd.serving.search.search_service import SearchService
 from simd.serving.transport import address as addresses
@@ -39,6 +41,8 @@ from simd.serving.transport.meter import Meter, NoMeter
 from simd.serving.transport.tls import Tls
 from simd.supervision import Threads
 from simd.v1 import (
+    image_service_pb2,
+    image_service_pb2_grpc,
     index_service_pb2,
     index_service_pb2_grpc,
     insight_service_pb2,
@@ -54,6 +58,7 @@ _LOOK_S = 2.0
 
 _SEARCH = search_service_pb2.DESCRIPTOR.services_by_name["SearchService"].full_name
 _INDEX = index_service_pb2.DESCRIPTOR.services_by_name["IndexService"].full_name
+_IMAGE = image_service_pb2.DESCRIPTOR.services_by_name["ImageService"].full_name
 _INSIGHT = insight_service_pb2.DESCRIPTOR.services_by_name["InsightService"].full_name
 _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
@@ -67,6 +72,7 @@ class Server:
         max_request_bytes: greater requests are refused.
         max_searches: searches at once, waiting ones included.
         max_running_searches: those of them that run at once.
+        cores: pictures that are decoded at once, to be shown.
         tls: for every TCP address; None is plaintext.
         authorizer: decides who may call what; None lets every caller do everything.
         meter: counts calls.
@@ -85,6 +91,7 @@ class Server:
         max_request_bytes: int,
         max_searches: int = 64,
         max_running_searches: int = 16,
+        cores: int = 1,
         tls: Tls | None = None,
         authorizer: Authorizer | None = None,
         meter: Meter | None = None,
@@ -96,16 +103,17 @@ class Server:
         listening = addresses.parse_all(listen, unmet=_unmet(tls, self._authorizer))
         self._readiness = readiness
         self._threads = threads or Threads()
-        self._lanes = lanes(max_searches=max_searches, max_running_searches=max_running_searches)
+        self._lanes = lanes(max_searches=max_searches, max_running_searches=max_running_searches, cores=cores)
         self._held = FairSemaphore(REQUEST_BYTES)
         self._refusals = CallThreads(1, thread_name_prefix="rpc-refused")
         self._monitoring = Monitoring(meter or NoMeter(), self._call_log)
         searchable = readiness.is_searchable
         self._health = Health(
-            {"": searchable, _SEARCH: searchable, _INDEX: readiness.is_open, _INSIGHT: readiness.is_open}
+            {"": searchable, _SEARCH: searchable} | dict.fromkeys((_INDEX, _IMAGE, _INSIGHT), readiness.is_open)
         )
         self._overview = Overview(readiness)
         self._watch = StatusWatch(StatusFeed(self._overview.read))
+        self._watches = Watches()
         self._stopping = threading.Event()
         self._socket_watcher: threading.Thread | None = None
         self._listeners = [
@@ -157,6 +165,7 @@ class Server:
         for listener in self._listeners:
             listener.stop(grace_s)
         self._watch.close()
+        self._watches.close()
         for listener in self._listeners:
             listener.close()
         self._readiness.close("stopping")
@@ -178,11 +187,16 @@ class Server:
         index_service_pb2_grpc.add_IndexServiceServicer_to_server(  # type: ignore[no-untyped-call]
             IndexService(self._readiness, self._overview, self._watch), server
         )
+        image_service_pb2_grpc.add_ImageServiceServicer_to_server(  # type: ignore[no-untyped-call]
+            ImageService(self._readiness), server
+        )
         insight_service_pb2_grpc.add_InsightServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            InsightService(self._readiness), server
+            InsightService(self._readiness, self._watches), server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        reflection.enable_server_reflection((_SEARCH, _INDEX, _INSIGHT, _HEALTH, reflection.SERVICE_NAME), server)
+        reflection.enable_server_reflection(
+            (_SEARCH, _INDEX, _IMAGE, _INSIGHT, _HEALTH, reflection.SERVICE_NAME), server
+        )
 
     def _watch_sockets(self) -> None:
         said = ""

@@ -114,7 +114,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusResponse(_message.Message):
-    __slots__ = ("ready", "detail", "images", "files", "pending", "failed", "failed_by_reason", "paused", "scanning", "images_per_s", "roots", "model", "device", "index", "version", "uptime_s", "model_switch", "eta_s", "paused_until_time", "files_decided", "problems", "thread_failures", "uptime", "time_left", "jobs")
+    __slots__ = ("ready", "detail", "images", "files", "pending", "failed", "failed_by_reason", "paused", "scanning", "images_per_s", "roots", "model", "device", "index", "version", "uptime_s", "model_switch", "eta_s", "paused_until_time", "files_decided", "problems", "thread_failures", "uptime", "time_left", "jobs", "replica")
     class FailedByReasonEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +154,7 @@ class StatusResponse(_message.Message):
     UPTIME_FIELD_NUMBER: _ClassVar[int]
     TIME_LEFT_FIELD_NUMBER: _ClassVar[int]
     JOBS_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
     ready: bool
     detail: str
     images: int
@@ -179,7 +180,30 @@ class StatusResponse(_message.Message):
     uptime: _duration_pb2.Duration
     time_left: _duration_pb2.Duration
     jobs: _containers.RepeatedCompositeFieldContainer[JobStatus]
-    def __init__(self, ready: _Optional[bool] = ..., detail: _Optional[str] = ..., images: _Optional[int] = ..., files: _Optional[int] = ..., pending: _Optional[int] = ..., failed: _Optional[int] = ..., failed_by_reason: _Optional[_Mapping[str, int]] = ..., paused: _Optional[bool] = ..., scanning: _Optional[bool] = ..., images_per_s: _Optional[float] = ..., roots: _Optional[_Iterable[_Union[RootStatus, _Mapping]]] = ..., model: _Optional[_Union[ModelStatus, _Mapping]] = ..., device: _Optional[_Union[DeviceStatus, _Mapping]] = ..., index: _Optional[_Union[IndexStatus, _Mapping]] = ..., version: _Optional[str] = ..., uptime_s: _Optional[float] = ..., model_switch: _Optional[_Union[ModelSwitch, _Mapping]] = ..., eta_s: _Optional[float] = ..., paused_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., files_decided: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., thread_failures: _Optional[_Mapping[str, int]] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jobs: _Optional[_Iterable[_Union[JobStatus, _Mapping]]] = ...) -> None: ...
+    replica: ReplicaStatus
+    def __init__(self, ready: _Optional[bool] = ..., detail: _Optional[str] = ..., images: _Optional[int] = ..., files: _Optional[int] = ..., pending: _Optional[int] = ..., failed: _Optional[int] = ..., failed_by_reason: _Optional[_Mapping[str, int]] = ..., paused: _Optional[bool] = ..., scanning: _Optional[bool] = ..., images_per_s: _Optional[float] = ..., roots: _Optional[_Iterable[_Union[RootStatus, _Mapping]]] = ..., model: _Optional[_Union[ModelStatus, _Mapping]] = ..., device: _Optional[_Union[DeviceStatus, _Mapping]] = ..., index: _Optional[_Union[IndexStatus, _Mapping]] = ..., version: _Optional[str] = ..., uptime_s: _Optional[float] = ..., model_switch: _Optional[_Union[ModelSwitch, _Mapping]] = ..., eta_s: _Optional[float] = ..., paused_until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., files_decided: _Optional[int] = ..., problems: _Optional[_Iterable[str]] = ..., thread_failures: _Optional[_Mapping[str, int]] = ..., uptime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., jobs: _Optional[_Iterable[_Union[JobStatus, _Mapping]]] = ..., replica: _Optional[_Union[ReplicaStatus, _Mapping]] = ...) -> None: ...
+
+class ReplicaStatus(_message.Message):
+    __slots__ = ("address", "host", "state", "detail", "outbox", "outbox_age", "images", "images_of_all", "searched")
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    OUTBOX_FIELD_NUMBER: _ClassVar[int]
+    OUTBOX_AGE_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_OF_ALL_FIELD_NUMBER: _ClassVar[int]
+    SEARCHED_FIELD_NUMBER: _ClassVar[int]
+    address: str
+    host: str
+    state: str
+    detail: str
+    outbox: int
+    outbox_age: _duration_pb2.Duration
+    images: int
+    images_of_all: int
+    searched: bool
+    def __init__(self, address: _Optional[str] = ..., host: _Optional[str] = ..., state: _Optional[str] = ..., detail: _Optional[str] = ..., outbox: _Optional[int] = ..., outbox_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., images: _Optional[int] = ..., images_of_all: _Optional[int] = ..., searched: _Optional[bool] = ...) -> None: ...
 
 class JobStatus(_message.Message):
     __slots__ = ("name", "done", "total", "unit", "start_time")
@@ -509,3 +533,21 @@ class ExportedImage(_message.Message):
     path_count: int
     vector: _search_service_pb2.Vector
     def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., paths: _Optional[_Iterable[str]] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ..., vector: _Optional[_Union[_search_service_pb2.Vector, _Mapping]] = ...) -> None: ...
+
+class RebuildReplicaRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RebuildReplicaResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class DropReplicaRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class DropReplicaResponse(_message.Message):
+    __slots__ = ("removed",)
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    removed: int
+    def __init__(self, removed: _Optional[int] = ...) -> None: ...

@@ -105,6 +105,16 @@ class IndexServiceStub:
                 request_serializer=simd_dot_v1_dot_index__service__pb2.ExportRequest.SerializeToString,
                 response_deserializer=simd_dot_v1_dot_index__service__pb2.ExportResponse.FromString,
                 _registered_method=True)
+        self.RebuildReplica = channel.unary_unary(
+                '/simd.v1.IndexService/RebuildReplica',
+                request_serializer=simd_dot_v1_dot_index__service__pb2.RebuildReplicaRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_index__service__pb2.RebuildReplicaResponse.FromString,
+                _registered_method=True)
+        self.DropReplica = channel.unary_unary(
+                '/simd.v1.IndexService/DropReplica',
+                request_serializer=simd_dot_v1_dot_index__service__pb2.DropReplicaRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_index__service__pb2.DropReplicaResponse.FromString,
+                _registered_method=True)
 
 
 class IndexServiceServicer:
@@ -228,6 +238,28 @@ class IndexServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RebuildReplica(self, request, context):
+        """RebuildReplica has all that this daemon publishes in the replica put there anew, and all of its host that should not
+        be there taken out, and returns at once; Status tells how far it is. Other hosts' images are left alone. It also ends
+        what DropReplica did, and takes over the name of the host from another state directory.
+
+        FAILED_PRECONDITION: no replica is configured.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropReplica(self, request, context):
+        """DropReplica takes all images of this daemon's host out of the replica, and has the daemon publish nothing more until
+        RebuildReplica; a restart changes nothing about that. Other hosts' images are left alone. It returns when they are out.
+
+        FAILED_PRECONDITION: no replica is configured. UNAVAILABLE: it cannot be reached; nothing more is published all the
+        same, and what is there is taken out as soon as it can be reached.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IndexServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -300,6 +332,16 @@ def add_IndexServiceServicer_to_server(servicer, server):
                     servicer.Export,
                     request_deserializer=simd_dot_v1_dot_index__service__pb2.ExportRequest.FromString,
                     response_serializer=simd_dot_v1_dot_index__service__pb2.ExportResponse.SerializeToString,
+            ),
+            'RebuildReplica': grpc.unary_unary_rpc_method_handler(
+                    servicer.RebuildReplica,
+                    request_deserializer=simd_dot_v1_dot_index__service__pb2.RebuildReplicaRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_index__service__pb2.RebuildReplicaResponse.SerializeToString,
+            ),
+            'DropReplica': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropReplica,
+                    request_deserializer=simd_dot_v1_dot_index__service__pb2.DropReplicaRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_index__service__pb2.DropReplicaResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -681,6 +723,60 @@ class IndexService:
             '/simd.v1.IndexService/Export',
             simd_dot_v1_dot_index__service__pb2.ExportRequest.SerializeToString,
             simd_dot_v1_dot_index__service__pb2.ExportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RebuildReplica(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.IndexService/RebuildReplica',
+            simd_dot_v1_dot_index__service__pb2.RebuildReplicaRequest.SerializeToString,
+            simd_dot_v1_dot_index__service__pb2.RebuildReplicaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropReplica(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.IndexService/DropReplica',
+            simd_dot_v1_dot_index__service__pb2.DropReplicaRequest.SerializeToString,
+            simd_dot_v1_dot_index__service__pb2.DropReplicaResponse.FromString,
             options,
             channel_credentials,
             insecure,

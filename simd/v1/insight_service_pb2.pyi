@@ -122,7 +122,7 @@ class ListDuplicateGroupsRequest(_message.Message):
     def __init__(self, options: _Optional[_Union[DuplicateOptions, _Mapping]] = ..., member_limit: _Optional[int] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListDuplicateGroupsResponse(_message.Message):
-    __slots__ = ("groups", "next_page_token", "total_size", "left_out", "pending", "reclaimable_bytes")
+    __slots__ = ("groups", "next_page_token", "total_size", "left_out", "pending", "reclaimable_bytes", "host")
     class LeftOutEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -136,13 +136,15 @@ class ListDuplicateGroupsResponse(_message.Message):
     LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     PENDING_FIELD_NUMBER: _ClassVar[int]
     RECLAIMABLE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
     groups: _containers.RepeatedCompositeFieldContainer[DuplicateGroup]
     next_page_token: str
     total_size: int
     left_out: _containers.ScalarMap[str, int]
     pending: int
     reclaimable_bytes: int
-    def __init__(self, groups: _Optional[_Iterable[_Union[DuplicateGroup, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., left_out: _Optional[_Mapping[str, int]] = ..., pending: _Optional[int] = ..., reclaimable_bytes: _Optional[int] = ...) -> None: ...
+    host: str
+    def __init__(self, groups: _Optional[_Iterable[_Union[DuplicateGroup, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_size: _Optional[int] = ..., left_out: _Optional[_Mapping[str, int]] = ..., pending: _Optional[int] = ..., reclaimable_bytes: _Optional[int] = ..., host: _Optional[str] = ...) -> None: ...
 
 class GetGroupRequest(_message.Message):
     __slots__ = ("image_id", "path", "path_bytes", "options", "page_size", "page_token")
@@ -471,3 +473,233 @@ class SplitResponse(_message.Message):
     files: _containers.RepeatedCompositeFieldContainer[SplitFile]
     counts: _containers.RepeatedCompositeFieldContainer[ShareCount]
     def __init__(self, files: _Optional[_Iterable[_Union[SplitFile, _Mapping]]] = ..., counts: _Optional[_Iterable[_Union[ShareCount, _Mapping]]] = ...) -> None: ...
+
+class SuggestRequest(_message.Message):
+    __slots__ = ("limit", "strategy", "path_prefix", "path_prefix_bytes", "skip_ids", "watch")
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    PATH_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    PATH_PREFIX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SKIP_IDS_FIELD_NUMBER: _ClassVar[int]
+    WATCH_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    strategy: str
+    path_prefix: str
+    path_prefix_bytes: bytes
+    skip_ids: _containers.RepeatedScalarFieldContainer[str]
+    watch: bool
+    def __init__(self, limit: _Optional[int] = ..., strategy: _Optional[str] = ..., path_prefix: _Optional[str] = ..., path_prefix_bytes: _Optional[bytes] = ..., skip_ids: _Optional[_Iterable[str]] = ..., watch: _Optional[bool] = ...) -> None: ...
+
+class SuggestResponse(_message.Message):
+    __slots__ = ("done", "total", "suggestions", "summary")
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    SUGGESTIONS_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    done: int
+    total: int
+    suggestions: _containers.RepeatedCompositeFieldContainer[Suggestion]
+    summary: SuggestSummary
+    def __init__(self, done: _Optional[int] = ..., total: _Optional[int] = ..., suggestions: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., summary: _Optional[_Union[SuggestSummary, _Mapping]] = ...) -> None: ...
+
+class Suggestion(_message.Message):
+    __slots__ = ("image_id", "path", "path_bytes", "covers", "coverage", "nearest_labelled", "reason", "value", "width", "height")
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    COVERS_FIELD_NUMBER: _ClassVar[int]
+    COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    NEAREST_LABELLED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    image_id: str
+    path: str
+    path_bytes: bytes
+    covers: int
+    coverage: float
+    nearest_labelled: NearestLabelled
+    reason: str
+    value: float
+    width: int
+    height: int
+    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., covers: _Optional[int] = ..., coverage: _Optional[float] = ..., nearest_labelled: _Optional[_Union[NearestLabelled, _Mapping]] = ..., reason: _Optional[str] = ..., value: _Optional[float] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+
+class NearestLabelled(_message.Message):
+    __slots__ = ("image_id", "path", "path_bytes", "distance", "labels")
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DISTANCE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    image_id: str
+    path: str
+    path_bytes: bytes
+    distance: float
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., distance: _Optional[float] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SuggestSummary(_message.Message):
+    __slots__ = ("images", "labelled", "same_as_labelled", "coverage", "estimated", "suggested", "host")
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    LABELLED_FIELD_NUMBER: _ClassVar[int]
+    SAME_AS_LABELLED_FIELD_NUMBER: _ClassVar[int]
+    COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATED_FIELD_NUMBER: _ClassVar[int]
+    SUGGESTED_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    images: int
+    labelled: int
+    same_as_labelled: int
+    coverage: float
+    estimated: bool
+    suggested: int
+    host: str
+    def __init__(self, images: _Optional[int] = ..., labelled: _Optional[int] = ..., same_as_labelled: _Optional[int] = ..., coverage: _Optional[float] = ..., estimated: _Optional[bool] = ..., suggested: _Optional[int] = ..., host: _Optional[str] = ...) -> None: ...
+
+class DescribeAtlasRequest(_message.Message):
+    __slots__ = ("colour",)
+    COLOUR_FIELD_NUMBER: _ClassVar[int]
+    colour: str
+    def __init__(self, colour: _Optional[str] = ...) -> None: ...
+
+class AtlasColour(_message.Message):
+    __slots__ = ("colour", "name", "images")
+    COLOUR_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    colour: str
+    name: str
+    images: int
+    def __init__(self, colour: _Optional[str] = ..., name: _Optional[str] = ..., images: _Optional[int] = ...) -> None: ...
+
+class DescribeAtlasResponse(_message.Message):
+    __slots__ = ("state", "detail", "revision", "images", "pending", "added", "side", "levels", "laid_out_time", "done", "total", "colours")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    ADDED_FIELD_NUMBER: _ClassVar[int]
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    LEVELS_FIELD_NUMBER: _ClassVar[int]
+    LAID_OUT_TIME_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    COLOURS_FIELD_NUMBER: _ClassVar[int]
+    state: str
+    detail: str
+    revision: int
+    images: int
+    pending: int
+    added: int
+    side: int
+    levels: int
+    laid_out_time: _timestamp_pb2.Timestamp
+    done: int
+    total: int
+    colours: _containers.RepeatedCompositeFieldContainer[AtlasColour]
+    def __init__(self, state: _Optional[str] = ..., detail: _Optional[str] = ..., revision: _Optional[int] = ..., images: _Optional[int] = ..., pending: _Optional[int] = ..., added: _Optional[int] = ..., side: _Optional[int] = ..., levels: _Optional[int] = ..., laid_out_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., colours: _Optional[_Iterable[_Union[AtlasColour, _Mapping]]] = ...) -> None: ...
+
+class AtlasPoint(_message.Message):
+    __slots__ = ("x", "y")
+    X_FIELD_NUMBER: _ClassVar[int]
+    Y_FIELD_NUMBER: _ClassVar[int]
+    x: float
+    y: float
+    def __init__(self, x: _Optional[float] = ..., y: _Optional[float] = ...) -> None: ...
+
+class AtlasRequest(_message.Message):
+    __slots__ = ("polygon", "path_prefix", "path_prefix_bytes", "image_ids", "limit")
+    POLYGON_FIELD_NUMBER: _ClassVar[int]
+    PATH_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    PATH_PREFIX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_IDS_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    polygon: _containers.RepeatedCompositeFieldContainer[AtlasPoint]
+    path_prefix: str
+    path_prefix_bytes: bytes
+    image_ids: _containers.RepeatedScalarFieldContainer[str]
+    limit: int
+    def __init__(self, polygon: _Optional[_Iterable[_Union[AtlasPoint, _Mapping]]] = ..., path_prefix: _Optional[str] = ..., path_prefix_bytes: _Optional[bytes] = ..., image_ids: _Optional[_Iterable[str]] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class AtlasPlace(_message.Message):
+    __slots__ = ("image_id", "path", "path_bytes", "place", "labels")
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    image_id: str
+    path: str
+    path_bytes: bytes
+    place: AtlasPoint
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., place: _Optional[_Union[AtlasPoint, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class AtlasResponse(_message.Message):
+    __slots__ = ("places", "total_size")
+    PLACES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    places: _containers.RepeatedCompositeFieldContainer[AtlasPlace]
+    total_size: int
+    def __init__(self, places: _Optional[_Iterable[_Union[AtlasPlace, _Mapping]]] = ..., total_size: _Optional[int] = ...) -> None: ...
+
+class GetAtlasTileRequest(_message.Message):
+    __slots__ = ("level", "column", "row", "size", "format", "colour", "etag")
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    COLOUR_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    level: int
+    column: int
+    row: int
+    size: int
+    format: str
+    colour: str
+    etag: str
+    def __init__(self, level: _Optional[int] = ..., column: _Optional[int] = ..., row: _Optional[int] = ..., size: _Optional[int] = ..., format: _Optional[str] = ..., colour: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class AtlasCell(_message.Message):
+    __slots__ = ("column", "row", "image_id", "images", "width", "height")
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    column: int
+    row: int
+    image_id: str
+    images: int
+    width: int
+    height: int
+    def __init__(self, column: _Optional[int] = ..., row: _Optional[int] = ..., image_id: _Optional[str] = ..., images: _Optional[int] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+
+class GetAtlasTileResponse(_message.Message):
+    __slots__ = ("data", "content_type", "etag", "unchanged", "cells", "size")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    UNCHANGED_FIELD_NUMBER: _ClassVar[int]
+    CELLS_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    content_type: str
+    etag: str
+    unchanged: bool
+    cells: _containers.RepeatedCompositeFieldContainer[AtlasCell]
+    size: int
+    def __init__(self, data: _Optional[bytes] = ..., content_type: _Optional[str] = ..., etag: _Optional[str] = ..., unchanged: _Optional[bool] = ..., cells: _Optional[_Iterable[_Union[AtlasCell, _Mapping]]] = ..., size: _Optional[int] = ...) -> None: ...
+
+class LayOutAtlasRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class LayOutAtlasResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

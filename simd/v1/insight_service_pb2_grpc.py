@@ -100,6 +100,31 @@ class InsightServiceStub:
                 request_serializer=simd_dot_v1_dot_insight__service__pb2.SplitRequest.SerializeToString,
                 response_deserializer=simd_dot_v1_dot_insight__service__pb2.SplitResponse.FromString,
                 _registered_method=True)
+        self.Suggest = channel.unary_stream(
+                '/simd.v1.InsightService/Suggest',
+                request_serializer=simd_dot_v1_dot_insight__service__pb2.SuggestRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_insight__service__pb2.SuggestResponse.FromString,
+                _registered_method=True)
+        self.DescribeAtlas = channel.unary_unary(
+                '/simd.v1.InsightService/DescribeAtlas',
+                request_serializer=simd_dot_v1_dot_insight__service__pb2.DescribeAtlasRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_insight__service__pb2.DescribeAtlasResponse.FromString,
+                _registered_method=True)
+        self.Atlas = channel.unary_stream(
+                '/simd.v1.InsightService/Atlas',
+                request_serializer=simd_dot_v1_dot_insight__service__pb2.AtlasRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_insight__service__pb2.AtlasResponse.FromString,
+                _registered_method=True)
+        self.GetAtlasTile = channel.unary_unary(
+                '/simd.v1.InsightService/GetAtlasTile',
+                request_serializer=simd_dot_v1_dot_insight__service__pb2.GetAtlasTileRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_insight__service__pb2.GetAtlasTileResponse.FromString,
+                _registered_method=True)
+        self.LayOutAtlas = channel.unary_unary(
+                '/simd.v1.InsightService/LayOutAtlas',
+                request_serializer=simd_dot_v1_dot_insight__service__pb2.LayOutAtlasRequest.SerializeToString,
+                response_deserializer=simd_dot_v1_dot_insight__service__pb2.LayOutAtlasResponse.FromString,
+                _registered_method=True)
 
 
 class InsightServiceServicer:
@@ -214,6 +239,57 @@ class InsightServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Suggest(self, request, context):
+        """Suggest proposes images that are worth labelling next: none that is labelled, and none that is the same picture as a
+        labelled one or as another suggestion. The first of them are the answer to a smaller limit, and what stands still
+        is answered alike. It is a job of the daemon, which `status` shows, and which ends when the caller leaves.
+
+        INVALID_ARGUMENT: an unknown strategy, a limit above 10,000, more than 100,000 skip_ids, or a path that no path can
+        be. FAILED_PRECONDITION: the strategy "uncertain" without images of two labels. RESOURCE_EXHAUSTED: suggestions are
+        being made for somebody else; try again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DescribeAtlas(self, request, context):
+        """DescribeAtlas tells how the map of all images is: whether there is one, how large it is, what its colours mean.
+
+        INVALID_ARGUMENT: an unknown colour.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Atlas(self, request, context):
+        """Atlas tells where images are on the map, in the order of their ids.
+
+        INVALID_ARGUMENT: a polygon with fewer than three points or more than 1000, or a path that no path can be.
+        FAILED_PRECONDITION: there is no map; the message says why.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAtlasTile(self, request, context):
+        """GetAtlasTile draws a part of the map.
+
+        INVALID_ARGUMENT: a tile, size, format or colour that there is not. FAILED_PRECONDITION: there is no map.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LayOutAtlas(self, request, context):
+        """LayOutAtlas has the whole map laid out anew, in the background. The old one stays until that is done.
+
+        FAILED_PRECONDITION: maps are turned off or cannot be made here; the message says why. RESOURCE_EXHAUSTED: one is
+        laid out already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InsightServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -276,6 +352,31 @@ def add_InsightServiceServicer_to_server(servicer, server):
                     servicer.Split,
                     request_deserializer=simd_dot_v1_dot_insight__service__pb2.SplitRequest.FromString,
                     response_serializer=simd_dot_v1_dot_insight__service__pb2.SplitResponse.SerializeToString,
+            ),
+            'Suggest': grpc.unary_stream_rpc_method_handler(
+                    servicer.Suggest,
+                    request_deserializer=simd_dot_v1_dot_insight__service__pb2.SuggestRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_insight__service__pb2.SuggestResponse.SerializeToString,
+            ),
+            'DescribeAtlas': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeAtlas,
+                    request_deserializer=simd_dot_v1_dot_insight__service__pb2.DescribeAtlasRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_insight__service__pb2.DescribeAtlasResponse.SerializeToString,
+            ),
+            'Atlas': grpc.unary_stream_rpc_method_handler(
+                    servicer.Atlas,
+                    request_deserializer=simd_dot_v1_dot_insight__service__pb2.AtlasRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_insight__service__pb2.AtlasResponse.SerializeToString,
+            ),
+            'GetAtlasTile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAtlasTile,
+                    request_deserializer=simd_dot_v1_dot_insight__service__pb2.GetAtlasTileRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_insight__service__pb2.GetAtlasTileResponse.SerializeToString,
+            ),
+            'LayOutAtlas': grpc.unary_unary_rpc_method_handler(
+                    servicer.LayOutAtlas,
+                    request_deserializer=simd_dot_v1_dot_insight__service__pb2.LayOutAtlasRequest.FromString,
+                    response_serializer=simd_dot_v1_dot_insight__service__pb2.LayOutAtlasResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -608,6 +709,141 @@ class InsightService:
             '/simd.v1.InsightService/Split',
             simd_dot_v1_dot_insight__service__pb2.SplitRequest.SerializeToString,
             simd_dot_v1_dot_insight__service__pb2.SplitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Suggest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/simd.v1.InsightService/Suggest',
+            simd_dot_v1_dot_insight__service__pb2.SuggestRequest.SerializeToString,
+            simd_dot_v1_dot_insight__service__pb2.SuggestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeAtlas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.InsightService/DescribeAtlas',
+            simd_dot_v1_dot_insight__service__pb2.DescribeAtlasRequest.SerializeToString,
+            simd_dot_v1_dot_insight__service__pb2.DescribeAtlasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Atlas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/simd.v1.InsightService/Atlas',
+            simd_dot_v1_dot_insight__service__pb2.AtlasRequest.SerializeToString,
+            simd_dot_v1_dot_insight__service__pb2.AtlasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAtlasTile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.InsightService/GetAtlasTile',
+            simd_dot_v1_dot_insight__service__pb2.GetAtlasTileRequest.SerializeToString,
+            simd_dot_v1_dot_insight__service__pb2.GetAtlasTileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LayOutAtlas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/simd.v1.InsightService/LayOutAtlas',
+            simd_dot_v1_dot_insight__service__pb2.LayOutAtlasRequest.SerializeToString,
+            simd_dot_v1_dot_insight__service__pb2.LayOutAtlasResponse.FromString,
             options,
             channel_credentials,
             insecure,

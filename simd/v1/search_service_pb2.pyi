@@ -14,7 +14,7 @@ class Vector(_message.Message):
     def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("image", "path", "path_bytes", "image_id", "vector", "limit", "min_similarity", "path_prefix", "path_prefix_bytes", "exact", "min_level", "group")
+    __slots__ = ("image", "path", "path_bytes", "image_id", "vector", "limit", "min_similarity", "path_prefix", "path_prefix_bytes", "exact", "min_level", "group", "region")
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     PATH_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +27,7 @@ class SearchRequest(_message.Message):
     EXACT_FIELD_NUMBER: _ClassVar[int]
     MIN_LEVEL_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
     image: bytes
     path: str
     path_bytes: bytes
@@ -39,7 +40,20 @@ class SearchRequest(_message.Message):
     exact: bool
     min_level: str
     group: bool
-    def __init__(self, image: _Optional[bytes] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., image_id: _Optional[str] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., limit: _Optional[int] = ..., min_similarity: _Optional[float] = ..., path_prefix: _Optional[str] = ..., path_prefix_bytes: _Optional[bytes] = ..., exact: _Optional[bool] = ..., min_level: _Optional[str] = ..., group: _Optional[bool] = ...) -> None: ...
+    region: Box
+    def __init__(self, image: _Optional[bytes] = ..., path: _Optional[str] = ..., path_bytes: _Optional[bytes] = ..., image_id: _Optional[str] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ..., limit: _Optional[int] = ..., min_similarity: _Optional[float] = ..., path_prefix: _Optional[str] = ..., path_prefix_bytes: _Optional[bytes] = ..., exact: _Optional[bool] = ..., min_level: _Optional[str] = ..., group: _Optional[bool] = ..., region: _Optional[_Union[Box, _Mapping]] = ...) -> None: ...
+
+class Box(_message.Message):
+    __slots__ = ("x", "y", "width", "height")
+    X_FIELD_NUMBER: _ClassVar[int]
+    Y_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    x: float
+    y: float
+    width: float
+    height: float
+    def __init__(self, x: _Optional[float] = ..., y: _Optional[float] = ..., width: _Optional[float] = ..., height: _Optional[float] = ...) -> None: ...
 
 class Levels(_message.Message):
     __slots__ = ("same", "near", "similar")
@@ -52,7 +66,7 @@ class Levels(_message.Message):
     def __init__(self, same: _Optional[float] = ..., near: _Optional[float] = ..., similar: _Optional[float] = ...) -> None: ...
 
 class Match(_message.Message):
-    __slots__ = ("image_id", "path", "paths", "distance", "similarity", "width", "height", "path_bytes", "paths_bytes", "path_count", "verdict", "level", "copies")
+    __slots__ = ("image_id", "path", "paths", "distance", "similarity", "width", "height", "path_bytes", "paths_bytes", "path_count", "verdict", "level", "copies", "tier", "host")
     IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     PATHS_FIELD_NUMBER: _ClassVar[int]
@@ -66,6 +80,8 @@ class Match(_message.Message):
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     LEVEL_FIELD_NUMBER: _ClassVar[int]
     COPIES_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
     image_id: str
     path: str
     paths: _containers.RepeatedScalarFieldContainer[str]
@@ -79,7 +95,9 @@ class Match(_message.Message):
     verdict: Verdict
     level: str
     copies: int
-    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., paths: _Optional[_Iterable[str]] = ..., distance: _Optional[float] = ..., similarity: _Optional[float] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., path_bytes: _Optional[bytes] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., level: _Optional[str] = ..., copies: _Optional[int] = ...) -> None: ...
+    tier: str
+    host: str
+    def __init__(self, image_id: _Optional[str] = ..., path: _Optional[str] = ..., paths: _Optional[_Iterable[str]] = ..., distance: _Optional[float] = ..., similarity: _Optional[float] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., path_bytes: _Optional[bytes] = ..., paths_bytes: _Optional[_Iterable[bytes]] = ..., path_count: _Optional[int] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., level: _Optional[str] = ..., copies: _Optional[int] = ..., tier: _Optional[str] = ..., host: _Optional[str] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("same", "share", "mirrored", "turned", "region")
@@ -124,16 +142,20 @@ class Took(_message.Message):
     def __init__(self, decode_ms: _Optional[float] = ..., featurize_ms: _Optional[float] = ..., search_ms: _Optional[float] = ..., total_ms: _Optional[float] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("matches", "searched", "exact", "took")
+    __slots__ = ("matches", "searched", "exact", "took", "host", "fallback")
     MATCHES_FIELD_NUMBER: _ClassVar[int]
     SEARCHED_FIELD_NUMBER: _ClassVar[int]
     EXACT_FIELD_NUMBER: _ClassVar[int]
     TOOK_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_FIELD_NUMBER: _ClassVar[int]
     matches: _containers.RepeatedCompositeFieldContainer[Match]
     searched: int
     exact: bool
     took: Took
-    def __init__(self, matches: _Optional[_Iterable[_Union[Match, _Mapping]]] = ..., searched: _Optional[int] = ..., exact: _Optional[bool] = ..., took: _Optional[_Union[Took, _Mapping]] = ...) -> None: ...
+    host: str
+    fallback: str
+    def __init__(self, matches: _Optional[_Iterable[_Union[Match, _Mapping]]] = ..., searched: _Optional[int] = ..., exact: _Optional[bool] = ..., took: _Optional[_Union[Took, _Mapping]] = ..., host: _Optional[str] = ..., fallback: _Optional[str] = ...) -> None: ...
 
 class BatchSearchRequest(_message.Message):
     __slots__ = ("tag", "search")

@@ -26,7 +26,10 @@ if _version_not_supported:
 
 
 class SearchServiceStub:
-    """SearchService answers what looks like a picture.
+    """Hosts. Several daemons may publish what they index in one replica, a collection of another engine, and be told to
+    search there. A match then may be an image of another host: its paths are that host's, and `host` names it.
+
+    SearchService answers what looks like a picture.
     """
 
     def __init__(self, channel):
@@ -53,15 +56,21 @@ class SearchServiceStub:
 
 
 class SearchServiceServicer:
-    """SearchService answers what looks like a picture.
+    """Hosts. Several daemons may publish what they index in one replica, a collection of another engine, and be told to
+    search there. A match then may be an image of another host: its paths are that host's, and `host` names it.
+
+    SearchService answers what looks like a picture.
     """
 
     def Search(self, request, context):
         """Search returns the images nearest to the query, nearest first; ties are ordered by image_id. A daemon that verifies
-        searches compares the first of them with the query, and orders them by similarity + 0.3 * share of the verdict.
+        searches compares the first of them with the query, and orders them by similarity + 0.3 * share of the verdict,
+        unless only a region of it is looked for.
 
         INVALID_ARGUMENT: no query, bytes that are not an image, a path outside the roots, a vector of another dimension,
-        or a limit out of range. NOT_FOUND: an image_id or a path that is not known. UNAVAILABLE: the daemon is starting.
+        or a limit or a region out of range; `exact`, if the replica is searched and cannot prove its answers. NOT_FOUND: an
+        image_id or a path that is not known. UNAVAILABLE: the daemon is starting, or the replica is searched and cannot be
+        reached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -113,7 +122,10 @@ def add_SearchServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SearchService:
-    """SearchService answers what looks like a picture.
+    """Hosts. Several daemons may publish what they index in one replica, a collection of another engine, and be told to
+    search there. A match then may be an image of another host: its paths are that host's, and `host` names it.
+
+    SearchService answers what looks like a picture.
     """
 
     @staticmethod

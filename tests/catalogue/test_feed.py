@@ -110,3 +110,16 @@ def test_who_listens_is_called_after_what_changed_images_and_after_nothing_else(
     catalogue.scanned(root.root_id, 1.0)
     catalogue.record([indexed(root, b"b", "b")])
     assert seen == [1, 2]
+
+
+def test_how_far_a_reader_is_behind_is_how_many_images_changed_since(catalogue: Catalogue, root: Root) -> None:
+    assert catalogue.behind(None) == 0
+    catalogue.record([indexed(root, b"a", "a"), indexed(root, b"b", "b"), indexed(root, b"c", "c")])
+    position = catalogue.position()
+    assert catalogue.behind(None) == 3 and catalogue.behind(position) == 0
+    catalogue.record([indexed(root, b"b2", "b")], deleted=[key(root, b"a")])
+    assert catalogue.behind(position) == 2 and catalogue.behind(None) == 2
+    catalogue.purge_images(1 << 60)
+    assert catalogue.behind(position) == 2, "one of them is gone"
+    assert catalogue.behind(replace(position, epoch=b"another life")) == 2
+    assert catalogue.behind(replace(position, revision=1000)) == 2

@@ -1,4 +1,4 @@
-"""One suite for every index: a question about some images."""
+"""One suite for whatever can be searched: a question about some images."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simd.index.base import Index
+from simd.index.base import Searcher
 from simd.index.brute import BruteIndex
 from simd.index.filter import EVERYTHING, Filter
 from simd.index.local import LocalIndex
 from simd.types import Embedding, ImageId
 from simd.vectors.metric import distances
 from simd.vectors.topk import Ids, pack_ids
-from tests.contract.subjects import Subject
+from tests.contract.subjects import Searchable, Subject
 from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, image_id, unit
 
 QUERY = unit(5)
@@ -32,61 +32,61 @@ def nearest(numbers: Iterable[int]) -> list[ImageId]:
     return [i for _, i in sorted((float(distances(QUERY, unit(n)[None])[0]), image_id(n)) for n in numbers)]
 
 
-def considered(index: Index, among: Filter) -> list[ImageId]:
+def considered(searcher: Searcher, among: Filter) -> list[ImageId]:
     """Every image that is considered, which both questions agree about."""
-    [searched] = index.search(QUERY[None], 1000, among=among, exact=True)
-    [within] = index.within(QUERY[None], 2.5, limit=1000, among=among)
+    [searched] = searcher.search(QUERY[None], 1000, among=among, exact=True)
+    [within] = searcher.within(QUERY[None], 2.5, limit=1000, among=among)
     assert searched == within and searched.searched == len(searched.hits) and searched.exact
     return [hit.image_id for hit in searched.hits]
 
 
-def test_any_of_gives_k_answers_among_these_images(subject: Subject) -> None:
-    subject.put(*range(120))
-    subject.delete(3)
+def test_any_of_gives_k_answers_among_these_images(searchable: Searchable) -> None:
+    searchable.put(*range(120))
+    searchable.delete(3)
     among = Filter(any_of=packed((*range(100, 120), 3, 999)))
-    [answer] = subject.index.search(QUERY[None], 15, among=among, exact=True)
+    [answer] = searchable.searcher.search(QUERY[None], 15, among=among, exact=True)
     assert [hit.image_id for hit in answer.hits] == nearest(range(100, 120))[:15]
     assert answer.searched == 20
-    assert considered(subject.index, among) == nearest(range(100, 120))
+    assert considered(searchable.searcher, among) == nearest(range(100, 120))
 
 
-def test_not_in_gives_k_answers_among_the_others(subject: Subject) -> None:
-    subject.put(*range(120))
-    subject.delete(3)
+def test_not_in_gives_k_answers_among_the_others(searchable: Searchable) -> None:
+    searchable.put(*range(120))
+    searchable.delete(3)
     among = Filter(not_in=packed((*range(100), 999)))
-    [answer] = subject.index.search(QUERY[None], 15, among=among, exact=True)
+    [answer] = searchable.searcher.search(QUERY[None], 15, among=among, exact=True)
     assert [hit.image_id for hit in answer.hits] == nearest(range(100, 120))[:15]
     assert answer.searched == 20
-    assert considered(subject.index, among) == nearest(range(100, 120))
+    assert considered(searchable.searcher, among) == nearest(range(100, 120))
 
 
-def test_an_image_must_be_one_of_these_and_none_of_those(subject: Subject) -> None:
-    subject.put(*range(60))
+def test_an_image_must_be_one_of_these_and_none_of_those(searchable: Searchable) -> None:
+    searchable.put(*range(60))
     among = Filter(any_of=packed(range(20)), not_in=packed(range(10, 30)))
-    assert considered(subject.index, among) == nearest(range(10))
+    assert considered(searchable.searcher, among) == nearest(range(10))
 
 
-def test_one_of_no_images_is_nothing_and_none_of_no_images_is_everything(subject: Subject) -> None:
-    subject.put(*range(60))
+def test_one_of_no_images_is_nothing_and_none_of_no_images_is_everything(searchable: Searchable) -> None:
+    searchable.put(*range(60))
     for among in (Filter(any_of=packed([])), Filter(any_of=packed([999])), Filter(not_in=packed(range(60)))):
-        assert considered(subject.index, among) == []
+        assert considered(searchable.searcher, among) == []
     for among in (EVERYTHING, Filter(not_in=packed([])), Filter(not_in=packed([999]))):
-        assert considered(subject.index, among) == nearest(range(60))
+        assert considered(searchable.searcher, among) == nearest(range(60))
 
 
-def test_ids_in_any_order_and_repeated_mean_the_same(subject: Subject) -> None:
-    subject.put(*range(60))
+def test_ids_in_any_order_and_repeated_mean_the_same(searchable: Searchable) -> None:
+    searchable.put(*range(60))
     ids = packed((8, 3, 8, 40, 3))
-    assert considered(subject.index, Filter(any_of=ids)) == nearest((3, 8, 40))
-    assert considered(subject.index, Filter(not_in=ids)) == nearest(set(range(60)) - {3, 8, 40})
+    assert considered(searchable.searcher, Filter(any_of=ids)) == nearest((3, 8, 40))
+    assert considered(searchable.searcher, Filter(not_in=ids)) == nearest(set(range(60)) - {3, 8, 40})
 
 
-def test_an_image_that_was_put_again_is_one_image(subject: Subject) -> None:
-    subject.put(*range(60))
-    subject.put(*range(10), version=1)
-    subject.put(*range(10))
-    assert considered(subject.index, Filter(any_of=packed(range(10)))) == nearest(range(10))
-    assert considered(subject.index, Filter(not_in=packed(range(10)))) == nearest(range(10, 60))
+def test_an_image_that_was_put_again_is_one_image(searchable: Searchable) -> None:
+    searchable.put(*range(60))
+    searchable.put(*range(10), version=1)
+    searchable.put(*range(10))
+    assert considered(searchable.searcher, Filter(any_of=packed(range(10)))) == nearest(range(10))
+    assert considered(searchable.searcher, Filter(not_in=packed(range(10)))) == nearest(range(10, 60))
 
 
 def test_an_index_that_knows_no_paths_refuses_a_prefix(subject: Subject) -> None:

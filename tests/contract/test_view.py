@@ -12,10 +12,11 @@ from simd.errors import CorruptStore
 from simd.index.base import View
 from simd.index.filter import Filter
 from simd.index.local import LocalIndex
+from simd.index.view import LocalView
 from simd.vectors.topk import pack_ids
 from tests.contract.subjects import Subject
 from tests.serving.doubles import damage_a_segment
-from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, Clock, embeddings, image_id, unit
+from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, Clock, embeddings, image_id, opened, unit
 
 QUERIES = np.stack([unit(3), unit(1000)])
 
@@ -112,3 +113,15 @@ def test_a_view_is_refused_once_damage_is_found(tmp_path: Path) -> None:
             ask()
     assert len(view) == 30 and len(list(view.ids())) == 30
     index.close()
+
+
+def test_a_view_counts_each_vector_that_it_reads(tmp_path: Path) -> None:
+    """So that the memory which reading makes resident is given back, one vector at a time as well."""
+    read = []
+    with opened(tmp_path) as store:
+        store.put(embeddings(*range(30)))
+        view = LocalView(store.snapshot, store.raise_damage, map, lambda snapshot, rows: read.append(rows))
+        view.vector(image_id(3))
+        assert read == [1]
+        assert sum(len(ids) for ids, _ in view.chunks()) == sum(read[1:]) == 30
+        view.close()

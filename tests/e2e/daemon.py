@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import json
 import os
 import re
@@ -13,8 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from simctl.cli import main
 
 HERE = Path(__file__).resolve().parents[2]
 PHOTOS = HERE / "samples" / "photos"
@@ -31,10 +36,25 @@ def obey_permissions() -> None:
         libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a command of `simctl` ended, and what it printed."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 class Daemon:
-    """`simd serve` with a state directory, one root, and a socket in a short path."""
+    """`simd serve` with a state directory, one root, and a socket in a short path.
+
+    Attributes:
+        settings: by their names in the environment; a first map of a few pictures takes as long as indexing them does.
+    """
 
     def __init__(self) -> None:
+        # Each batch and each refused file has a line at this level.
+        self.settings = {"SIMD_LOG_LEVEL": "debug", "SIMD_ATLAS": "off"}
         self.work = Path(tempfile.mkdtemp(prefix="simd-e2e-"))
         self.root = self.work / "root"
         self.root.mkdir()
@@ -55,7 +75,7 @@ class Daemon:
     def start(self, *more: str, env: dict[str, str] | None = None) -> Daemon:
         """Start it, and return once it answers."""
         self.launch(*more, env=env)
-        self.until(lambda: self.simctl("health").returncode == 0, "the daemon to answer")
+        self.until(lambda: self.ask("health").returncode == 0, "the daemon to answer")
         return self
 
     def launch(self, *more: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
@@ -65,8 +85,7 @@ class Daemon:
                 self.command(*more),
                 stdout=log,
                 stderr=log,
-                # Each batch and each refused file has a line at this level.
-                env=environment({"SIMD_LOG_LEVEL": "debug", **(env or {})}),
+                env=environment({**self.settings, **(env or {})}),
                 preexec_fn=obey_permissions,
                 cwd=self.work,
             )
@@ -74,7 +93,7 @@ class Daemon:
 
     def wait(self) -> dict[str, Any]:
         """Until nothing is pending; the status."""
-        done = self.simctl("wait", "--timeout", "120")
+        done = self.ask("wait", "--timeout", "120")
         assert done.returncode == 0, done.stderr + self.log.read_text()
         return self.status()
 
@@ -94,12 +113,19 @@ class Daemon:
 
     def json(self, *arguments: str) -> Any:
         """The document a command prints."""
-        done = self.simctl(*arguments, "--json")
+        done = self.ask(*arguments, "--json")
         assert done.returncode in (0, 4, 5), done.stderr + self.log.read_text()
         return json.loads(done.stdout)
 
+    def ask(self, *arguments: str) -> Answer:
+        """Run the client within this process, which takes a tenth of the time; one call at a time, for text alone."""
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            code = main([*arguments, "--address", self.address])
+        return Answer(code, out.getvalue(), err.getvalue())
+
     def simctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the client."""
+        """Run the client as people do, in a process of its own."""
         return subprocess.run(
             [sys.executable, "-m", "simctl", *arguments, "--address", self.address],
             capture_output=True,
@@ -120,7 +146,7 @@ class Daemon:
             assert self.process is not None
             assert self.process.poll() is None, f"the daemon ended:\n{self.log.read_text()}"
             assert time.monotonic() < deadline, f"waited in vain for {what}:\n{self.log.read_text()}"
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it; its exit code."""

@@ -38,6 +38,7 @@ _HARMLESS = {
     "ListErrors",
     "GetFile",
     "GetImage",
+    "GetThumbnail",
 }
 """What cannot change the index, whatever it is sent."""
 

@@ -17,7 +17,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("page", "least"), [("README.md", 1), ("docs/client.md", 7)])
+@pytest.mark.parametrize(("page", "least"), [("README.md", 1), ("docs/client.md", 9)])
 def test_the_examples_run_one_after_the_other(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch, page: str, least: int
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,8 +22,8 @@ def fill(daemon: Daemon) -> int:
     for photo in sorted(PHOTOS.iterdir())[:12]:
         shutil.copy(photo, daemon.root)
     images: int = daemon.start(*ROWS).wait()["images"]
-    assert daemon.simctl("compact").returncode == 0
-    assert daemon.simctl("verify").returncode == 0
+    assert daemon.ask("compact").returncode == 0
+    assert daemon.ask("verify").returncode == 0
     return images
 
 
@@ -43,7 +45,7 @@ def mend(daemon: Daemon) -> None:
 
 def seen(daemon: Daemon, what: str, images: int) -> None:
     """That searches are refused and health says so, while status tells everything, with the problem first."""
-    assert daemon.simctl("health").returncode == 3
+    assert daemon.ask("health").returncode == 3
     status = daemon.status()
     assert not status["ready"] and status["images"] == images
     assert f"the {what} is damaged" in status["problems"][0] and str(daemon.state) not in str(status)
@@ -56,7 +58,7 @@ def test_a_damaged_index_is_refused_and_shown_until_it_is_repaired(daemon: Daemo
     embedded = daemon.embedded()
     vectors = max(daemon.state.glob("index/*/segments/*/vectors.npy"), key=lambda path: path.stat().st_size)
     spoil(vectors, vectors.stat().st_size // 2)
-    assert daemon.simctl("verify").returncode == 1
+    assert daemon.ask("verify").returncode == 1
     seen(daemon, "index", images)
     search = daemon.simctl("search", str(daemon.root / sorted(PHOTOS.iterdir())[0].name))
     assert search.returncode == 1 and "simd check" in search.stderr
@@ -75,14 +77,45 @@ def test_a_damaged_catalogue_is_shown_until_it_is_made_anew(daemon: Daemon, end:
     for path in (catalogue, catalogue.with_name("catalogue.sqlite-wal")):
         spoil(path, 4096)
     # What the scan changes has to be read anew; what has not changed is still in memory.
-    daemon.simctl("scan")
-    assert daemon.simctl("verify").returncode == 1
+    daemon.ask("scan")
+    assert daemon.ask("verify").returncode == 1
     seen(daemon, "catalogue", images)
     daemon.stop(end)
     mend(daemon)
     status = daemon.start(*ROWS).wait()
     assert (status["ready"], status["problems"], status["images"], status["files"]) == (True, [], images, images)
     assert daemon.embedded() == embedded
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A daemon that was stopped when it had indexed some images, and a copy of its state."""
+
+    daemon: Daemon
+    images: int
+    whole: Path
+
+    def restore(self) -> None:
+        """Have the state as it was then; nothing runs."""
+        if self.daemon.process is not None:
+            self.daemon.stop(signal.SIGKILL)
+        shutil.rmtree(self.daemon.state)
+        shutil.copytree(self.whole, self.daemon.state, symlinks=True)
+
+
+@pytest.fixture(scope="module")
+def stopped() -> Iterator[Stopped]:
+    daemon = Daemon()
+    try:
+        for photo in sorted(PHOTOS.iterdir())[:4]:
+            shutil.copy(photo, daemon.root)
+        images = daemon.start("--flush-rows", "2").wait()["images"]
+        assert daemon.stop() == 0
+        whole = daemon.work / "whole"
+        shutil.copytree(daemon.state, whole, symlinks=True)
+        yield Stopped(daemon, images, whole)
+    finally:
+        daemon.close()
 
 
 @pytest.mark.parametrize(
@@ -97,14 +130,12 @@ def test_a_damaged_catalogue_is_shown_until_it_is_made_anew(daemon: Daemon, end:
         "serving.json",
     ],
 )
-def test_whatever_is_damaged_what_a_check_suggests_makes_a_daemon_that_starts(daemon: Daemon, what: str) -> None:
-    for photo in sorted(PHOTOS.iterdir())[:4]:
-        shutil.copy(photo, daemon.root)
-    images = daemon.start("--flush-rows", "2").wait()["images"]
-    assert daemon.stop() == 0
+def test_whatever_is_damaged_what_a_check_suggests_makes_a_daemon_that_starts(stopped: Stopped, what: str) -> None:
+    stopped.restore()
+    daemon = stopped.daemon
     found = [path for path in daemon.state.glob(what) if path.is_file()]
     for path in found:
         spoil(path, 10)
     mend(daemon)
     status = daemon.start().wait()
-    assert found and (status["ready"], status["problems"], status["images"]) == (True, [], images)
+    assert found and (status["ready"], status["problems"], status["images"]) == (True, [], stopped.images)

@@ -26,6 +26,21 @@ def tree(directory: Path) -> dict[str, tuple[bytes, int]]:
     return {str(path.relative_to(directory)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
+def propose(daemon: Daemon, messy: Path) -> None:
+    """What to label next is neither labelled nor the same picture as what is, or as another suggestion."""
+    with (messy / "labels.csv").open(newline="") as stream:
+        labelled = {str(messy / row["path"]) for row in csv.DictReader(stream) if row["label"]}
+    found = daemon.json("suggest", "-n", "30")
+    suggested = {one["path"] for one in found["suggestions"]}
+    assert len(suggested) == len(found["suggestions"]) > 0 and found["labelled"] and not suggested & labelled
+    assert found["coverage"] == sorted(found["coverage"])
+    for group in daemon.json("duplicates")["groups"]:
+        copies = {one["path"] for one in (group["keeper"], *group["members"])}
+        assert len(copies & suggested) + bool(copies & labelled) <= 1, copies
+    fewer = daemon.json("suggest", "-n", "5")["suggestions"]
+    assert [one["path"] for one in fewer] == [one["path"] for one in found["suggestions"]][:5]
+
+
 def test_the_worked_example_runs_from_messy_pictures_to_a_split_and_back(daemon: Daemon) -> None:
     blocks = BLOCK.findall((HERE / "docs" / "duplicates.md").read_text())
     assert len(blocks) == 9
@@ -56,6 +71,7 @@ def test_the_worked_example_runs_from_messy_pictures_to_a_split_and_back(daemon:
     assert f"{daemon.status()['files']}" == f"{PICTURES}"
     assert ", 0 not" in run(blocks[1])
     assert "keep" in run(blocks[2])
+    propose(daemon, work / "messy")
     run(blocks[3])
     assert "largest" in run(blocks[4])
     assert "taken away" in run(blocks[5])

@@ -1,4 +1,5 @@
-"""Local features in a real daemon: made as pictures are indexed, made of what lacks them, and never in the way."""
+"""What is derived in a real daemon, local features and icons: made with the vectors, made of what lacks them, and
+never in the way."""
 
 from __future__ import annotations
 
@@ -21,10 +22,10 @@ PROMPT = {"SIMD_INDEXING_PRIORITY": "normal"}
 """Whatever else runs on the machine, indexing goes on."""
 
 
-def kept(daemon: Daemon) -> int:
-    """Of how many images features are kept."""
-    with closing(sqlite3.connect(daemon.state / "features.sqlite")) as connection:
-        [(count,)] = connection.execute("SELECT COUNT(*) FROM features WHERE length(data) > 1000")
+def kept(daemon: Daemon, kind: str = "features") -> int:
+    """Of how many images features, or icons, are kept."""
+    with closing(sqlite3.connect(daemon.state / f"{kind}.sqlite")) as connection:
+        [(count,)] = connection.execute(f"SELECT COUNT(*) FROM {kind} WHERE length(data) > 1000")
     return int(count)
 
 
@@ -32,16 +33,21 @@ def kept(daemon: Daemon) -> int:
 def test_they_are_made_with_the_vectors_and_of_what_was_indexed_before(daemon: Daemon) -> None:
     photos = sorted(PHOTOS.iterdir())
     before, later = photos[:4], photos[4:8]
+    # Icons are kept for it.
+    daemon.settings["SIMD_ATLAS"] = "auto"
     for photo in before:
         shutil.copy(photo, daemon.root)
     assert daemon.start(env={**PROMPT, "SIMD_VERIFY": "off"}).wait()["images"] == len(before)
+    assert kept(daemon, "icons") == len(before)
     assert daemon.stop() == 0 and not (daemon.state / "features.sqlite").exists()
+    (daemon.state / "icons.sqlite").unlink()
     daemon.start(env=PROMPT)
     daemon.until(lambda: kept(daemon) == len(before), "the features of what was indexed before")
     for photo in later:
         shutil.copy(photo, daemon.root)
     assert daemon.wait()["images"] == len(before) + len(later)
     assert kept(daemon) == len(before) + len(later), "they are there once the picture is"
+    daemon.until(lambda: kept(daemon, "icons") == len(before) + len(later), "the icons that were lost")
     assert daemon.stop() == 0
     path = daemon.state / "features.sqlite"
     path.write_bytes(path.read_bytes()[:5000])

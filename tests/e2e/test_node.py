@@ -84,7 +84,7 @@ def test_node_searches_by_the_protos_and_by_reflection_on_a_socket_and_on_a_port
     unix, daemon.address = daemon.address, f"{daemon.address},{port}"
     daemon.launch()
     daemon.address = unix
-    daemon.until(lambda: daemon.simctl("health").returncode == 0, "the daemon to answer")
+    daemon.until(lambda: daemon.ask("health").returncode == 0, "the daemon to answer")
     daemon.wait()
     query = sorted(daemon.root.iterdir())[1]
     expected = [match["path"] for match in daemon.search(query)["matches"]]
@@ -109,7 +109,7 @@ def test_node_sends_a_token_also_to_be_told_how_to_speak(example: Path, daemon: 
     file.write_text(token)
     file.chmod(0o600)
     daemon.launch(env={"SIMD_READ_TOKEN_FILE": str(file)})
-    daemon.until(lambda: daemon.simctl("health").returncode == 0, "the daemon to answer")
+    daemon.until(lambda: daemon.ask("health").returncode == 0, "the daemon to answer")
     waited = daemon.simctl("wait", "--timeout", "120", "--token-file", str(file))
     assert waited.returncode == 0, waited.stderr
     (query,) = daemon.root.iterdir()

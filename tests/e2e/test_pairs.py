@@ -59,6 +59,10 @@ def test_copies_of_a_photograph_are_pairs_as_they_land_and_after_the_file_was_lo
     }
     assert found() == expected
     assert pair(daemon, original, daemon.root / "china.jpg") is None
+    assert {Path(match["path"]).stem: match["tier"] for match in daemon.search(original)["matches"]} == {
+        "chelsea": "exact", "same": "pixels", "small": "near", "mirrored": "near", "turned": "near",
+        "china": None, "coffee": None,
+    }  # fmt: skip
     assert daemon.stop() == 0
     (daemon.state / "pairs.sqlite").unlink()
     daemon.start(env=PROMPT)

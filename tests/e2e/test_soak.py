@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.model]
 
 @pytest.mark.timeout(300)
 def test_after_a_short_soak_the_answers_are_what_the_folder_holds(daemon: Daemon) -> None:
-    assert soak(daemon, Plan(seconds=12.0, files=300, trial_every_s=0.5)).problems == []
+    assert soak(daemon, Plan(seconds=6.0, files=300, trial_every_s=0.5)).problems == []
 
 
 @pytest.mark.slow

@@ -76,6 +76,7 @@ def test_p1_rm_r_is_stopped_half_way_held_shown_and_confirmed(daemon: Daemon) ->
         small = image.convert("RGB").resize((120, 120))
     for number in range(240):
         small.crop((number % 20, number // 20, 100, 100)).save(daemon.root / f"{number}.png")
+    daemon.settings["SIMD_VERIFY"] = "off"
     count = daemon.start().wait()["files"]
     assert count == 240
     for path in sorted(daemon.root.iterdir())[1:]:

@@ -20,7 +20,7 @@ DIMENSION = 32
 
 def forms(directory: Path) -> None:
     """Write the small network in all forms."""
-    import tensorflow as tf
+    from simd.featurize.engines.tensorflow import tf
 
     network = _small(tf)
     reusable(tf, network, SIDE, directory / "reusable")

@@ -50,6 +50,11 @@ def _garble(_: bytes) -> None:
     time.sleep(3600)
 
 
+def _shut(_: bytes) -> None:
+    os.close(int(sys.argv[1]))
+    time.sleep(3600)
+
+
 def _tell_pid(_: bytes) -> NoReturn:
     raise ImageRejected(Reason.CORRUPT, str(os.getpid()))
 
@@ -142,6 +147,7 @@ _MISDEEDS = {
     b"memory": lambda _: bytearray(1 << 40),
     b"write": _write,
     b"garble": _garble,
+    b"shut": _shut,
     b"pid": _tell_pid,
     b"policy": _tell_policy,
     b"hold": _hold,

@@ -38,6 +38,11 @@ def eventually(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def policies(engine: ChildEngine) -> set[int]:
+    """How the threads of an engine's process are scheduled."""
+    return {os.sched_getscheduler(int(task)) for task in os.listdir(f"/proc/{engine.pid}/task")}
+
+
 def device(system: Path, *parts: str) -> Path:
     path = system.joinpath(*parts)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,6 +108,7 @@ def classifier(imagenet: Model) -> Iterator[ChildEngine]:
 @pytest.mark.model
 def test_the_classifier_names_what_real_photographs_show(classifier: ChildEngine, batch: Pixels) -> None:
     flower, china = classifier.run(batch[:2])
+    assert policies(classifier) == {os.SCHED_OTHER}, "nobody asked it to step back"
     assert flower.shape == (1000,)
     assert flower.argmax() == DAISY
     assert china.argmax() == BELL_COTE
@@ -244,9 +250,10 @@ def test_a_wrong_value_range_is_refused_at_the_start(model: Model, copied: Path)
 def test_a_value_range_is_applied_alike_by_both_engines(model: Model, copied: Path, batch: Pixels) -> None:
     describe(replace(model.spec, name="other range", value_range=(-20.0, 300.0)), copied)
     other = load(copied)
-    child = ChildEngine(other, device="cpu")
+    child = ChildEngine(other, device="cpu", priority=Priority.IDLE)
     try:
         ours, theirs = OpenVinoEngine(other, threads=1, throughput=False).run(batch), child.run(batch)
+        assert policies(child) == {os.SCHED_IDLE}, "the process of indexing steps back"
     finally:
         child.close()
     assert np.allclose(ours, theirs, rtol=1e-3, atol=1e-3)
@@ -280,15 +287,15 @@ def test_the_child_ends_when_idle_and_starts_again(model: Model, batch: Pixels) 
 
 
 @pytest.mark.model
-def test_a_child_that_was_killed_is_replaced(model: Model, batch: Pixels) -> None:
-    engine = ChildEngine(model, device="cpu")
+def test_a_child_that_was_killed_is_replaced_by_one_that_steps_back_as_far(model: Model, batch: Pixels) -> None:
+    engine = ChildEngine(model, device="cpu", priority=Priority.LOW)
     try:
         first = engine.run(batch)
         pid = engine.pid
-        assert pid is not None
+        assert pid is not None and policies(engine) == {os.SCHED_BATCH}
         os.kill(pid, signal.SIGKILL)
         assert np.array_equal(engine.run(batch), first)
-        assert engine.pid not in (None, pid)
+        assert engine.pid not in (None, pid) and policies(engine) == {os.SCHED_BATCH}
     finally:
         engine.close()
     with pytest.raises(ModelError, match="closed"):
@@ -305,20 +312,3 @@ def test_a_gpu_that_does_not_work_is_said_and_the_cpu_taken_unless_it_is_demande
     opened.engine.close()
     with pytest.raises(ModelError, match="sees no GPU"):
         open_engine(model, "gpu", threads=1, system=system)
-
-
-@pytest.mark.model
-@pytest.mark.parametrize(
-    ("priority", "expected"),
-    [(Priority.IDLE, os.SCHED_IDLE), (Priority.LOW, os.SCHED_BATCH), (Priority.NORMAL, os.SCHED_OTHER)],
-)
-def test_p15_the_process_of_indexing_steps_back_and_that_of_queries_does_not(
-    model: Model, priority: Priority, expected: int
-) -> None:
-    engine = ChildEngine(model, device="cpu", priority=priority)
-    try:
-        engine.run(np.zeros((2, *model.spec.size, 3), np.uint8))
-        tasks = os.listdir(f"/proc/{engine.pid}/task")
-        assert {os.sched_getscheduler(int(task)) for task in tasks} == {expected}
-    finally:
-        engine.close()

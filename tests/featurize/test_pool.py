@@ -214,6 +214,17 @@ def test_workers_without_work_end_but_for_one_and_come_back_when_they_are_needed
         pool.close()
 
 
+def test_without_one_on_standby_there_is_no_worker_until_there_is_work_and_none_some_time_after_it() -> None:
+    others = set(children())
+    pool = DecodePool(2, WorkerSettings(LIMITS, idle_s=0.2, standby=False), hostile)
+    try:
+        for _ in range(2):
+            eventually(lambda: set(children()) == others)
+            assert pid_of(pool) not in others
+    finally:
+        pool.close()
+
+
 def test_work_that_trickles_in_keeps_one_worker_busy_and_starts_no_others() -> None:
     pool = DecodePool(4, WorkerSettings(LIMITS), hostile)
     try:

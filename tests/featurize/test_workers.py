@@ -219,6 +219,16 @@ def test_what_an_image_does_to_a_worker_is_that_images_alone(
     assert rough.submit_bytes(PICTURE, INPUT).result(PATIENCE_S).pictures
 
 
+def test_a_worker_that_hangs_up_and_lives_on_is_ended_and_was_killed_by_nobody_else() -> None:
+    pool = DecodePool(1, WorkerSettings(LIMITS, wall_s=4.0), hostile)
+    try:
+        error = rejection(pool.submit_bytes(b"shut", INPUT))
+        assert error.reason is Reason.CRASHED and "did not end" in error.detail
+        assert pool.submit_bytes(PICTURE, INPUT).result(PATIENCE_S).pictures
+    finally:
+        pool.close()
+
+
 @pytest.mark.parametrize("lie", ["less", "more", "flood", "other", "fewer", "several", "nothing"])
 @pytest.mark.parametrize("wanted", [[INPUT], [THUMBNAIL, INPUT], [Grey(16), SMALL]])
 def test_a_worker_that_answers_other_than_was_asked_is_not_believed(

@@ -6,18 +6,22 @@ import gc
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from simd.catalogue.catalogue import Catalogue
+from simd.derived.icon import icon_of
+from simd.derived.kinds import FEATURES, ICONS
+from simd.derived.store import DerivedStore
 from simd.errors import ImageRejected, Reason, StoreFull
-from simd.features.store import FeatureStore
 from simd.featurize.decode.decode import DecodeLimits
-from simd.featurize.decode.renditions import Rendition
+from simd.featurize.decode.renditions import Rendition, Stretched
 from simd.featurize.workers.pool import DecodedFile, DecodePool, FileDecoder, WorkerSettings
 from simd.index.brute import BruteIndex
-from simd.indexing.features.keeper import Keeper
+from simd.indexing.derived import recipe
+from simd.indexing.derived.keeper import Keeper
 from simd.indexing.loop.pipeline import Job, Pipeline
 from simd.indexing.loop.targets import Target, Targets
 from simd.types import Change, ChangeKind, FileKey, ImageFacts, ImageId, Root, Stamp, image_id_of
@@ -59,9 +63,7 @@ class ByHand:
 class Line:
     """A pipeline into an empty index."""
 
-    def __init__(
-        self, directory: Path, pool: FileDecoder | None = None, features: Keeper | None = None, /, **limits: int
-    ) -> None:
+    def __init__(self, directory: Path, pool: FileDecoder | None = None, /, *keepers: Keeper, **limits: int) -> None:
         self.catalogue = Catalogue.open(directory / "catalogue.sqlite")
         self.root: Root = self.catalogue.add_root(b"/p")
         self.index = BruteIndex(DIMENSION)
@@ -75,7 +77,7 @@ class Line:
             wake=self.woken.set,
             window=limits.get("window", 8),
             window_bytes=limits.get("window_bytes", 128 << 20),
-            features=features,
+            keepers=keepers,
         )
 
     def start(self, name: bytes, stamp: Stamp = STAMP) -> bytes:
@@ -226,7 +228,7 @@ def test_files_that_are_decided_are_let_go_without_the_garbage_collector(tmp_pat
         line.catalogue.close()
 
 
-class FullStore(FeatureStore):
+class FullStore(DerivedStore):
     """Has no room while a test says so."""
 
     full = True
@@ -239,7 +241,7 @@ class FullStore(FeatureStore):
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[FullStore]:
-    made = FullStore(tmp_path / "features.sqlite", "orb-1")
+    made = FullStore(tmp_path / "features.sqlite", FEATURES, "orb-1")
     made.full = False
     yield made
     made.close()
@@ -252,7 +254,7 @@ def decoded(line: Line, *names: bytes) -> None:
 
 
 def test_features_are_made_and_kept_of_what_is_decoded_anyway(tmp_path: Path, store: FullStore) -> None:
-    line = Line(tmp_path, None, Keeper(store))
+    line = Line(tmp_path, None, Keeper(store, recipe.features()))
     decoded(line, b"a", b"b", b"blank")
     line.catalogue.on_commit(lambda: told.append(store.missing([image_id_of(b"a")])))
     told: list[list[ImageId]] = []
@@ -266,7 +268,7 @@ def test_features_are_made_and_kept_of_what_is_decoded_anyway(tmp_path: Path, st
 
 def test_features_that_are_there_are_not_made_again(tmp_path: Path, store: FullStore) -> None:
     store.put({image_id_of(b"a"): b"from before"})
-    line = Line(tmp_path, None, Keeper(store))
+    line = Line(tmp_path, None, Keeper(store, recipe.features()))
     decoded(line, b"a")
     line.finish()
     assert store.get([image_id_of(b"a")]) == {image_id_of(b"a"): b"from before"}
@@ -276,7 +278,7 @@ def test_features_that_are_there_are_not_made_again(tmp_path: Path, store: FullS
 def test_features_that_cannot_be_kept_hold_nothing_up_and_are_said_once(
     tmp_path: Path, store: FullStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    line = Line(tmp_path, None, Keeper(store))
+    line = Line(tmp_path, None, Keeper(store, recipe.features()))
     store.full = True
     for name in (b"a", b"b"):
         decoded(line, name)
@@ -291,8 +293,20 @@ def test_features_that_cannot_be_kept_hold_nothing_up_and_are_said_once(
 
 
 def test_a_store_that_cannot_be_read_costs_the_features_alone(tmp_path: Path, store: FullStore) -> None:
-    line = Line(tmp_path, None, Keeper(store))
+    line = Line(tmp_path, None, Keeper(store, recipe.features()))
     store.close()
     decoded(line, b"a")
     assert line.finish() == [] and len(line.index) == 1
     line.catalogue.close()
+
+
+def test_icons_are_made_of_a_models_input_and_nothing_else_is_asked_for_them(tmp_path: Path) -> None:
+    with closing(DerivedStore(tmp_path / "icons.sqlite", ICONS, "1")) as icons:
+        line = Line(tmp_path, None, Keeper(icons, recipe.icons()))
+        path = line.start(b"a")
+        found = line.decoder.read(path, b"a")
+        line.decoder.end(path, found)
+        line.finish()
+        assert list(found.pictures) == [Stretched(SIZE)]
+        assert icons.get([found.image_id]) == {found.image_id: icon_of(found.pictures[Stretched(SIZE)])}
+        line.catalogue.close()

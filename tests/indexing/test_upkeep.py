@@ -13,10 +13,13 @@ import pytest
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile
-from simd.features.store import FeatureStore
+from simd.derived.icon import ICON_BYTES
+from simd.derived.kinds import FEATURES, ICONS
+from simd.derived.store import DerivedStore
 from simd.featurize.decode.renditions import Rendition
 from simd.featurize.workers.pool import DecodedFile
-from simd.indexing.features.upkeep import JOB, Upkeep
+from simd.indexing.derived import recipe
+from simd.indexing.derived.upkeep import Upkeep
 from simd.jobs.jobs import Jobs
 from simd.supervision import Backoff, Threads
 from simd.types import FileKey, ImageFacts, ImageId, Stamp, image_id_of
@@ -36,7 +39,7 @@ class Room:
         self.catalogue = Catalogue.open(work / "catalogue.sqlite")
         self.root = self.catalogue.add_root(bytes(self.folder))
         self.decoder = Decoder()
-        self.store = FullStore(work / "features.sqlite", "orb-1")
+        self.store = FullStore(work / "features.sqlite", FEATURES, "orb-1")
         self.store.full = False
         self.jobs = Jobs()
         self.threads = Threads()
@@ -60,6 +63,7 @@ class Room:
     def start(self, decoder: Decoder | Held | None = None, retry: Backoff | None = None) -> None:
         self._upkeep = Upkeep(
             store=self.store,
+            recipe=recipe.features(),
             catalogue=self.catalogue,
             decoder=decoder or self.decoder,
             jobs=self.jobs,
@@ -165,7 +169,7 @@ def test_a_damaged_row_and_a_lost_file_are_made_again(room: Room, tmp_path: Path
     room.stop()
     room.store.close()
     (tmp_path / "features.sqlite").unlink()
-    room.store = FullStore(tmp_path / "features.sqlite", "orb-1")
+    room.store = FullStore(tmp_path / "features.sqlite", FEATURES, "orb-1")
     room.store.full = False
     room.start()
     until(lambda: not room.store.missing(images), "the features to be made again")
@@ -173,7 +177,7 @@ def test_a_damaged_row_and_a_lost_file_are_made_again(room: Room, tmp_path: Path
 
 def test_another_version_is_made_anew(room: Room, tmp_path: Path) -> None:
     [a] = room.add(b"a")
-    with closing(FeatureStore(tmp_path / "features.sqlite", "orb-0")) as older:
+    with closing(DerivedStore(tmp_path / "features.sqlite", FEATURES, "orb-0")) as older:
         older.put({a: b"older"})
     room.start()
     until(room.follows, "the feed to be followed")
@@ -241,7 +245,7 @@ def test_a_stop_ends_the_job_and_the_next_start_goes_on_from_there(room: Room) -
     room.start(held)
     until(lambda: len(held.under_way) == 2, "as many decodings as may be at once")
     [status] = room.jobs.running()
-    assert (status.name, status.unit, status.total) == (JOB, "pictures", 5)
+    assert (status.name, status.unit, status.total) == ("features", "pictures", 5)
     room.stop()
     assert room.jobs.running() == [] and all(work.cancelled() for work in held.under_way)
     room.start()
@@ -265,3 +269,24 @@ def test_a_stop_ends_a_pause(room: Room) -> None:
     until(lambda: bool(room.jobs.running()), "the job")
     room.stop()
     assert room.decoder.asked == []
+
+
+def test_icons_are_made_of_what_was_indexed_before_like_features(room: Room, tmp_path: Path) -> None:
+    images = room.add(b"a", b"b")
+    with closing(DerivedStore(tmp_path / "icons.sqlite", ICONS, "1")) as icons:
+        upkeep = Upkeep(
+            store=icons,
+            recipe=recipe.icons(),
+            catalogue=room.catalogue,
+            decoder=room.decoder,
+            jobs=room.jobs,
+            threads=room.threads,
+            rest_s=0.0,
+        )
+        upkeep.start()
+        try:
+            until(lambda: not icons.missing(images), "the icons")
+        finally:
+            upkeep.close()
+        assert {len(data) for data in icons.get(images).values()} == {ICON_BYTES}
+    assert room.store.missing(images) == images, "each kind has a file of its own"

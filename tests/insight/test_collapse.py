@@ -107,6 +107,37 @@ def test_what_is_said_of_an_image_is_said_of_those_with_its_pixels(
     assert copies.among((B, C, A), 10) == {}
 
 
+def test_what_images_are_to_one_is_told_as_far_as_it_is_known(pairs: CountingPairs, copies: Copies) -> None:
+    pairs.add(A, B, Tier.PIXELS)
+    pairs.add(D, A, Tier.NEAR)
+    pairs.add(A, C, Tier.SIMILAR)
+    pairs.add(B, E, Tier.NEAR)
+    assert copies.tiers_to(A, EVERY) == {A: Tier.EXACT, B: Tier.PIXELS, C: Tier.SIMILAR, D: Tier.NEAR}
+    assert copies.tiers_to(A, (E, D)) == {D: Tier.NEAR}
+    assert pairs.asked == 2
+    pairs.add(A, C, Tier.DIFFERENT)
+    assert copies.tiers_to(A, (C,)) == {}
+
+
+def test_what_was_said_to_be_no_duplicate_is_not_told_to_be_the_same_picture(
+    pairs: CountingPairs, copies: Copies, decisions: Decisions
+) -> None:
+    pairs.add(A, B, Tier.PIXELS)
+    pairs.add(A, C, Tier.NEAR)
+    pairs.add(B, C, Tier.NEAR)
+    pairs.add(A, D, Tier.SIMILAR)
+    decisions.duplicates.decide([Decision.of(Kind.NOT_DUPLICATES, [B, C]), Decision.of(Kind.NOT_DUPLICATES, [A, D])])
+    assert copies.tiers_to(A, EVERY) == {A: Tier.EXACT, B: Tier.PIXELS, D: Tier.SIMILAR}
+    decisions.duplicates.decide([Decision.of(Kind.NOT_DUPLICATES, [A, B])])
+    assert copies.tiers_to(A, EVERY) == {A: Tier.EXACT, D: Tier.SIMILAR}
+
+
+def test_where_pairs_cannot_be_read_an_image_is_still_itself(pairs: CountingPairs, copies: Copies) -> None:
+    pairs.add(A, B)
+    pairs.failing = True
+    assert copies.tiers_to(A, EVERY) == {A: Tier.EXACT}
+
+
 def test_where_pairs_cannot_be_read_every_image_is_told(
     pairs: CountingPairs, copies: Copies, decisions: Decisions
 ) -> None:

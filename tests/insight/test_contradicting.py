@@ -18,6 +18,7 @@ from simd.decisions.labels import Labelling
 from simd.insight.labels.contradictions import Kind, Question
 from simd.insight.labels.divisions import Divisions
 from simd.insight.labels.leaks import Sides
+from simd.insight.labels.pictures import Pictures
 from simd.insight.labels.split import Request
 from simd.insight.pairs.pair import Tier
 from simd.types import FileKey, ImageFacts, Stamp, image_id_of
@@ -41,7 +42,7 @@ def messy(directory: Path, count: int) -> Iterator[Messy]:
     catalogue, decisions = Catalogue.open(directory / "catalogue.sqlite"), Decisions(directory / "decisions.sqlite")
     [root] = catalogue.sync_roots([b"/pictures"])
     chance, pairs = random.Random(21), MemoryPairs()
-    found = Messy(Divisions(catalogue=catalogue, pairs=pairs, decisions=decisions), {}, set(), set(), {})
+    found = Messy(Divisions(catalogue=catalogue, pictures=Pictures(pairs, decisions)), {}, set(), set(), {})
     indexed, said = [], []
     number = 0
     while len(found.picture) < count:

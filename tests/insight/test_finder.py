@@ -14,8 +14,9 @@ import pytest
 
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile
+from simd.derived.kinds import FEATURES
+from simd.derived.store import DerivedStore
 from simd.errors import DecoderUnavailable, StoreFull
-from simd.features.store import FeatureStore
 from simd.featurize.decode.renditions import Rendition
 from simd.featurize.models.spec import Levels
 from simd.featurize.workers.pool import DecodedFile
@@ -23,10 +24,11 @@ from simd.index.brute import BruteIndex
 from simd.insight.pairs.comparison import Comparison
 from simd.insight.pairs.finder import JOB, Finder
 from simd.insight.pairs.judge import Judgement
-from simd.insight.pairs.look import Look, Searched
+from simd.insight.pairs.look import Look
 from simd.insight.pairs.pair import Pair, Tier
 from simd.insight.pairs.sources import Sources
 from simd.insight.pairs.store import PairStore
+from simd.insight.searched import Searched
 from simd.jobs.jobs import Jobs
 from simd.supervision import Backoff, Threads
 from simd.types import Embedding, FileKey, ImageFacts, ImageId, Stamp, Vector, image_id_of
@@ -137,7 +139,7 @@ class Room:
         self.folder.mkdir()
         self.catalogue = Catalogue.open(work / "catalogue.sqlite")
         self.root = self.catalogue.add_root(bytes(self.folder))
-        self.features: FeatureStore | None = FeatureStore(work / "features.sqlite", "orb-1")
+        self.features: DerivedStore | None = DerivedStore(work / "features.sqlite", FEATURES, "orb-1")
         self.store = FullStore(work / "pairs.sqlite")
         self.index = BruteIndex(32)
         self.searched = Searched(self.index, "model 1", LEVELS)

@@ -20,7 +20,7 @@ from simd.insight.pairs.store import SCHEMA, PairStore
 from simd.sqlite.repair import check_file
 from simd.types import ImageId, image_id_of
 from tests.catalogue.test_damaged import damage
-from tests.features.test_store import change
+from tests.derived.test_store import change
 
 A, B, C, D = sorted(image_id_of(name) for name in (b"a", b"b", b"c", b"d"))
 HERE = Position(b"one life", 7)

@@ -32,3 +32,13 @@ def test_the_context_holds_what_is_copied() -> None:
     ]
     assert copied and all((REPOSITORY / word).exists() for word in copied)
     assert all(any(word == each or word.startswith(f"{each}/") for each in sent) for word in copied)
+
+
+COMPOSE = (REPOSITORY / "compose.yaml").read_text()
+
+
+def test_the_page_in_a_container_is_published_on_loopback_sees_the_socket_alone_and_asks_for_a_login() -> None:
+    web = COMPOSE[COMPOSE.index("\n  web:\n") : COMPOSE.index("\nnetworks:")]
+    assert re.findall(r"^    ports: (.*)$", web, re.MULTILINE) == ['["127.0.0.1:7480:7480"]']
+    assert re.findall(r"^      - (.*)$", web, re.MULTILINE) == ["${SIMD_RUN:-./run}:/run/simd"]
+    assert "--login-token-file" in web and "read_only: true" in web and "cap_drop: [ALL]" in web

@@ -67,9 +67,10 @@ def test_it_holds_what_the_project_asks_for(extra: str) -> None:
             assert wanted.specifier.contains(version), f"{extra}.lock pins {pin}, not {wanted}: run scripts/lock"
 
 
+@pytest.mark.parametrize("extra", ["verify", "web"])
 @pytest.mark.parametrize("name", ["cpu", "gpu"])
-def test_the_images_find_edited_copies(name: str) -> None:
-    assert {canonicalize_name(wanted.name) for wanted in asked_for("verify")} <= {
+def test_the_images_find_edited_copies_and_serve_the_page(name: str, extra: str) -> None:
+    assert {canonicalize_name(wanted.name) for wanted in asked_for(extra)} <= {
         canonicalize_name(pin.name) for pin, _ in pins(LOCKS[name])
     }
 

@@ -15,7 +15,7 @@ LONG_START_S = 30
 """A start that converts a model takes less."""
 UNITS = Path(__file__).parents[2] / "systemd"
 
-NAMES = ["simd.service", "simd-user.service"]
+NAMES = ["simd.service", "simd-user.service", "simd-web.service", "simd-web-user.service"]
 
 analyzed = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 
@@ -38,15 +38,29 @@ def test_a_daemon_that_ends_at_every_start_is_given_up(name: str) -> None:
     assert starts * (int(option(name, "RestartSec")) + LONG_START_S) < within_s
 
 
+def test_the_page_sees_no_pictures_and_reaches_no_other_machine() -> None:
+    assert option("simd-web.service", "IPAddressDeny") == "any"
+    assert option("simd-web.service", "IPAddressAllow") == "localhost"
+    assert {"-/srv", "-/mnt", "-/media", "-/var/lib"} <= set(option("simd-web.service", "InaccessiblePaths").split())
+    assert option("simd-web.service", "ProtectHome") == "yes"
+
+
+def test_the_page_is_the_user_whose_socket_it_asks() -> None:
+    # A dynamic user's name is that of its unit, unless it is given.
+    assert option("simd.service", "DynamicUser") == option("simd-web.service", "DynamicUser") == "yes"
+    assert option("simd.service", "User") in ("", "simd") and option("simd-web.service", "User") == "simd"
+
+
 @analyzed
-def test_the_hosts_service_is_exposed_to_little() -> None:
+@pytest.mark.parametrize("name", ["simd.service", "simd-web.service"])
+def test_a_hosts_service_is_exposed_to_little(name: str) -> None:
     command = [
         "systemd-analyze",
         "security",
         "--offline=true",
         "--threshold=15",
         "--no-pager",
-        str(UNITS / "simd.service"),
+        str(UNITS / name),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

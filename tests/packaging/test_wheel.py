@@ -78,20 +78,22 @@ def test_it_holds_types_generated_code_golden_vectors_and_units(wheel: Path) -> 
     assert {f"share/simd/systemd/{name}" for name in ("simd.service", "simd-user.service", "simd.toml")} <= shared
 
 
-def environment(directory: Path, *extras: str) -> Path:
+def environment(wheel: Path, directory: Path, *extras: str) -> Path:
     """The folder of commands of an environment with the wheel, what it then requires, and nothing else."""
-    subprocess.run(["scripts/wheel-venv", directory, *extras], cwd=REPOSITORY, check=True, capture_output=True)
+    variables = {**os.environ, "WHEEL": str(wheel)}
+    command = ["scripts/wheel-venv", str(directory), *extras]
+    subprocess.run(command, cwd=REPOSITORY, env=variables, check=True, capture_output=True)
     return directory / "bin"
 
 
 @pytest.fixture(scope="module")
-def thin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return environment(tmp_path_factory.mktemp("thin") / "venv")
+def thin(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return environment(wheel, tmp_path_factory.mktemp("thin") / "venv")
 
 
 @pytest.fixture(scope="module")
-def light(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return environment(tmp_path_factory.mktemp("light") / "venv", "cpu")
+def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return environment(wheel, tmp_path_factory.mktemp("light") / "venv", "cpu")
 
 
 def run(*command: object) -> subprocess.CompletedProcess[str]:

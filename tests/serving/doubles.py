@@ -23,23 +23,34 @@ from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import Counts, IndexedFile, RejectedFile
 from simd.catalogue.schema import SCHEMA
 from simd.decisions.decisions import Decisions
+from simd.derived.icon import ICONS_VERSION
+from simd.derived.kinds import ICONS
+from simd.derived.store import DerivedStore
 from simd.errors import CorruptStore, ImageRejected, Reason, StoreError
-from simd.featurize.decode.renditions import Array, Digest, Features, Rendition, Stretched
+from simd.featurize.cache import RenditionCache
+from simd.featurize.decode.renditions import Array, Digest, Features, Region, Rendition, Stretched, Thumbnail
 from simd.featurize.engines.base import DeviceChoice
 from simd.featurize.models.spec import Levels
 from simd.index.base import Index, IndexStats
 from simd.index.brute import BruteIndex, BruteView
 from simd.index.filter import EVERYTHING, Filter
 from simd.index.local import LocalIndex
+from simd.insight.atlas.tiles import Tiles
 from simd.insight.groups.collapse import Copies
 from simd.insight.groups.groups import Groups
 from simd.insight.labels.divisions import Divisions
+from simd.insight.labels.pictures import Pictures
 from simd.jobs.jobs import Jobs
+from simd.replica.publishing import Publishing
 from simd.serving.admin.metrics import Metrics
+from simd.serving.images.elsewhere import Elsewhere
+from simd.serving.images.originals import Originals
+from simd.serving.images.thumbnails import Thumbnails
 from simd.serving.ports import Decoder
 from simd.serving.readiness import Readiness, Services
 from simd.serving.search.queries import Queries
 from simd.serving.search.rootfiles import RootFiles
+from simd.serving.search.route import Route
 from simd.serving.search.served import ModelInfo, Served, Serving
 from simd.serving.search.verifier import Verifier
 from simd.serving.server import Server
@@ -68,7 +79,9 @@ from simd.types import (
     image_id_of,
 )
 from simd.vectors.metric import half, normalise
+from tests.insight.memoryatlas import MemoryAtlas
 from tests.insight.memorypairs import MemoryPairs
+from tests.serving.givensuggestions import GivenSuggestions
 from tests.stores import FINGERPRINT, OPTIONS
 
 DIMENSION = 4
@@ -154,12 +167,14 @@ class Picture:
     features: bytes | None = None
     facts: ImageFacts | None = None
     digest: bytes | None = None
+    thumbnails: Mapping[Thumbnail, bytes] = field(default_factory=dict)
 
 
 class TextDecoder:
     """Reads `picture a b c` as a picture of three pixels' worth of direction; everything else is no image. Its features
     are its bytes, and ` both ways` if they tell of its mirror image; its digest is of the three numbers alone, whatever
-    follows them.
+    follows them; a thumbnail is its bytes, shortened to as many as the edge has pixels. In `picture a b c beside d e f`
+    the right half is another one, which is seen by its region only.
 
     Args:
         hold: decoding ends only when this is set.
@@ -218,14 +233,24 @@ class TextDecoder:
         elif not data.startswith(b"picture "):
             future.set_exception(ImageRejected(Reason.NOT_AN_IMAGE, "the bytes are not an image"))
         else:
-            pixels = np.array(_values(data), dtype=np.uint8).reshape(1, 1, 3)
+            pixels = _pixels(data)
+            pictures: dict[Array, Pixels] = {Stretched(SIZE): pixels}
+            for part in wanted:
+                if isinstance(part, Region):
+                    right = data.partition(b" beside ")[2]
+                    pictures[part] = _pixels(right) if right and part.box[0] >= 0.5 else pixels
             features = [data + b" both ways" * one.mirrored for one in wanted if isinstance(one, Features)]
             digest = image_id_of(pixels.tobytes()) if Digest() in wanted else None
-            future.set_result(Picture({Stretched(SIZE): pixels}, features[0] if features else None, _FACTS, digest))
+            thumbnails = {one: data[: one.edge] for one in wanted if isinstance(one, Thumbnail)}
+            future.set_result(Picture(pictures, features[0] if features else None, _FACTS, digest, thumbnails))
 
 
 def _values(data: bytes) -> list[int]:
-    return [int(word) for word in data.split()[1:4]]
+    return [int(word) for word in data.removeprefix(b"picture ").split()[:3]]
+
+
+def _pixels(data: bytes) -> Pixels:
+    return np.array(_values(data), dtype=np.uint8).reshape(1, 1, 3)
 
 
 def vector_of(*values: float) -> Vector:
@@ -333,6 +358,7 @@ class Bench:
         featurizer: another featurizer.
         listen: other addresses; once the server is started, those in force.
         max_searches: searches at once.
+        replica: what is published in.
     """
 
     def __init__(
@@ -348,7 +374,10 @@ class Bench:
         tls: Tls | None = None,
         tokens: Tokens | None = None,
         call_log: CallLog | None = None,
+        replica: Publishing | None = None,
     ) -> None:
+        self.replica = replica
+        self.elsewhere: Elsewhere | None = None
         self.directory = directory
         self.root = directory / "root"
         self.root.mkdir()
@@ -357,7 +386,11 @@ class Bench:
         self.decisions = Decisions(directory / "decisions.sqlite")
         self.pairs = MemoryPairs()
         self.groups = Groups(catalogue=self.catalogue, pairs=self.pairs, decisions=self.decisions)
-        self.divisions = Divisions(catalogue=self.catalogue, pairs=self.pairs, decisions=self.decisions)
+        pictures = Pictures(self.pairs, self.decisions)
+        self.divisions = Divisions(catalogue=self.catalogue, pictures=pictures)
+        self.atlas = MemoryAtlas()
+        self.icons = DerivedStore(self.directory / ICONS.file, ICONS, ICONS_VERSION)
+        self.tiles = Tiles(atlas=self.atlas, catalogue=self.catalogue, icons=self.icons, pictures=pictures)
         [self._watched] = self.catalogue.sync_roots([os.fsencode(self.root)])
         self.oracle = BenchIndex()
         self.index: Index = index(directory) if index else self.oracle
@@ -367,9 +400,13 @@ class Bench:
         self.ingest = MemoryIngest(roots_=[RootStatus(self._watched, True, "events", 2, 1.7e9)])
         self.switch: SwitchStatus | None = None
         self.thread_failures: dict[str, int] = {}
-        self.trouble = ""
+        self.problems: list[str] = []
         self.jobs = Jobs()
+        self.suggestions = GivenSuggestions(self.jobs)
+        self._caches: list[RenditionCache] = []
+        self.thumbnails = self.thumbnails_of(self.decoder, self.cache(_MIB))
         self.verifier: Verifier | None = None
+        self.route: Route | None = None
         self._queries: list[Queries] = []
         self.readiness = Readiness()
         self.metrics = Metrics(self.readiness)
@@ -402,8 +439,15 @@ class Bench:
             jobs=self.jobs,
             groups=self.groups,
             divisions=self.divisions,
+            suggestions=self.suggestions,
+            atlas=self.atlas,
+            tiles=self.tiles,
+            thumbnails=self.thumbnails,
+            originals=Originals(self.catalogue, self.files),
+            replica=self.replica,
+            elsewhere=self.elsewhere,
             switch=lambda: self.switch,
-            trouble=lambda: self.trouble,
+            problems=lambda: self.problems,
             thread_failures=lambda: self.thread_failures,
         )
 
@@ -425,18 +469,30 @@ class Bench:
         return RootFiles(lambda: [root.root.path for root in self.ingest.roots()])
 
     def queries(self, cores: int = 1, decoder: Decoder | None = None, verifier: Verifier | None = None) -> Queries:
+        copies = Copies(self.pairs, self.decisions.duplicates)
         queries = Queries(
             serving=self.serving,
             catalogue=self.catalogue,
             decoder=decoder or self.decoder,
             files=self.files,
+            route=self.route,
             verifier=verifier or self.verifier,
-            copies_among=Copies(self.pairs, self.decisions.duplicates).among,
+            copies_among=copies.among,
+            tiers_to=copies.tiers_to,
             meter=self.metrics,
             cores=cores,
         )
         self._queries.append(queries)
         return queries
+
+    def cache(self, max_bytes: int, directory: Path | None = None) -> RenditionCache:
+        """A cache of thumbnails, in the directory of the others if none is named."""
+        self._caches.append(RenditionCache(directory or self.directory, max_bytes))
+        return self._caches[-1]
+
+    def thumbnails_of(self, decoder: Decoder, cache: RenditionCache | None = None) -> Thumbnails:
+        """What gives thumbnails; without a cache none is kept."""
+        return Thumbnails(catalogue=self.catalogue, decoder=decoder, files=self.files, cache=cache or self.cache(0))
 
     def put(self, name: str | bytes, data: bytes, facts: ImageFacts | None = _FACTS) -> ImageId:
         """An indexed file in the root.
@@ -486,7 +542,10 @@ class Bench:
         self.jobs.close()
         for queries in self._queries:
             queries.close()
+        for cache in self._caches:
+            cache.close()
         self.index.close()
+        self.icons.close()
         self.catalogue.close()
         self.decisions.close()
 

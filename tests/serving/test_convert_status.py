@@ -13,6 +13,7 @@ from simd.featurize.engines.base import DeviceChoice
 from simd.featurize.models.spec import Levels
 from simd.index.base import IndexStats
 from simd.jobs.jobs import JobStatus
+from simd.replica.state import Phase, ReplicaState
 from simd.serving.admin.convert_status import status_to, until_to
 from simd.serving.admin.overview import DaemonStatus
 from simd.serving.search.served import ModelInfo
@@ -38,6 +39,7 @@ STATUS = DaemonStatus(
     switch=SwitchStatus("old", "new", 1, 2, 3, "waits"),
     jobs=(JobStatus("verify", 1, 2, "bytes", 1.0),),
     thread_failures={"scans": 2},
+    replica=ReplicaState("memory:1/photos", "here", Phase.BEHIND, "some wait", 3, 1.5, 4, 9, searched=True),
 )
 
 
@@ -92,6 +94,17 @@ def test_every_field_of_the_message_has_its_part_of_the_status() -> None:
         "problems": ["one", "two"],
         "thread_failures": {"scans": "2"},
         "jobs": [{"name": "verify", "done": "1", "total": "2", "unit": "bytes", "start_time": "1970-01-01T00:00:01Z"}],
+        "replica": {
+            "address": "memory:1/photos",
+            "host": "here",
+            "state": "behind",
+            "detail": "some wait",
+            "outbox": "3",
+            "outbox_age": "1.500s",
+            "images": "4",
+            "images_of_all": "9",
+            "searched": True,
+        },
     }
     assert len(message.ListFields()) == len(StatusResponse.DESCRIPTOR.fields)
 

@@ -21,15 +21,15 @@ from simd.serving.transport.guard import headers_of
 from simd.serving.transport.lanes import LaneName
 from simd.serving.transport.rules import RULES, rule_of
 from simd.types import ScanReport
-from simd.v1 import index_service_pb2, insight_service_pb2, search_service_pb2
+from simd.v1 import image_service_pb2, index_service_pb2, insight_service_pb2, search_service_pb2
 from tests.serving.doubles import Bench, MemoryIngest, TextDecoder, serving
 from tests.serving.waiting import until
 
 ADMIN, READER = "a" * 32, "r" * 32
 CONTRACT = [
     (f"/{service.full_name}/{method.name}", method)
-    for file in (search_service_pb2.DESCRIPTOR, index_service_pb2.DESCRIPTOR, insight_service_pb2.DESCRIPTOR)
-    for service in file.services_by_name.values()
+    for file in (search_service_pb2, index_service_pb2, image_service_pb2, insight_service_pb2)
+    for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 ]
 
@@ -247,6 +247,8 @@ def test_once_there_is_room_again_searches_are_answered() -> None:
 OF_EACH_LANE = {
     LaneName.SEARCH: "/simd.v1.SearchService/Search",
     LaneName.LOOK: "/simd.v1.IndexService/Status",
+    LaneName.IMAGE: "/simd.v1.ImageService/GetThumbnail",
+    LaneName.ORIGINAL: "/simd.v1.ImageService/GetImage",
     LaneName.GROUP: "/simd.v1.InsightService/GetGroup",
     LaneName.CHANGE: "/simd.v1.IndexService/Scan",
     LaneName.STREAM: "/simd.v1.SearchService/BatchSearch",

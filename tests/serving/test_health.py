@@ -16,7 +16,7 @@ from tests.serving.doubles import DAMAGE, Bench, serving
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
-NAMES = ["", "simd.v1.SearchService", "simd.v1.IndexService", "simd.v1.InsightService"]
+NAMES = ["", "simd.v1.SearchService", "simd.v1.IndexService", "simd.v1.ImageService", "simd.v1.InsightService"]
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_what_searches_need_is_damaged_searches_are_not_served_and_the_rest_is(
     watching = {name: stub.Watch(request(name), timeout=20) for name in NAMES}
     assert {name: next(one).status for name, one in watching.items()} == dict.fromkeys(NAMES, SERVING)
     getattr(starting, what).damage = DAMAGE
-    goes_on = {"simd.v1.IndexService": SERVING, "simd.v1.InsightService": SERVING}
+    goes_on = dict.fromkeys(("simd.v1.IndexService", "simd.v1.ImageService", "simd.v1.InsightService"), SERVING)
     expected = {"": NOT_SERVING, "simd.v1.SearchService": NOT_SERVING, **goes_on}
     assert {name: stub.Check(request(name), timeout=10).status for name in NAMES} == expected
     statuses = stub.List(health_pb2.HealthListRequest(), timeout=10).statuses

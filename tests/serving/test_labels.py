@@ -251,6 +251,14 @@ def test_contradictions_are_told_of_the_files_that_are_asked_for(bench: Bench, i
     assert refused(insight.ListContradictions, request)[0] == "INVALID_ARGUMENT"
 
 
+def test_contradictions_between_roots_are_none_where_there_is_one_root(bench: Bench, insight: Any) -> None:
+    cat, dog = put(bench, "cat", "dog")
+    bench.pairs.add(cat, dog)
+    label(bench, insight, ("cat", "cat"), ("dog", "dog"))
+    assert len(contradictions(insight)) == 1
+    assert contradictions(insight, options=wire.DuplicateOptions(between=True)) == []
+
+
 def test_contradictions_come_in_pages_that_stay_in_step(bench: Bench, insight: Any) -> None:
     names = [f"{number:03}" for number in range(60)]
     ids = put(bench, *names)

@@ -73,11 +73,15 @@ def test_one_caller_leaves_places_and_turns_to_others() -> None:
         assert len(refused) == 3, "fourteen places are its share of sixteen"
 
 
-def test_every_kind_of_call_has_a_lane_and_streams_never_wait() -> None:
+def test_every_kind_of_call_has_a_lane() -> None:
     made = lanes(max_searches=7, max_running_searches=2)
     assert set(made) == set(LaneName)
     assert made[LaneName.SEARCH].max_calls == 7
-    streams = made[LaneName.STREAM]
+
+
+@pytest.mark.parametrize("name", [LaneName.STREAM, LaneName.ORIGINAL])
+def test_streams_never_wait(name: LaneName) -> None:
+    streams = lanes(max_searches=7, max_running_searches=2)[name]
     meeting = threading.Barrier(streams.max_calls + 1)
 
     def call(number: int) -> None:

@@ -16,6 +16,7 @@ from simd.serving.transport.address import TcpAddress, parse_local
 from simd.types import SwitchStatus
 from simd.v1 import search_service_pb2, search_service_pb2_grpc
 from tests.serving.doubles import DAMAGE, Bench, BenchIndex, serving
+from tests.serving.givenreplica import BEHIND, DOWN, GivenReplica
 
 SEARCH = "/simd.v1.SearchService/Search"
 
@@ -103,6 +104,17 @@ def test_a_scrape_tells_the_state(bench: Bench) -> None:
         ("simd_model_switch_total",): 9,
     }
     assert {key: found.get(key) for key in expected} == expected
+
+
+def test_a_replica_is_told_of_where_there_is_one(bench: Bench) -> None:
+    assert ("simd_replica_up",) not in read(bench)
+    replica = GivenReplica()
+    with serving(replica=replica) as publishing:
+        for state, up in ((BEHIND, 1), (DOWN, 0)):
+            replica.states = [state]
+            found = read(publishing)
+            expected = {"up": up, "outbox": 3, "outbox_age_seconds": 90, "images": 2, "images_of_all": 5, "searched": 1}
+            assert {key: found[f"simd_replica_{key}",] for key in expected} == expected
 
 
 def test_before_the_daemon_is_ready_a_scrape_says_so() -> None:

@@ -12,6 +12,7 @@ from simd.errors import IndexUnavailable, Reason
 from simd.index.base import IndexStats
 from simd.serving.admin.overview import Overview
 from tests.serving.doubles import DAMAGE, Bench, BenchIndex, prepared
+from tests.serving.givenreplica import BEHIND, CURRENT, GivenReplica
 
 
 @pytest.fixture
@@ -67,6 +68,14 @@ def test_damage_is_told_with_its_remedy_beside_everything_else(bench: Bench, ove
     assert (status.index.vectors, status.counts.files, status.progress.pending) == (1, 1, 7)
 
 
+def test_the_replica_is_told_of_and_its_outbox_growing_old_is_no_change(bench: Bench, overview: Overview) -> None:
+    assert overview.read().replica is None
+    bench.replica = GivenReplica(BEHIND, replace(BEHIND, outbox_age_s=91.0), CURRENT)
+    bench.readiness.open(bench.services)
+    first, older, current = overview.read(), overview.read(), overview.read()
+    assert first.replica == BEHIND and first == older and older != current
+
+
 def test_index_and_catalogue_may_both_be_damaged(bench: Bench, overview: Overview) -> None:
     bench.oracle.damage = bench.catalogue.damage = DAMAGE
     status = overview.read()
@@ -85,7 +94,7 @@ def test_numbers_that_are_from_before_are_told_and_said_to_be(bench: Bench, over
 def test_why_indexing_waits_and_which_threads_failed_is_told(bench: Bench, overview: Overview) -> None:
     bench.ingest.trouble = "there is no room on the daemon's disk"
     bench.ingest.starved = "indexing nearly stands still"
-    bench.trouble = "the daemon's disk is full"
+    bench.problems = ["pairs of copies are not kept up, which is tried again: the daemon's disk is full"]
     bench.thread_failures = {"scans": 2}
     status = overview.read()
     assert status.ready and status.thread_failures == {"scans": 2}

@@ -62,7 +62,8 @@ def details_of(error: SimdError) -> dict[str, object]:
 SECRET = "/home/somebody/state/index/manifest.json"
 REQUESTS_FAULT = {
     "Abandoned", "InvalidRequest", "ImageRejected", "NotFound", "Unauthenticated", "PermissionDenied", "Overloaded",
-    "NotReady", "FileChanged",
+    "NotReady", "FileChanged", "ImageUnreadable", "OutOfRange", "TooFewLabels", "AtlasUnavailable",
+    "ReplicaUnavailable", "ReplicaRefused", "NoReplica", "ImageElsewhere", "PeerUnavailable",
 }  # fmt: skip
 """Their messages are about the request, or say nothing of the daemon's files."""
 

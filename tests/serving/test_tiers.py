@@ -11,8 +11,9 @@ import grpc
 import pytest
 
 from simd.cancelled import Cancelled
+from simd.derived.kinds import FEATURES
+from simd.derived.store import DerivedStore
 from simd.errors import Abandoned
-from simd.features.store import FeatureStore
 from simd.insight.pairs.pair import Tier
 from simd.serving.search.queries import Queries
 from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
@@ -72,7 +73,7 @@ def test_however_the_pictures_are_named(bench: Bench, how: str) -> None:
 
 @pytest.mark.parametrize("same", [True, False])
 def test_a_verdict_makes_them_near_and_no_less_than_the_same_pixels(bench: Bench, tmp_path: Path, same: bool) -> None:
-    store = FeatureStore(tmp_path / "features.sqlite", "orb-1")
+    store = DerivedStore(tmp_path / "features.sqlite", FEATURES, "orb-1")
     verifier = Verifier(
         how="pairs",
         store=store,

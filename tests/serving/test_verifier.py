@@ -12,8 +12,9 @@ import grpc
 import pytest
 
 from simd.cancelled import Cancelled
+from simd.derived.kinds import FEATURES
+from simd.derived.store import DerivedStore
 from simd.errors import Abandoned, NotReady
-from simd.features.store import FeatureStore
 from simd.featurize.decode.renditions import Features, Rendition
 from simd.serving.search.queries import Queries, Query
 from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
@@ -62,8 +63,8 @@ def bench() -> Iterator[Bench]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[FeatureStore]:
-    store = FeatureStore(tmp_path / "features.sqlite", "orb-1")
+def store(tmp_path: Path) -> Iterator[DerivedStore]:
+    store = DerivedStore(tmp_path / "features.sqlite", FEATURES, "orb-1")
     yield store
     store.close()
 
@@ -73,7 +74,7 @@ def judge() -> Judge:
     return Judge()
 
 
-def made(bench: Bench, store: FeatureStore, judge: Judge, how: str = "pairs", budget_s: float = 20.0) -> Queries:
+def made(bench: Bench, store: DerivedStore, judge: Judge, how: str = "pairs", budget_s: float = 20.0) -> Queries:
     verifier = Verifier(
         how="search" if how == "search" else "pairs",
         store=store,
@@ -86,7 +87,7 @@ def made(bench: Bench, store: FeatureStore, judge: Judge, how: str = "pairs", bu
     return bench.queries(verifier=verifier)
 
 
-def keep(store: FeatureStore, *data: bytes) -> None:
+def keep(store: DerivedStore, *data: bytes) -> None:
     store.put({image_id_of(one): one for one in data})
 
 
@@ -105,7 +106,7 @@ def subject(bench: Bench, kind: str) -> Subject:
 
 @pytest.mark.parametrize("kind", ["bytes", "path", "image_id", "unknown"])
 def test_the_first_picture_is_decoded_for_its_mirror_image_and_the_second_only_if_need_be(
-    bench: Bench, store: FeatureStore, judge: Judge, kind: str
+    bench: Bench, store: DerivedStore, judge: Judge, kind: str
 ) -> None:
     judge.shares = {RED: 0.75, REDDISH: 0.75}
     queries = made(bench, store, judge)
@@ -118,14 +119,14 @@ def test_the_first_picture_is_decoded_for_its_mirror_image_and_the_second_only_i
         assert judge.asked.pop() == (told + b" both ways", told)
 
 
-def test_what_is_kept_of_the_second_is_not_made_again(bench: Bench, store: FeatureStore, judge: Judge) -> None:
+def test_what_is_kept_of_the_second_is_not_made_again(bench: Bench, store: DerivedStore, judge: Judge) -> None:
     keep(store, RED)
     made(bench, store, judge).compare(StoredImage(image_id_of(GREEN)), StoredImage(image_id_of(RED)))
     assert bench.decoder.decoded == 1
 
 
 def test_an_image_whose_files_cannot_be_read_is_compared_by_what_is_kept(
-    bench: Bench, store: FeatureStore, judge: Judge
+    bench: Bench, store: DerivedStore, judge: Judge
 ) -> None:
     keep(store, RED)
     (bench.root / "red.jpg").unlink()
@@ -135,7 +136,7 @@ def test_an_image_whose_files_cannot_be_read_is_compared_by_what_is_kept(
 
 @pytest.mark.parametrize("what", ["vector", "gone", "closed", "damaged"])
 def test_without_features_there_is_no_verdict_and_the_distance_is_told(
-    bench: Bench, store: FeatureStore, judge: Judge, what: str
+    bench: Bench, store: DerivedStore, judge: Judge, what: str
 ) -> None:
     queries = made(bench, store, judge)
     other: Subject = StoredImage(image_id_of(GREEN))
@@ -158,7 +159,7 @@ def matches(queries: Queries, data: bytes = RED, limit: int = 0) -> list[tuple[b
 
 
 def test_the_answers_of_a_search_are_ordered_by_similarity_and_share(
-    bench: Bench, store: FeatureStore, judge: Judge
+    bench: Bench, store: DerivedStore, judge: Judge
 ) -> None:
     bench.put("near.jpg", b"picture 200 60 10")
     keep(store, RED, GREEN, b"picture 200 60 10")
@@ -174,7 +175,7 @@ def test_the_answers_of_a_search_are_ordered_by_similarity_and_share(
 
 
 def test_what_lacks_features_is_not_compared_and_keeps_its_place(
-    bench: Bench, store: FeatureStore, judge: Judge
+    bench: Bench, store: DerivedStore, judge: Judge
 ) -> None:
     keep(store, GREEN)
     assert matches(made(bench, store, judge, "search")) == [(b"red.jpg", None), (b"green.jpg", 0.0)]
@@ -182,7 +183,7 @@ def test_what_lacks_features_is_not_compared_and_keeps_its_place(
 
 
 def test_a_sure_answer_ends_the_comparisons_and_no_more_than_a_few_are_compared(
-    bench: Bench, store: FeatureStore, judge: Judge
+    bench: Bench, store: DerivedStore, judge: Judge
 ) -> None:
     more = [b"picture 10 %d 200" % number for number in range(AMONG + 5)]
     bench.put_all(*((b"%d.jpg" % number, data) for number, data in enumerate(more)))
@@ -196,7 +197,7 @@ def test_a_sure_answer_ends_the_comparisons_and_no_more_than_a_few_are_compared(
     assert len(judge.asked) <= 3
 
 
-def test_a_search_waits_no_longer_than_its_budget(bench: Bench, store: FeatureStore, judge: Judge) -> None:
+def test_a_search_waits_no_longer_than_its_budget(bench: Bench, store: DerivedStore, judge: Judge) -> None:
     keep(store, RED, GREEN)
     judge.hold = threading.Event()
     queries = made(bench, store, judge, "search", budget_s=0.05)
@@ -204,7 +205,7 @@ def test_a_search_waits_no_longer_than_its_budget(bench: Bench, store: FeatureSt
     judge.hold.set()
 
 
-def test_features_that_take_too_long_are_done_without(store: FeatureStore, judge: Judge) -> None:
+def test_features_that_take_too_long_are_done_without(store: DerivedStore, judge: Judge) -> None:
     class Slow(TextDecoder):
         """Never ends with features."""
 
@@ -222,7 +223,7 @@ def test_features_that_take_too_long_are_done_without(store: FeatureStore, judge
         assert judge.asked == [(RED, RED)], "what is kept has to do"
 
 
-def test_whoever_leaves_ends_the_comparisons(bench: Bench, store: FeatureStore, judge: Judge) -> None:
+def test_whoever_leaves_ends_the_comparisons(bench: Bench, store: DerivedStore, judge: Judge) -> None:
     keep(store, RED, GREEN)
     judge.hold = threading.Event()
     queries = made(bench, store, judge, "search")
@@ -244,7 +245,7 @@ def test_whoever_leaves_ends_the_comparisons(bench: Bench, store: FeatureStore, 
     assert len(failures) == 1 and len(judge.asked) == 1
 
 
-def test_a_close_ends_who_waits(bench: Bench, store: FeatureStore, judge: Judge) -> None:
+def test_a_close_ends_who_waits(bench: Bench, store: DerivedStore, judge: Judge) -> None:
     judge.hold = threading.Event()
     queries = made(bench, store, judge)
     failures: list[BaseException] = []
@@ -268,7 +269,7 @@ def test_a_close_ends_who_waits(bench: Bench, store: FeatureStore, judge: Judge)
         caller.join(10)
 
 
-def test_the_verdict_is_told_on_the_wire(store: FeatureStore, judge: Judge) -> None:
+def test_the_verdict_is_told_on_the_wire(store: DerivedStore, judge: Judge) -> None:
     judge.shares = {RED: 0.85, GREEN: 0.2}
     keep(store, RED, GREEN)
     with serving(ready=False) as bench:

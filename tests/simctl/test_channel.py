@@ -118,5 +118,5 @@ def test_a_certificate_without_a_key_and_a_file_that_is_not_there_are_usage_erro
     missing = str(tmp_path / "missing")
     for given in (Security(tls_cert=missing), Security(tls_key=missing), Security(tls_ca=missing)):
         with pytest.raises(simctl.SimctlError) as caught:
-            connect("images.example:5000", given, ())
+            connect("images.example:5000", given)
         assert caught.value.exit_code == 2

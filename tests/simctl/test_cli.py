@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from simd.errors import Reason
+from simd.insight.pairs.pair import Tier
 from simd.types import AddReport, PathState, Refused, RemoveReport, Root, RootStatus, ScanReport, SwitchStatus
 from tests.serving.doubles import Bench, TextDecoder, environment, serving, short_directory
 
@@ -51,7 +52,7 @@ def test_search_prints_rank_similarity_size_and_paths_for_people(bench: Bench) -
     done = simctl(bench.listen, "search", f"{bench.root}/red.jpg")
     assert done.returncode == 0 and done.stderr == b""
     first, also, second, footer = done.stdout.decode().splitlines()
-    assert first.split() == ["1", "100", "%", "640x480", f"{bench.root}/copy.jpg"]
+    assert first.split() == ["1", "100", "%", "640x480", f"{bench.root}/copy.jpg", "same", "bytes"]
     assert also.split() == ["also", "at", f"{bench.root}/red.jpg"]
     assert also.index("/") == first.index("/") == second.index("/")
     assert second.split()[0] == "2" and second.split()[-1] == f"{bench.root}/green.jpg"
@@ -74,6 +75,7 @@ def test_search_json_has_the_promised_shape(bench: Bench) -> None:
                 "distance": 0.0,
                 "similarity": 1.0,
                 "level": None,
+                "tier": "exact",
                 "width": 640,
                 "height": 480,
                 "copies": 0,
@@ -135,6 +137,45 @@ def test_search_options_reach_the_daemon(bench: Bench) -> None:
     assert simctl(bench.listen, *args, "--limit", "1").stdout.decode().split() == [query]
     under = simctl(bench.listen, *args, "--path-prefix", f"{bench.root}/sub", "--min-similarity", "0.9")
     assert under.stdout.decode().split() == [f"{bench.root}/sub/reddish.jpg"]
+
+
+def test_search_looks_for_a_part_of_the_pictures_only(bench: Bench) -> None:
+    bench.put("red.jpg", RED)
+    bench.put("green.jpg", b"picture 10 200 10")
+    both = bench.directory / "both.jpg"
+    both.write_bytes(RED + b" beside 10 200 10")
+    for names in ([str(both)], [str(both), str(both)]):
+        for region, expected in (("0,0,0.5,1", "red"), ("0.5,0,.5,1", "green"), ("0,0,1,1", "red")):
+            done = simctl(bench.listen, "search", "--paths-only", "-k", "1", "--region", region, *names)
+            assert done.stdout.decode().split() == [f"{bench.root}/{expected}.jpg"] * len(names), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("region", "complaint"),
+    [
+        ("0,0,1", "0,0,1 is not four numbers such as 0.25,0,0.5,1"),
+        ("10%,0,1,1", "is not four numbers"),
+        ("0,0,0,1", "W and H are 0.001 at least"),
+        ("nan,0,1,1", "is no part of a picture"),
+        ("0,0,inf,1", "is no part of a picture"),
+        ("0.5,0,0.6,1", "reaches beyond the picture: X + W <= 1 and Y + H <= 1"),
+    ],
+)
+def test_a_region_that_cannot_be_is_a_wrong_usage(region: str, complaint: str) -> None:
+    done = simctl("unix:/nowhere/simd.sock", "search", "--region", region, "x.jpg")
+    assert done.returncode == 2 and complaint in done.stderr.decode()
+
+
+def test_search_says_which_matches_are_the_picture_that_is_asked_for(bench: Bench) -> None:
+    red = bench.put("red.jpg", RED)
+    for number, tier in enumerate((Tier.PIXELS, Tier.NEAR, Tier.SIMILAR, Tier.DIFFERENT), 11):
+        bench.pairs.add(red, bench.put(f"{tier}.jpg", b"picture 200 10 %d" % number), tier)
+    path = f"{bench.root}/red.jpg"
+    found = document(simctl(bench.listen, "search", "--json", path))
+    assert [match["tier"] for match in found["matches"]] == ["exact", "pixels", "near", "similar", None]
+    lines = simctl(bench.listen, "search", path).stdout.decode().splitlines()
+    marks = [line.partition(".jpg")[2] for line in lines[:5]]
+    assert marks == ["  same bytes", "  same pixels", "  same picture, edited", "", ""]
 
 
 def test_paths_only_gives_the_bytes_of_names_ended_by_newline_or_nul(bench: Bench) -> None:
@@ -258,6 +299,8 @@ def test_an_error_under_json_is_a_document_too() -> None:
         ["frobnicate"],
         ["search", "-k", "0", "x"],
         ["search", "-k", "many", "x"],
+        ["search", "--region", "0,0,1", "x"],
+        ["search", "--region", "0,0,half,1", "x"],
         ["wait", "--timeout", "-1"],
         ["wait", "--timeout", "nan"],
         ["--address", "nonsense", "status"],

@@ -50,6 +50,21 @@ def test_search_takes_an_image_a_path_an_id_or_a_vector(bench: Bench, client: si
         assert [match.path for match in found.matches] == [path]
 
 
+def test_search_takes_a_region(bench: Bench, client: simctl.Client) -> None:
+    bench.put("red.jpg", RED)
+    bench.put("green.jpg", b"picture 10 200 10")
+    both = RED + b" beside 10 200 10"
+    for region, name in ((None, "red.jpg"), ((0, 0, 0.5, 1), "red.jpg"), ((0.5, 0, 0.5, 1), "green.jpg")):
+        alone = client.search(image=both, region=region, limit=1)
+        [answer] = client.batch_search([simctl.Subject(image=both)], region=region, limit=1)
+        assert isinstance(answer.outcome, simctl.SearchResult)
+        for found in (alone, answer.outcome):
+            assert [Path(match.path).name for match in found.matches] == [name]
+    with pytest.raises(simctl.SimctlError) as caught:
+        client.search(image=both, region=(0.5, 0, 0.6, 1))
+    assert (caught.value.code, caught.value.field) == ("INVALID_ARGUMENT", "region")
+
+
 def test_search_takes_exactly_one_query(client: simctl.Client) -> None:
     with pytest.raises(TypeError, match="exactly one"):
         client.search()

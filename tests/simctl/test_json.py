@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
+from simd.decisions.labels import Labelling
 from simd.errors import Reason
+from simd.insight.suggest.suggestion import Nearest
 from simd.types import (
     AddReport,
     ImageFacts,
@@ -29,6 +31,7 @@ from simd.types import (
 )
 from tests.jobs.test_jobs import endless
 from tests.serving.doubles import Bench, environment, serving
+from tests.serving.givenreplica import GivenReplica
 from tests.simctl.cleanup.world import World, pair, write
 from tests.simctl.test_cli import RED, simctl
 from tests.simctl.test_completion import commands
@@ -57,7 +60,7 @@ def check(name: str, document: object) -> None:
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
     """A server whose every list holds a name that is not UTF-8."""
-    with serving() as bench:
+    with serving(replica=GivenReplica()) as bench:
         bench.put("red.jpg", RED)
         bench.put(b"red\xff.jpg", RED)
         for number in range(101):
@@ -67,6 +70,7 @@ def bench() -> Iterator[Bench]:
             bench.put_all((folder + b"/\xff.nef", b"picture 10 10 100"), facts=ImageFacts(1, 1, "RAW", False))
         bench.put(b"other/\xff.jpg", b"picture 10 210 10")
         bench.pairs.add(image_id_of(b"picture 10 210 10"), image_id_of(b"picture 10 200 10"), mirrored=True, turned=90)
+        bench.atlas.put({image_id_of(RED): (0, 0), image_id_of(b"picture 10 10 200"): (3, 5)})
         (bench.directory / "labels.csv").write_bytes(
             b"root/red.jpg,cat\nroot/red\xff.jpg,odd\nroot/gone.jpg,cat\nroot/copies/001.jpg,dog"
         )
@@ -78,6 +82,9 @@ def bench() -> Iterator[Bench]:
         bench.ingest.scan_report = ScanReport(3, 2, 1, (ODD,))
         bench.switch = SwitchStatus("tiny", "large", 1, 2, 0, "it waits")
         bench.thread_failures = {"indexer": 1}
+        nearest = image_id_of(RED)
+        bench.decisions.labels.put([Labelling(nearest, ("cat",), None)])
+        bench.suggestions.give(image_id_of(b"picture 10 10 200"), nearest, nearest=Nearest(nearest, 0.5))
         bench.jobs.start("endless", endless, "bytes")
         yield bench
 
@@ -120,6 +127,15 @@ PRINTED = [
     ("leaks", "leaks --json --between {root}/copies {root}/other"),
     ("leak", "leaks --jsonl --between {root}/copies {root}/other"),
     ("split", "split --json --shares train=0.8,val=0.2"),
+    ("suggest", "suggest --json"),
+    ("suggestion", "suggest --jsonl"),
+    ("atlas", "atlas --json --colour root"),
+    ("atlas_file", "atlas --json --out {map}.png"),
+    ("atlas_file", "atlas --json --out {map}.json"),
+    ("replica", "replica status --json"),
+    ("replica_rebuild", "replica rebuild --json"),
+    ("replica_rebuild", "replica rebuild --json --no-wait"),
+    ("replica_drop", "replica drop --json --yes"),
     ("compact", "compact --json"),
     ("verify", "verify --json"),
     ("export", "export --json"),
@@ -154,7 +170,10 @@ def test_a_document_is_what_the_schema_says(bench: Bench, name: str, command: st
         "{npz}": bytes(bench.directory / "all.npz"), "{none_id}": b"ab" * 16,
         "{green_id}": image_id_of(b"picture 10 200 10").hex().encode(),
     }  # fmt: skip
-    arguments = [words.get(word, word.encode()).replace(b"{root}", root) for word in command.split()]
+    arguments = [
+        words.get(word, word.encode()).replace(b"{root}", root).replace(b"{map}", bytes(bench.directory / "map"))
+        for word in command.split()
+    ]
     done = simctl(bench.listen, *arguments)
     is_lines = "jsonl" in command or name == "export_line"
     documents = done.stdout.splitlines() if is_lines else [done.stdout]
@@ -193,7 +212,7 @@ def test_the_daemons_doctor_is_as_the_schema_says(tmp_path: Path) -> None:
 
 
 def test_every_command_and_every_definition_is_tried() -> None:
-    tried = {"doctor", *(name for name, _ in PRINTED)}
+    tried = {"doctor", "atlas_places", *(name for name, _ in PRINTED)}
     assert {command.split()[0] for _, command in PRINTED} == commands()
     text = json.dumps(SCHEMA)
     assert all(name in tried or f'"#/$defs/{name}"' in text for name in SCHEMA["$defs"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from simctl.errors import SimctlError
 from simctl.labels.files import reading, table, writing, yolonames
@@ -320,6 +320,9 @@ def test_what_is_wrong_with_a_folder_is_said(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=200), st.sampled_from([None, *reading.FORMATS[1:3], "label-studio", "json"]))
+@example(b"0", "coco")
+@example(b"0", "label-studio")
+@example(b"0", "json")
 def test_whatever_bytes_are_read_or_refused_with_a_message(data: bytes, kind: str | None) -> None:
     try:
         text = text_of(data, "x")

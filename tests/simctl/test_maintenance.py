@@ -15,8 +15,9 @@ import simctl
 from simctl.contents import ExportedImage
 from simctl.npz import write
 
+from simd.derived.kinds import FEATURES
+from simd.derived.store import DerivedStore
 from simd.errors import Reason
-from simd.features.store import FeatureStore
 from simd.serving.search.verifier import Verifier
 from simd.types import ImageFacts, image_id_of
 from simd.verify.verdict import Verdict
@@ -144,7 +145,7 @@ def verifying(bench: Bench, tmp_path: Path) -> Iterator[Bench]:
         same = other == RED
         return Verdict(same, 0.75 if same else 0.0, 9, same, 3 if same else 0, (corners, corners) if same else None)
 
-    store = FeatureStore(tmp_path / "features.sqlite", "orb-1")
+    store = DerivedStore(tmp_path / "features.sqlite", FEATURES, "orb-1")
     bench.put("red.jpg", RED)
     bench.put("green.jpg", GREEN)
     store.put({image_id_of(data): data for data in (RED, GREEN)})
@@ -208,7 +209,9 @@ def test_search_says_which_answers_are_the_picture(verifying: Bench, tmp_path: P
     check("search", found)
     assert [match["verified"] for match in found["matches"]] == [True, False]
     lines = run(verifying.listen, "search", red).stdout.decode().splitlines()
-    assert lines[0].endswith("red.jpg  verified") and lines[1].endswith("green.jpg")
+    assert lines[0].endswith("red.jpg  same bytes") and lines[1].endswith("green.jpg")
+    reddish = file(tmp_path, "reddish", b"picture 200 10 11")
+    assert run(verifying.listen, "search", reddish).stdout.decode().splitlines()[0].endswith("red.jpg  verified")
     with simctl.Client(verifying.listen) as client:
         first, second = client.search(image=RED).matches
     assert first.verdict is not None and first.verdict.turned == 270 and first.verdict.region is not None
@@ -226,7 +229,7 @@ def test_search_tells_each_picture_once_and_counts_its_copies(bench: Bench) -> N
     assert [[match["copies"] for match in one["matches"]] for one in several] == [[1, 0], [1, 0]]
     assert len(document(run(bench.listen, "search", "--json", query))["matches"]) == 3
     bench.pairs.add(red, green)
-    assert run(bench.listen, "search", "--group", query).stdout.decode().splitlines()[0].endswith("a.jpg  +2 copies")
+    assert run(bench.listen, "search", "--group", query).stdout.decode().splitlines()[0].endswith("  +2 copies")
 
 
 def test_compare_says_which_of_the_two_it_cannot_use(bench: Bench, tmp_path: Path) -> None:

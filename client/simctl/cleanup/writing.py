@@ -31,12 +31,13 @@ class Written:
     left_out: list[LeftOut] = field(default_factory=list)
 
 
-def write(path: str, planned: Iterable[PlannedGroup | LeftOut]) -> Written:
+def write(path: str, planned: Iterable[PlannedGroup | LeftOut], created: str = "") -> Written:
     """Write a plan as its groups come. The file is whole or not there: until its end it has another name.
 
     Args:
         path: of a file that is not there yet: a person may have edited the one that is.
         planned: what `planning.planned` tells.
+        created: when what it comes from was made, as text; empty is now. A script has no such line.
 
     Raises:
         SimctlError: there is such a file, or it cannot be written.
@@ -53,7 +54,7 @@ def write(path: str, planned: Iterable[PlannedGroup | LeftOut]) -> Written:
                 script.written(groups, stream, path)
                 os.fchmod(stream.fileno(), 0o755 & (os.fstat(stream.fileno()).st_mode | 0o111))
             else:
-                planfile.written(groups, stream)
+                planfile.written(groups, stream, created)
             stream.flush()
             os.fsync(stream.fileno())
         Disk().rename_new(part, os.path.abspath(path))

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, field
 
 from simctl import streams
-from simctl.cleanup import planfile, soundness
+from simctl.cleanup import fields, planfile, review, soundness
 from simctl.cleanup.applying import Applier, GroupOutcome, Way
 from simctl.cleanup.checking import LINKS
 from simctl.cleanup.daemonlabels import DaemonLabels
@@ -17,6 +17,7 @@ from simctl.cleanup.disk import Disk
 from simctl.cleanup.interruption import Interruption
 from simctl.cleanup.logplace import log_path
 from simctl.cleanup.plan import CarriedSidecar, Plan
+from simctl.cleanup.planning import LeftOut
 from simctl.cleanup.steps import Steps
 from simctl.cleanup.trash import Trash
 from simctl.cleanup.undolog import UndoLog
@@ -28,7 +29,9 @@ from simctl.output import Output, counted, json_path, printable, size
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "plan", metavar="FILE", help="a plan that `simctl duplicates --plan` wrote; - reads it from stdin"
+        "plan",
+        metavar="FILE",
+        help="a plan that `simctl duplicates --plan` wrote, or what the page gave; - reads it from stdin",
     )
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument("--trash", action="store_true", help="put what goes into the trash of the desktop; the default")
@@ -50,18 +53,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     """Apply the plan, and tell what became of it."""
-    name = "the plan on stdin" if args.plan == "-" else args.plan
-    plan = planfile.parsed(_text(args.plan), name)
+    left_out: list[LeftOut] = []
+    plan, file = _plan(args, left_out)
+    for one in left_out:
+        output.error(f"left out: {one.why}")
+    name = "the plan on stdin" if file == "-" else file
     soundness.check(plan, name)
     way = _way(args)
     if not any(group.goes for group in plan.groups):
         raise SimctlError(f"{name}: nothing goes by it", exit_code=EXIT_NOTHING_FOUND)
-    path = args.undo_log or log_path(args.plan, plan.created, os.environ)
+    path = args.undo_log or log_path(file, plan.created, os.environ)
     result = _Result(way, args.dry_run)
     if args.dry_run:
         _apply(plan, client, output, result, _earlier(path))
     elif args.yes or _is_wanted(plan, way, output):
-        plan_path = args.plan if args.plan == "-" else os.path.abspath(args.plan)
+        plan_path = file if file == "-" else os.path.abspath(file)
         with UndoLog(path, Disk(), plan=plan_path, planned=plan.created, name=secrets.token_hex(4)) as log:
             _apply(plan, client, output, result, log)
     else:
@@ -73,7 +79,22 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
         _tell_people(result, output)
     if result.interrupted:
         return EXIT_INTERRUPTED
-    return EXIT_PARTLY_FAILED if result.left else 0
+    return EXIT_PARTLY_FAILED if result.left or left_out else 0
+
+
+def _plan(args: argparse.Namespace, left_out: list[LeftOut]) -> tuple[Plan, str]:
+    """The plan, and its file: of what the page gave the one beside it, and what that does not have."""
+    name = "the plan on stdin" if args.plan == "-" else args.plan
+    document = fields.read(_text(args.plan), name)
+    if not review.is_review(document):
+        return planfile.of(document, name), args.plan
+    reviewed = review.of(document, name)
+    file = review.plan_path(args.plan)
+    if args.dry_run and not os.path.lexists(file):
+        return review.drafted(reviewed, left_out), file
+    if args.plan == "-":
+        raise SimctlError(f"{name} is a review, beside which its plan is written; name its file", exit_code=EXIT_USAGE)
+    return review.completed(reviewed, file, left_out), file
 
 
 @dataclass(slots=True)

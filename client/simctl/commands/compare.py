@@ -64,18 +64,7 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     least = _least(args.min_similarity, found.levels)
     is_enough = args.at_least is None or _reaches(found, args.at_least)
     if args.json:
-        output.json(
-            {
-                "first": json_text(args.first),
-                "second": json_text(args.second),
-                "distance": found.distance,
-                "similarity": found.similarity,
-                "level": found.level,
-                "same": found.same,
-                "tier": found.tier,
-                **({"verdict": found.verdict.document()} if found.verdict else {}),
-            }
-        )
+        output.json(document(args.first, args.second, found))
     else:
         if found.tier in _TIER_WORDS:
             output.line(output.style(_summary(found), "bold"))
@@ -86,6 +75,20 @@ def run(args: argparse.Namespace, client: Client, output: Output) -> int:
             output.line(f"verified: {_judged(found.verdict)}")
     is_enough = is_enough and (least is None or found.similarity >= least)
     return 0 if is_enough else EXIT_NOTHING_FOUND
+
+
+def document(first: str, second: str, found: Comparison) -> dict[str, object]:
+    """A comparison as JSON has it; the pictures by their names."""
+    return {
+        "first": json_text(first),
+        "second": json_text(second),
+        "distance": found.distance,
+        "similarity": found.similarity,
+        "level": found.level,
+        "same": found.same,
+        "tier": found.tier,
+        **({"verdict": found.verdict.document()} if found.verdict else {}),
+    }
 
 
 def _reaches(found: Comparison, wanted: str) -> bool:

@@ -133,6 +133,8 @@ def _plan(args: argparse.Namespace, listing: _Listing, output: Output) -> int:
     code = proposing.propose(args.plan, listing.groups(), output, json=args.json)
     if listing.page and listing.page.pending:
         output.note(_pending(listing.page.pending))
+    if listing.page and listing.page.host:
+        output.note(_of_one(listing.page.host))
     return code
 
 
@@ -187,6 +189,7 @@ def _one_document(listing: _Listing, output: Output) -> None:
             "reclaimable_bytes": page.reclaimable_bytes,
             "left_out": page.left_out,
             "pending": page.pending,
+            **({"host": page.host} if page.host else {}),
         }
     )
     output.line(f'{{"groups": [{groups}], {about[1:]}')
@@ -209,11 +212,17 @@ def _summary(listing: _Listing, say: Callable[[str], None], output: Output) -> N
         say(output.style(f"{counted(unverified, 'picture is', 'pictures are')} not verified, {_REMEDY}", "yellow"))
     if page.pending:
         say(_pending(page.pending))
+    if page.host:
+        say(_of_one(page.host))
 
 
 def _pending(count: int) -> str:
     was = counted(count, "picture was", "pictures were")
     return f"{was} not looked at yet; there may be more copies, and --wait waits for them"
+
+
+def _of_one(host: str) -> str:
+    return f"this is about the files on {host} alone; copies on other hosts are not looked at"
 
 
 def _contradictions(args: argparse.Namespace, client: Client, output: Output) -> int:

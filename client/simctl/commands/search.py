@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,7 @@ from simctl.connection import Subject
 from simctl.errors import EXIT_ERROR, EXIT_NOTHING_FOUND, EXIT_PARTLY_FAILED, DaemonUnreachable, SimctlError
 from simctl.output import Output, counted, json_path, json_paths, json_text, percent, printable
 from simctl.picture import display_name, read
+from simctl.searching import Region
 from simctl.similarity import similarity
 
 _PATIENCE_S = 60.0
@@ -19,6 +22,12 @@ _PATIENCE_S = 60.0
 
 _ONE_BY_ONE = ("RESOURCE_EXHAUSTED", "UNIMPLEMENTED")
 """What ends a stream, and says nothing of the searches in it: one was too big for a request, or the daemon is old."""
+
+_SAME = {"exact": "same bytes", "pixels": "same pixels", "near": "same picture, edited"}
+"""What is said of a match that was found before to be the picture that is asked for."""
+
+_LEAST_SIDE, _ROUNDING = 0.001, 1e-6
+"""How narrow or low a region may be, and how far off its edges."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +43,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--path-prefix", metavar="DIR", help="only images under this directory")
     parser.add_argument("--exact", action="store_true", help="prove that nothing nearer was missed")
     parser.add_argument("--group", action="store_true", help="tell each picture once, and how many copies of it match")
+    parser.add_argument(
+        "--region",
+        type=_region,
+        metavar="X,Y,W,H",
+        help="look for this part of the picture only: left and upper edge, width and height, each 0 to 1, as parts of "
+        "the picture's width and height",
+    )
     parser.add_argument("--paths-only", action="store_true", help="print the first path of each match, nothing else")
     parser.add_argument("-0", "--null", action="store_true", help="with --paths-only: end each path with NUL")
 
@@ -45,30 +61,53 @@ def _count(text: str) -> int:
     return number
 
 
+def _region(text: str) -> Region:
+    try:
+        x, y, width, height = (float(word) for word in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not four numbers such as 0.25,0,0.5,1") from None
+    if not all(map(math.isfinite, (x, y, width, height))) or min(x, y) < 0 or min(width, height) < _LEAST_SIDE:
+        raise argparse.ArgumentTypeError(
+            f"{text} is no part of a picture: X and Y are 0 at least, W and H are {_LEAST_SIDE} at least"
+        )
+    if max(x + width, y + height) > 1 + _ROUNDING:
+        raise argparse.ArgumentTypeError(f"{text} reaches beyond the picture: X + W <= 1 and Y + H <= 1")
+    return x, y, width, height
+
+
 def run(args: argparse.Namespace, client: Client, output: Output) -> int:
     """Search with every image; one that fails does not stop the others."""
     documents: list[dict[str, object]] = []
     failures: list[SimctlError] = []
     found = 0
+    elsewhere: Counter[str] = Counter()
+    fallbacks: dict[str, None] = {}
     for name, result in _results(args, client):
         if isinstance(result, SimctlError):
             failures.append(result)
             output.error(_message(name, result))
         else:
             found += len(result.matches)
+            elsewhere.update(match.host for match in result.matches if not result.is_here(match))
+            fallbacks |= {result.fallback: None} if result.fallback else {}
         if args.json:
-            documents.append(_document(name, result))
+            documents.append(document(name, result))
         elif args.jsonl:
-            output.json(_document(name, result))
+            output.json(document(name, result))
             output.flush()
         elif isinstance(result, SimctlError):
             continue
         elif args.paths_only:
-            output.paths((match.path for match in result.matches), zero=args.null)
+            output.paths((match.path for match in result.matches if result.is_here(match)), zero=args.null)
         else:
             _print(name if len(args.images) > 1 else "", result, output)
     if args.json:
         output.json(documents[0] if len(documents) == 1 else documents)
+    if args.paths_only and elsewhere:
+        are = counted(elsewhere.total(), "match on another host is", "matches on other hosts are")
+        output.note(f"{are} left out: {', '.join(sorted(elsewhere))}")
+    for fallback in fallbacks:
+        output.note(f"only the daemon's own images were searched: {fallback}")
     return _exit_code(len(args.images), failures, found)
 
 
@@ -141,6 +180,7 @@ def _how(args: argparse.Namespace) -> dict[str, Any]:
         "path_prefix": args.path_prefix,
         "exact": args.exact,
         "group": args.group,
+        "region": args.region,
     }
 
 
@@ -149,7 +189,8 @@ def _message(name: str, error: SimctlError) -> str:
     return f"{display_name(name)}: {error}" if error.code else str(error)
 
 
-def _document(name: str, result: SearchResult | SimctlError) -> dict[str, object]:
+def document(name: str, result: SearchResult | SimctlError) -> dict[str, object]:
+    """What became of a search as JSON has it."""
     if isinstance(result, SimctlError):
         return {"query": json_text(name), "error": {**result.document(), "message": _message(name, result)}}
     return {
@@ -158,6 +199,8 @@ def _document(name: str, result: SearchResult | SimctlError) -> dict[str, object
         "searched": result.searched,
         "exact": result.exact,
         "took_ms": {stage: round(ms, 3) for stage, ms in result.took_ms.items()},
+        **({"host": result.host} if result.host else {}),
+        **({"fallback": result.fallback} if result.fallback else {}),
     }
 
 
@@ -169,12 +212,15 @@ def _match(match: Match) -> dict[str, object]:
         "distance": match.distance,
         "similarity": match.similarity,
         "level": match.level,
+        "tier": match.tier,
         "width": match.width,
         "height": match.height,
         "copies": match.copies,
     }
     if match.path_count > len(match.paths):
         document["path_count"] = match.path_count
+    if match.host:
+        document["host"] = match.host
     if match.verdict:
         document |= {"verified": match.verdict.same, "verdict": match.verdict.document()}
     return document
@@ -190,12 +236,14 @@ def _print(name: str, result: SearchResult, output: Output) -> None:
     for rank, (match, pixels) in enumerate(zip(result.matches, sizes, strict=True), 1):
         alike = f"{percent(match.distance, match.similarity):>7}  {match.level or '':<{word_width}}"
         start = f"{rank:>{rank_width}}  {alike}{pixels:>{width}}  "
-        mark = "  verified" if match.verdict and match.verdict.same else ""
+        host = "" if result.is_here(match) else f"{match.host}:"
+        mark = f"  {_SAME[match.tier]}" if match.tier in _SAME else ""
+        mark += "  verified" if match.verdict and match.verdict.same and not mark else ""
         mark += f"  +{counted(match.copies, 'copy', 'copies')}" if match.copies else ""
-        output.line(start + output.style(printable(match.path), "bold") + mark)
+        output.line(start + output.style(printable(host + match.path), "bold") + mark)
         also = [path for path in match.paths if path != match.path]
         for path in also:
-            output.line(output.style(f"{'also at ':>{len(start)}}{printable(path)}", "dim"))
+            output.line(output.style(f"{'also at ':>{len(start)}}{printable(host + path)}", "dim"))
         more = match.path_count - 1 - len(also)
         if more > 0:
             output.line(output.style(f"{'':{len(start)}}and {counted(more, 'more place')}", "dim"))

@@ -61,12 +61,13 @@ def _document(
     return {
         "files": [files.document(one) for one in found.values() if isinstance(one, File)],
         "errors": [errors.document(one) for one in found.values() if isinstance(one, FileError)],
-        "images": [_image(one) for one in images.values() if one is not None],
+        "images": [image_document(one) for one in images.values() if one is not None],
         **json_paths(missing, "missing"),
     }
 
 
-def _image(image: Image) -> dict[str, object]:
+def image_document(image: Image) -> dict[str, object]:
+    """A searchable image as JSON has it."""
     document: dict[str, object] = {
         "image_id": image.image_id,
         **json_path(image.path),

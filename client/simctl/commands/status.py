@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from simctl.answers import Levels
 from simctl.client import Client
+from simctl.commands import replica
 from simctl.output import Output, counted, duration, json_path, moment, printable, size
 from simctl.reports import Job, ModelSwitch, RootStatus, Status
 
@@ -74,6 +75,7 @@ def document(status: Status) -> dict[str, object]:
         "model_switch": None if status.model_switch is None else dataclasses.asdict(status.model_switch),
         "device": status.device,
         "index": status.index,
+        "replica": None if status.replica is None else status.replica.document(),
         "version": status.version,
         "uptime_s": round(status.uptime_s, 3),
     }
@@ -150,6 +152,9 @@ def _lines(status: Status, output: Output) -> Iterator[str]:
         "device": _device(status.device),
         "index": f"{index['kind']}, {index['vectors']:,} vectors, {index['dead']:,} dead, {size(_number(index))}",
     }
+    if status.replica is not None:
+        # The second line has no name.
+        rows |= zip(("replica", ""), replica.lines(status.replica, output), strict=True)
     if status.thread_failures:
         failures = ", ".join(f"{name} {number:,}" for name, number in status.thread_failures.items())
         rows["bugs"] = output.style(f"threads failed and went on ({failures}); the daemon's log has the errors", "red")

@@ -132,6 +132,7 @@ class GroupPage:
         left_out: how many images are not looked at for near copies, by why: "flat", "tiny", "no_features",
             "not_verified".
         pending: how many were not looked at yet.
+        host: of which they are, if the daemon publishes in a replica: those of other hosts are not looked at; else "".
     """
 
     groups: tuple[DuplicateGroup, ...]
@@ -139,6 +140,7 @@ class GroupPage:
     reclaimable_bytes: int
     left_out: Mapping[str, int]
     pending: int
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,7 @@ def page(response: insight_service_pb2.ListDuplicateGroupsResponse) -> GroupPage
         reclaimable_bytes=response.reclaimable_bytes,
         left_out=dict(sorted(response.left_out.items())),
         pending=response.pending,
+        host=response.host,
     )
 
 

@@ -22,7 +22,7 @@ Format = Literal["jpeg", "webp"]
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, as parts of the upright picture's width and height."""
 
-_LEAST_SIDE = 0.001
+LEAST_SIDE = 0.001
 """How narrow or low a region may be: JPEGs are decoded whole for small ones."""
 _ENOUGH = 1.5
 """How many times the size of what is made is all that is needed of a picture."""
@@ -82,11 +82,11 @@ class Region:
     def __post_init__(self) -> None:
         _check_size(self.size)
         left, top, right, bottom = self.box
-        if not (0 <= left <= right - _LEAST_SIDE and right <= 1 and 0 <= top <= bottom - _LEAST_SIDE and bottom <= 1):
+        if not (0 <= left <= right - LEAST_SIDE and right <= 1 and 0 <= top <= bottom - LEAST_SIDE and bottom <= 1):
             raise InvalidRequest(
                 f"the region {self.box} is none of the picture",
                 field="box",
-                remedy=f"0 <= left < right <= 1, 0 <= top < bottom <= 1, and no side below {_LEAST_SIDE}",
+                remedy=f"0 <= left < right <= 1, 0 <= top < bottom <= 1, and no side below {LEAST_SIDE}",
             )
 
 

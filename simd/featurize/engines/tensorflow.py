@@ -6,12 +6,12 @@ is used in child processes only.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from simd.errors import ModelError
 from simd.featurize.engines.base import Raw
@@ -21,6 +21,26 @@ from simd.featurize.models.network import Parameters
 from simd.featurize.models.spec import ModelSpec
 from simd.featurize.models.weights import Weights
 from simd.types import Pixels
+
+
+def _import_tensorflow() -> Any:
+    """The `tensorflow` package without Keras, which is loaded if somebody asks for it later.
+
+    TensorFlow loads it for what it registers for SavedModels, of which Keras 3 has nothing. The import takes a third
+    of the time longer with it, and with scikit-learn, which Keras loads where it is installed.
+    """
+    hidden = "keras" not in sys.modules
+    if hidden:
+        sys.modules["keras"] = None  # type: ignore[assignment]
+    try:
+        import tensorflow
+    finally:
+        if hidden:
+            del sys.modules["keras"]
+    return tensorflow
+
+
+tf = _import_tensorflow()
 
 _LARGEST_BATCH = 64
 _EMBEDDING = "serving_default"

@@ -37,6 +37,8 @@ T = TypeVar("T")
 
 _START_TIMEOUT_S = 60.0
 _STARTS = 5
+# Far longer than it takes to end, as one that steps back may wait for the CPU.
+_END_S = 10.0
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
@@ -87,7 +89,8 @@ class WorkerSettings:
             it far longer than it works.
         memory_bytes: what decoding one image may take, and what the large images in work at once may take together.
         priority: how far workers step back for everything else that wants the CPU.
-        idle_s: how long a worker without work is kept; one always is.
+        idle_s: how long a worker without work is kept.
+        standby: whether one is started before there is work, and kept without it.
         confined: whether the kernel keeps workers from all but their job (`confinement.py`).
     """
 
@@ -97,6 +100,7 @@ class WorkerSettings:
     memory_bytes: int = 2 << 30
     priority: Priority = Priority.NORMAL
     idle_s: float = 60.0
+    standby: bool = True
     confined: bool = True
 
 
@@ -237,6 +241,8 @@ class Handler:
             return CancelledError()
         self.lost += 1
         status = self._wait()
+        if status is None:
+            return ImageRejected(Reason.CRASHED, "the decoder stopped answering on this file, and did not end")
         if status == -signal.SIGPROF:
             return _too_slow(self._settings.timeout_s)
         if status == -signal.SIGKILL:
@@ -244,15 +250,17 @@ class Handler:
             return ImageRejected(Reason.KILLED, "its decoder was killed again and again: is there too little memory?")
         return ImageRejected(Reason.CRASHED, f"the decoder crashed on this file ({status_text(status)})")
 
-    def _wait(self) -> int:
-        """The exit status of a worker that closed its channel."""
+    def _wait(self) -> int | None:
+        """The exit status of a worker that closed its channel; None if it did not end by itself, and was killed."""
         child = self._child
         if child is None:
             return 0
+        status: int | None
         try:
-            status = child.process.wait(timeout=1.0)
+            status = child.process.wait(timeout=min(_END_S, self._settings.wall_s))
         except subprocess.TimeoutExpired:
-            status = child.kill()
+            child.kill()
+            status = None
         child.channel.close()
         self._child = None
         return status

@@ -4,7 +4,8 @@ Each worker is a process; each has a thread here that hands it one image at a ti
 up as that image's `ImageRejected`; nothing reaches this process but checked messages. A worker whose parent dies, even
 by SIGKILL, is killed by the kernel.
 
-* Work goes to the worker that was busy last. The others end after a while; that one stays for the next image.
+* Work goes to the worker that was busy last. The others end after a while; that one stays for the next image, unless
+  there is to be none on standby.
 * A large image waits while others of its kind take the memory, or all workers but one: small images go on meanwhile.
 * What is cancelled leaves the queue at once. What a worker has in hand by then is done for nobody.
 """
@@ -63,6 +64,7 @@ class DecodePool:
         self, count: int, settings: WorkerSettings, decode: Decoder = real.render, threads: Threads | None = None
     ) -> None:
         self._idle_s = settings.idle_s
+        self._standby = settings.standby
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._unfinished: dict[Future[Any], _Job] = {}
@@ -164,7 +166,7 @@ class DecodePool:
 
     def _run(self, handler: Handler, inbox: _Inbox) -> None:
         """A worker's thread. The inbox outlasts an error, as a job may be on its way to it."""
-        if handler is self._handlers[0]:
+        if self._standby and handler is self._handlers[0]:
             handler.warm_up()
         while (job := self._next(handler, inbox)) is not None:
             if job.future in self._unfinished:
@@ -187,8 +189,8 @@ class DecodePool:
                 return inbox.get(timeout=self._idle_s)
             except queue.Empty:
                 with self._lock:
-                    is_next = bool(self._idle) and self._idle[-1] is inbox
-                if not is_next:
+                    is_kept = self._standby and bool(self._idle) and self._idle[-1] is inbox
+                if not is_kept:
                     handler.kill()
 
     def _work(self, handler: Handler, job: _Job) -> None:

@@ -25,7 +25,7 @@ from simd.decisions.decisions import REMOVED
 from simd.errors import DecoderUnavailable, FileChanged, ImageRejected, ModelError, Reason, SimdError, for_callers
 from simd.featurize.decode.renditions import Rendition, Stretched
 from simd.featurize.workers.pool import DecodedFile, FileDecoder
-from simd.indexing.features.keeper import Keeper
+from simd.indexing.derived.keeper import Keeper
 from simd.indexing.loop.targets import Target, Targets
 from simd.types import Change, ChangeKind, Embedding, FileKey, ImageId, Rejection, Stamp, Vector
 
@@ -71,7 +71,7 @@ class Batch:
         requeued: files that wait for another one with the same content.
         postponed: files that cannot be decoded now, `waiting` those that cannot be embedded now, and `trouble` why.
         orphans: once the files are recorded, the images that have lost their last one.
-        features: the local features of what was decoded for them.
+        derived: by its keeper, what else was made of pictures.
         embedded: how many pictures went through the backbone.
     """
 
@@ -87,7 +87,7 @@ class Batch:
     refused: dict[ImageId, Rejection] = field(default_factory=dict)
     trouble: SimdError | None = None
     orphans: list[ImageId] | None = None
-    features: dict[ImageId, bytes] = field(default_factory=dict)
+    derived: dict[Keeper, dict[ImageId, bytes]] = field(default_factory=dict)
     embedded: int = 0
 
     def drop(self, keys: Collection[FileKey]) -> list[FileKey]:
@@ -109,7 +109,7 @@ class Pipeline:
         wake: called, from any thread, when a fair share of the decodings under way have ended, and not for each of
             them: the owner has to poll `collect` as well.
         is_removed: whether a person took this content out at this place.
-        features: says of which pictures local features are made, and keeps them; None is of none.
+        keepers: say what else is made of pictures, and keep it.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Pipeline:
         wake: Callable[[], None],
         is_removed: Callable[[FileKey, ImageId, Stamp], bool] = lambda key, image_id, stamp: False,
         window_bytes: int = 128 << 20,
-        features: Keeper | None = None,
+        keepers: Sequence[Keeper] = (),
     ) -> None:
         self._decoder = decoder
         self._targets = targets
@@ -132,7 +132,7 @@ class Pipeline:
         self._under_way = 0
         self._wake = wake
         self._is_removed = is_removed
-        self._features = features
+        self._keepers = keepers
         self._jobs: dict[FileKey, Job] = {}
         self._done: SimpleQueue[Job] = SimpleQueue()
         self._lock = threading.Lock()
@@ -226,9 +226,9 @@ class Pipeline:
         recorded = {file.image_id for file in batch.indexed}
         for target, vectors in batch.vectors.items():
             target.index.put([Embedding(image_id, v) for image_id, v in vectors.items() if image_id in recorded])
-        if self._features is not None:
-            # Before the catalogue tells of the images, so that nobody takes them for ones that lack features.
-            self._features.keep({image_id: made for image_id, made in batch.features.items() if image_id in recorded})
+        for keeper, derived in batch.derived.items():
+            # Before the catalogue tells of the images, so that nobody takes them for ones that lack it.
+            keeper.keep({image_id: made for image_id, made in derived.items() if image_id in recorded})
         if batch.orphans is None:
             batch.orphans = self._catalogue.record(batch.indexed, batch.rejected, batch.deleted)
         if batch.orphans:
@@ -248,9 +248,9 @@ class Pipeline:
             if inputs:
                 self._claimed.add(image_id)
                 job.claim = image_id
-        if not inputs or self._features is None:
+        if not inputs:
             return inputs
-        return {*inputs, *self._features.wanted(image_id)}
+        return inputs.union(*(keeper.wanted(image_id) for keeper in self._keepers))
 
     def _lacking(self, image_id: ImageId) -> set[Stretched]:
         inputs = {target.input for target in self._targets if not _has_vector(target, image_id)}
@@ -336,14 +336,19 @@ class Pipeline:
         supplied = all([_supply(target, found.image_id, vectors) for target, vectors in batch.vectors.items()])
         if supplied and (found.facts is not None or self._are_facts_known(found.image_id, batch)):
             batch.indexed.append(IndexedFile(key, found.stamp, found.image_id, found.facts))
-            if found.features is not None:
-                batch.features[found.image_id] = found.features
+            self._derive(found, batch)
         elif (refused := batch.refused.get(found.image_id)) is not None:
             batch.rejected.append(RejectedFile(key, found.stamp, refused))
         elif not supplied and self._targets.serving.input in found.pictures:
             batch.waiting.append(job)
         else:
             batch.requeued.append(Change(ChangeKind.UPSERT, key, job.stamp))
+
+    def _derive(self, found: DecodedFile, batch: Batch) -> None:
+        for keeper in self._keepers:
+            made = keeper.made_of(found)
+            if made is not None:
+                batch.derived.setdefault(keeper, {})[found.image_id] = made
 
 
 def _has_vector(target: Target, image_id: ImageId) -> bool:

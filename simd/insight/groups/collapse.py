@@ -1,9 +1,11 @@
-"""Answers in which a picture is told once, however many copies of it there are."""
+"""What is known of the images in an answer: which of them are copies, so that a picture is told once, and what they are
+to the image that was asked for.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from threading import Lock
 
 from simd.decisions.duplicates import Decision, Duplicates, Kind
@@ -14,6 +16,9 @@ from simd.types import ImageId
 
 CopiesAmong = Callable[[Sequence[ImageId], int], Mapping[ImageId, ImageId]]
 """`Copies.among`, or what stands in its place."""
+
+TiersTo = Callable[[ImageId, Sequence[ImageId]], Mapping[ImageId, Tier]]
+"""`Copies.tiers_to`, or what stands in its place."""
 
 Apart = Mapping[ImageId, frozenset[int]]
 """By image, which decisions say that it is no duplicate of the others that they name."""
@@ -48,6 +53,31 @@ class Copies:
         except StoreError:
             # Whoever keeps the file up has said so, and mends it.
             return {}
+
+    def tiers_to(self, image_id: ImageId, others: Sequence[ImageId]) -> Mapping[ImageId, Tier]:
+        """What some images are to one, as far as that was found out: `exact`, `pixels`, `near` or `similar`. Those that
+        were said to be no duplicates of it are left out. Where pairs cannot be read, only itself is known.
+
+        Args:
+            image_id: the one, which need not be indexed.
+            others: what is told of; itself may be among them.
+        """
+        found = {other: Tier.EXACT for other in others if other == image_id}
+        try:
+            return found | self._tiers_to(image_id, set(others), self._apart())
+        except StoreError:
+            return found
+
+    def _tiers_to(self, image_id: ImageId, others: Set[ImageId], apart: Apart) -> dict[ImageId, Tier]:
+        pairs = self._pairs.of(image_id)
+        said = _said(image_id, pairs, apart)
+        return {
+            other: pair.tier
+            for pair in pairs
+            if (other := pair.other(image_id)) in others
+            and pair.tier is not Tier.DIFFERENT
+            and not (pair.tier.is_same and said and self._are_apart(said, image_id, pair, apart))
+        }
 
     def _among(self, image_ids: Sequence[ImageId], limit: int, apart: Apart) -> dict[ImageId, ImageId]:
         left = dict.fromkeys(image_ids)
@@ -87,6 +117,11 @@ class Copies:
 
 def no_copies(image_ids: Sequence[ImageId], limit: int) -> Mapping[ImageId, ImageId]:
     """Where nothing is known of copies."""
+    return {}
+
+
+def no_tiers(image_id: ImageId, others: Sequence[ImageId]) -> Mapping[ImageId, Tier]:
+    """Where nothing is known of pairs."""
     return {}
 
 

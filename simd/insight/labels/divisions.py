@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
-from simd.decisions.decisions import Decisions
 from simd.insight.labels.contradictions import Contradictions
 from simd.insight.labels.leaks import Leaks
 from simd.insight.labels.pictures import Pictures
 from simd.insight.labels.split import Request, Split, split
-from simd.insight.pairs.reader import PairReader
 
 
 class Divisions:
@@ -17,19 +15,19 @@ class Divisions:
 
     Args:
         catalogue: where the files are.
-        pairs: which images are the same picture.
-        decisions: what people said of images: their labels, and which are no duplicates.
+        pictures: which images are one picture, and what they are labelled.
 
     Attributes:
+        pictures: which images are one picture, and what they are labelled.
         contradictions: pictures that are not labelled alike.
         leaks: pictures on both sides of a split.
     """
 
-    def __init__(self, *, catalogue: Catalogue, pairs: PairReader, decisions: Decisions) -> None:
+    def __init__(self, *, catalogue: Catalogue, pictures: Pictures) -> None:
         self._catalogue = catalogue
-        self._pictures = Pictures(pairs, decisions)
-        self.contradictions = Contradictions(catalogue, self._pictures)
-        self.leaks = Leaks(catalogue, self._pictures)
+        self.pictures = pictures
+        self.contradictions = Contradictions(catalogue, pictures)
+        self.leaks = Leaks(catalogue, pictures)
 
     def split(self, request: Request, cancelled: Cancelled) -> Split:
         """Divide files so that no picture is on two sides.
@@ -37,4 +35,4 @@ class Divisions:
         Raises:
             Abandoned: nobody waits any more.
         """
-        return split(self._catalogue, self._pictures, request, cancelled)
+        return split(self._catalogue, self.pictures, request, cancelled)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 
 from simd.catalogue.catalogue import Catalogue
+from simd.derived.store import DerivedStore
 from simd.errors import DamagedFeatures
-from simd.features.store import FeatureStore
 from simd.featurize.decode.renditions import Digest
 from simd.insight.pairs.judge import Judgement, judge, left_out
 from simd.insight.pairs.pair import Pair, Tier
@@ -73,7 +73,7 @@ class Comparison:
         self,
         store: PairStore,
         catalogue: Catalogue,
-        features: FeatureStore | None,
+        features: DerivedStore | None,
         sources: Sources,
         judge: Callable[[LocalFeatures, LocalFeatures], Judgement] = judge,
     ) -> None:

@@ -23,9 +23,10 @@ from contextlib import AbstractContextManager
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.feed import Changes
 from simd.errors import NotReady, SimdError
-from simd.insight.pairs.look import Found, Look, Searched
+from simd.insight.pairs.look import Found, Look
 from simd.insight.pairs.sources import Closing
 from simd.insight.pairs.store import PairStore
+from simd.insight.searched import Searched
 from simd.jobs.jobs import Cancelled, Jobs, Progress
 from simd.supervision import Backoff, Threads
 from simd.types import ImageId

@@ -12,27 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from simd.featurize.models.spec import Levels
-from simd.index.base import Index, Searcher
+from simd.index.base import Searcher
 from simd.insight.pairs.comparison import SAME_PIXELS, Comparison, Suspect, images_in
 from simd.insight.pairs.judge import RULES_VERSION
 from simd.insight.pairs.pair import Pair, Tier
 from simd.insight.pairs.store import PairStore
+from simd.insight.searched import Searched
 from simd.types import ImageId, Vector
 
 _AMONG = 16
 """So many of the most alike images are suspects."""
 _SIMILAR = 8
 """So many pairs that only look alike are kept of an image that is looked at, the most alike ones."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Searched:
-    """What finds images that are alike: an index, the fingerprint of the model that it is of, and what its similarities
-    mean, if the model is calibrated."""
-
-    index: Index
-    fingerprint: str
-    levels: Levels | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from threading import Lock
 
 import numpy as np
 
+from simd.catalogue import followed
 from simd.catalogue.feed import Position
 from simd.durable import Disk
 from simd.insight.pairs.pair import Pair, Pairs
@@ -39,7 +40,7 @@ SCHEMA = Schema(
     # The bytes `simP`.
     application_id=0x73696D50,
     version=1,
-    create="""
+    create=f"""
 CREATE TABLE pairs (
   first BLOB NOT NULL,
   second BLOB NOT NULL,
@@ -58,11 +59,7 @@ CREATE TABLE digests (
   image_id BLOB PRIMARY KEY NOT NULL,
   digest BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE followed (
-  rules TEXT NOT NULL,
-  epoch BLOB,
-  revision INTEGER
-) STRICT;
+{followed.TABLE}
 """,
     without="the pairs are found again",
     remedy="it is made anew by the next start of the daemon, which finds the pairs again",
@@ -239,12 +236,12 @@ class PairStore:
             StoreError: it was not done.
         """
         with self._database.reading() as connection:
-            if connection.execute("SELECT 1 FROM followed WHERE rules = ?", (rules,)).fetchone() is not None:
+            if followed.is_of(connection, rules):
                 return
         with self._database.writing() as connection:
-            for table in ("pairs", "images", "digests", "followed"):
+            for table in ("pairs", "images", "digests"):
                 connection.execute(f"DELETE FROM {table}")
-            connection.execute("INSERT INTO followed VALUES (?, NULL, NULL)", (rules,))
+            followed.begin(connection, rules)
         self._changed()
 
     @property
@@ -255,8 +252,7 @@ class PairStore:
             StoreError: the file cannot be read.
         """
         with self._database.reading() as connection:
-            row = connection.execute("SELECT epoch, revision FROM followed WHERE epoch IS NOT NULL").fetchone()
-        return None if row is None else Position(*row)
+            return followed.position(connection)
 
     def is_behind(self, position: Position) -> bool:
         """Whether the change feed was not followed to there, or pairs are wanted that are not judged yet.
@@ -282,7 +278,7 @@ class PairStore:
             connection.executemany(
                 f"UPDATE images SET state = {_AWAY} WHERE image_id = ?", [(image_id,) for image_id in away]
             )
-            connection.execute("UPDATE followed SET epoch = ?, revision = ?", (position.epoch, position.revision))
+            followed.follow(connection, position)
         if dropped:
             self._changed()
 

@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from simd.featurize.engines.base import DeviceChoice
 from simd.index.base import IndexStats
 from simd.jobs.jobs import JobStatus
+from simd.replica.state import ReplicaState
 from simd.serving.admin.convert import exact_of, text_of
 from simd.serving.admin.overview import DaemonStatus
 from simd.serving.search.convert_search import levels_to
@@ -57,6 +58,7 @@ def status_to(status: DaemonStatus) -> index_service_pb2.StatusResponse:
         model_switch=switch_to(status.switch) if status.switch else None,
         jobs=[job_to(job) for job in status.jobs or ()],
         thread_failures=status.thread_failures or {},
+        replica=replica_to(status.replica) if status.replica else None,
     )
 
 
@@ -113,6 +115,21 @@ def job_to(job: JobStatus) -> index_service_pb2.JobStatus:
     """A job under way."""
     return index_service_pb2.JobStatus(
         name=job.name, done=job.done, total=job.total, unit=job.unit, start_time=_time_to(job.started)
+    )
+
+
+def replica_to(replica: ReplicaState) -> index_service_pb2.ReplicaStatus:
+    """The replica that is published in."""
+    return index_service_pb2.ReplicaStatus(
+        address=clean(replica.address),
+        host=clean(replica.host),
+        state=replica.phase,
+        detail=clean(replica.detail),
+        outbox=replica.outbox,
+        outbox_age=_duration_to(replica.outbox_age_s) if replica.outbox else None,
+        images=replica.images,
+        images_of_all=replica.images_of_all,
+        searched=replica.searched,
     )
 
 

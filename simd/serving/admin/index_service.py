@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import grpc
 
-from simd.errors import InvalidRequest
+from simd.errors import InvalidRequest, NoReplica
+from simd.replica.publishing import Publishing
 from simd.serving.admin import convert, convert_status, facts
 from simd.serving.admin.export import Export
 from simd.serving.admin.overview import Overview
@@ -168,6 +169,27 @@ class IndexService(index_service_pb2_grpc.IndexServiceServicer):
         yield index_service_pb2.ExportResponse(model=convert_status.model_to(export.model), total=export.total)
         for portion in export.portions(cancelled_of(context)):
             yield index_service_pb2.ExportResponse(images=[convert.exported_to(image) for image in portion])
+
+    def RebuildReplica(
+        self, request: index_service_pb2.RebuildReplicaRequest, context: grpc.ServicerContext
+    ) -> index_service_pb2.RebuildReplicaResponse:
+        """Publish everything anew."""
+        self._publishing().rebuild()
+        return index_service_pb2.RebuildReplicaResponse()
+
+    def DropReplica(
+        self, request: index_service_pb2.DropReplicaRequest, context: grpc.ServicerContext
+    ) -> index_service_pb2.DropReplicaResponse:
+        """Take this host's images out of the replica, and publish no more."""
+        return index_service_pb2.DropReplicaResponse(removed=self._publishing().drop())
+
+    def _publishing(self) -> Publishing:
+        publishing = self._readiness.services().replica
+        if publishing is None:
+            raise NoReplica(
+                "no replica is configured", remedy="set `replica` to http://HOST:PORT/COLLECTION and restart the daemon"
+            )
+        return publishing
 
 
 def _not_empty(paths: list[bytes]) -> list[bytes]:

@@ -21,6 +21,7 @@ from simd.catalogue.rows import Counts
 from simd.errors import NotNow, SimdError
 from simd.featurize.engines.base import DeviceChoice
 from simd.index.base import IndexStats
+from simd.replica.state import Phase, ReplicaState
 from simd.serving.admin.convert import text_of
 from simd.serving.admin.overview import DaemonStatus, Overview
 from simd.serving.readiness import Readiness, Services
@@ -170,11 +171,9 @@ def _status(status: DaemonStatus) -> Iterator[Metric]:
         yield from _index(status.index)
     if status.switch is not None:
         yield from _switch(status.switch)
-    if status.thread_failures is not None:
-        text = "How often a thread of the daemon failed and went on."
-        yield _counters("thread_failures", text, "thread", status.thread_failures)
-    if status.damage is not None:
-        yield from _damage(status.damage)
+    if status.replica is not None:
+        yield from _replica(status.replica)
+    yield from _faults(status)
 
 
 def _progress(progress: Progress) -> Iterator[Metric]:
@@ -238,11 +237,27 @@ def _switch(switch: SwitchStatus) -> Iterator[Metric]:
     )
 
 
-def _damage(damage: Mapping[str, str]) -> Iterator[Metric]:
-    yield _by(
-        "damaged", "Whether what searches need is known to be damaged.", "what",
-        ((what, what in damage) for what in ("index", "catalogue")),
-    )  # fmt: skip
+def _replica(replica: ReplicaState) -> Iterator[Metric]:
+    yield from _gauges(
+        ("replica_up", "Whether it can be published in.", replica.phase in (Phase.CURRENT, Phase.BEHIND)),
+        ("replica_outbox", "Images still to be published or taken out.", replica.outbox),
+        ("replica_outbox_age_seconds", "How long some have been; 0 if there are none.", replica.outbox_age_s),
+        ("replica_images", "Images of this host in the replica.", replica.images),
+        ("replica_images_of_all", "Images of all hosts in the replica.", replica.images_of_all),
+        ("replica_searched", "Whether searches are put to it.", replica.searched),
+    )
+
+
+def _faults(status: DaemonStatus) -> Iterator[Metric]:
+    if status.thread_failures is not None:
+        text = "How often a thread of the daemon failed and went on."
+        yield _counters("thread_failures", text, "thread", status.thread_failures)
+    damage = status.damage
+    if damage is not None:
+        yield _by(
+            "damaged", "Whether what searches need is known to be damaged.", "what",
+            ((what, what in damage) for what in ("index", "catalogue")),
+        )  # fmt: skip
 
 
 def _queues(services: Services) -> Metric:

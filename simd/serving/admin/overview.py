@@ -18,6 +18,7 @@ from simd.errors import Reason, SimdError
 from simd.featurize.engines.base import DeviceChoice
 from simd.index.base import IndexStats
 from simd.jobs.jobs import JobStatus
+from simd.replica.state import ReplicaState
 from simd.serving.readiness import Readiness, Services
 from simd.serving.search.served import ModelInfo
 from simd.types import Progress, RootStatus, SwitchStatus
@@ -51,6 +52,7 @@ class DaemonStatus:
         switch: the switch to another model; also None if there is none.
         jobs: long work under way, the oldest first.
         thread_failures: how often each of the daemon's threads failed and went on.
+        replica: the replica that the daemon publishes in; also None if there is none.
     """
 
     ready: bool
@@ -68,6 +70,7 @@ class DaemonStatus:
     switch: SwitchStatus | None = None
     jobs: tuple[JobStatus, ...] | None = None
     thread_failures: Mapping[str, int] | None = None
+    replica: ReplicaState | None = None
 
     @property
     def failed(self) -> int:
@@ -112,8 +115,8 @@ class Overview:
         model = self._part("the model", lambda: _model(services), problems)
         switch = self._part("the switch to another model", services.switch, problems)
         jobs = self._part("the jobs under way", lambda: tuple(services.jobs.running()), problems)
-        trouble = self._part("whether pairs of copies are kept up", services.trouble, problems)
-        problems += [f"pairs of copies are not kept up, which is tried again: {trouble}"] if trouble else []
+        replica = self._part("the replica", lambda: _replica(services), problems)
+        problems += self._part("what else is wrong", services.problems, problems) or ()
         thread_failures = self._part("what failed", lambda: dict(services.thread_failures()), problems)
         # Last, because reading the others may have found damage; and first among the problems.
         unknown: list[str] = []
@@ -135,6 +138,7 @@ class Overview:
             switch=switch,
             jobs=jobs,
             thread_failures=thread_failures,
+            replica=replica,
         )
 
     def _part(self, name: str, read: Callable[[], T], problems: list[str]) -> T | None:
@@ -167,6 +171,10 @@ def _delays(progress: Progress | None) -> list[str]:
 def _index(services: Services) -> IndexStats:
     with services.serving.use() as served:
         return served.index.stats()
+
+
+def _replica(services: Services) -> ReplicaState | None:
+    return None if services.replica is None else services.replica.state()
 
 
 def _model(services: Services) -> tuple[ModelInfo, DeviceChoice]:

@@ -20,8 +20,12 @@ _MAX_NAME_BYTES = 200
 _MAX_SHARES = 1000
 
 
-def question_of(request: wire.ListContradictionsRequest) -> Question:
+def question_of(request: wire.ListContradictionsRequest, roots: Iterable[bytes]) -> Question:
     """Which contradictions are asked for.
+
+    Args:
+        request: asks for them.
+        roots: between which they are, where it names no paths.
 
     Raises:
         InvalidRequest: a path or a tier that cannot be.
@@ -32,9 +36,10 @@ def question_of(request: wire.ListContradictionsRequest) -> Question:
         raise InvalidRequest(
             f"the tier {unknown[0][:80]!r} is none", field="options.tiers", remedy=f"there are {', '.join(TIERS)}"
         )
+    within = tuple(paths_of(options.within, options.within_bytes, field="options.within"))
     return Question(
         Scope(
-            tuple(paths_of(options.within, options.within_bytes, field="options.within")),
+            within or (tuple(roots) if options.between else ()),
             options.between,
             tuple(paths_of(options.against, options.against_bytes, field="options.against")),
             options.across_folders,

@@ -35,8 +35,9 @@ class DivisionService(insight_service_pb2_grpc.InsightServiceServicer):
         self, request: insight_service_pb2.ListContradictionsRequest, context: grpc.ServicerContext
     ) -> insight_service_pb2.ListContradictionsResponse:
         """One page of pictures that are not labelled alike."""
-        contradictions = self._readiness.services().divisions.contradictions
-        question = convert_division.question_of(request)
+        services = self._readiness.services()
+        contradictions = services.divisions.contradictions
+        question = convert_division.question_of(request, [root.path for root in services.catalogue.roots()])
         seal = request.options.SerializeToString(deterministic=True) + b"%d" % request.differing_only
         page = Page.asked("contradictions", seal, request.page_size, request.page_token)
         keys = contradictions.keys(question, cancelled_of(context), afresh=page.after is None)

@@ -35,7 +35,8 @@ class GroupService(insight_service_pb2_grpc.InsightServiceServicer):
         self, request: insight_service_pb2.ListDuplicateGroupsRequest, context: grpc.ServicerContext
     ) -> insight_service_pb2.ListDuplicateGroupsResponse:
         """One page of the groups."""
-        groups = self._readiness.services().groups
+        services = self._readiness.services()
+        groups = services.groups
         found = groups.find(convert.options_of(request.options))
         asked = request.options.SerializeToString(deterministic=True)
         number = 0
@@ -56,6 +57,7 @@ class GroupService(insight_service_pb2_grpc.InsightServiceServicer):
             left_out=groups.pairs.left_out(),
             pending=groups.pending,
             reclaimable_bytes=found.reclaimable_bytes,
+            host=services.host,
         )
 
     def GetGroup(

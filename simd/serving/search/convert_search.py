@@ -10,7 +10,7 @@ from simd.featurize.models.spec import Levels
 from simd.serving.admin import convert
 from simd.serving.search.matcher import Match, SearchResult
 from simd.serving.search.queries import Comparison, Query, prefixed_field
-from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
+from simd.serving.search.subjects import GivenVector, ImageBytes, Part, ServerPath, StoredImage, Subject
 from simd.v1 import search_service_pb2
 from simd.verify.verdict import Verdict
 
@@ -19,8 +19,9 @@ def query_of(request: search_service_pb2.SearchRequest) -> Query:
     """What a search request asks for.
 
     Raises:
-        InvalidRequest: no query is set, or an image id is malformed.
+        InvalidRequest: no query is set, or an image id is malformed, or the region is no part of a picture.
     """
+    box = request.region
     return Query(
         subject=subject_of(request),
         limit=request.limit,
@@ -29,6 +30,7 @@ def query_of(request: search_service_pb2.SearchRequest) -> Query:
         exact=request.exact,
         min_level=request.min_level,
         group=request.group,
+        region=Part(box.x, box.y, box.width, box.height) if request.HasField("region") else None,
     )
 
 
@@ -80,6 +82,8 @@ def result_to(found: SearchResult) -> search_service_pb2.SearchResponse:
             search_ms=took.search_ms,
             total_ms=took.total_ms,
         ),
+        host=found.host,
+        fallback=found.fallback,
     )
 
 
@@ -91,7 +95,7 @@ def _match_to(match: Match, levels: Levels | None) -> search_service_pb2.Match:
         path_bytes=convert.exact_of(match.paths[0], texts[0]),
         paths=texts,
         paths_bytes=exact,
-        path_count=len(match.paths),
+        path_count=match.path_count,
         distance=match.hit.distance,
         similarity=match.hit.similarity,
         width=match.facts.width if match.facts else 0,
@@ -99,6 +103,8 @@ def _match_to(match: Match, levels: Levels | None) -> search_service_pb2.Match:
         verdict=_verdict_to(match.verdict),
         level=_level_to(levels, match.hit.similarity),
         copies=match.copies,
+        tier=match.tier or "",
+        host=match.host,
     )
 
 

@@ -2,12 +2,12 @@
 
     image bytes ------------------> known? -> its stored vector -----------------\\
     path -> inside a root? -> known, unchanged? -> ...or read by a worker, as above > Embedded
-    image_id ---------------------> its stored vector, or NotFound --------------/
+    image_id ---------------------> its stored vector, ours or another host's ---/
     vector -----------------------> checked, normalised -------------------------/
 
 A picture that is already indexed costs no inference: its vector is looked up by the hash of its bytes. All others are
 decoded by workers, each on its own, and embedded together. A file on this machine is read by its worker, so that no
-file, of whatever size, is held here.
+file, of whatever size, is held here. Of a part of a picture no vector is stored: it is always decoded.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from simd.catalogue.catalogue import Catalogue
-from simd.errors import InvalidRequest, NotFound, NotReady
-from simd.featurize.decode.renditions import Rendition
+from simd.errors import ImageElsewhere, ImageUnreadable, InvalidRequest, NotFound, NotReady
+from simd.featurize.decode.renditions import Region, Rendition, Stretched
 from simd.serving.ports import Decoder, Decoding
+from simd.serving.search.pictures import Pictures
 from simd.serving.search.rootfiles import RootFiles, real_path
 from simd.serving.search.served import Served
-from simd.serving.search.subjects import GivenVector, ImageBytes, ServerPath, StoredImage, Subject
+from simd.serving.search.subjects import GivenVector, ImageBytes, Part, ServerPath, StoredImage, Subject
 from simd.serving.transport.meter import Took
 from simd.types import ImageFacts, ImageId, Pixels, Stamp, Vector, image_id_of
 from simd.vectors.metric import NORM_TOLERANCE, normalise
@@ -51,11 +53,27 @@ class PictureIdentity:
 
 @dataclass(frozen=True, slots=True)
 class PendingPicture:
-    """A picture that is being decoded; `at` is when that began."""
+    """A picture that is being decoded to what the model takes; `at` is when that began. `part_of` is the indexed image
+    that it is a part of, where that was asked for."""
 
     decoding: Decoding
+    wanted: Stretched | Region
     identity: PictureIdentity
     at: float
+    part_of: ImageId | None = None
+
+
+class Elsewhere(Protocol):
+    """Knows images of other hosts, where these are searched; every method may be called from any thread, and raise
+    ReplicaUnavailable or ReplicaRefused."""
+
+    def vector(self, served: Served, image_id: ImageId, /) -> Vector | None:
+        """The vector of an image, float32 `(dimension,)`; None if none is known."""
+        ...
+
+    def hosts_of(self, served: Served, image_id: ImageId, /) -> Sequence[str]:
+        """The hosts that have an image, as far as they are known."""
+        ...
 
 
 class Embedder:
@@ -65,35 +83,49 @@ class Embedder:
         catalogue: which image a file is.
         decoder: for images that are not indexed.
         files: reads files inside roots.
+        elsewhere: knows images that are not indexed here.
         clock: seconds, for the times reported.
     """
 
-    def __init__(self, *, catalogue: Catalogue, decoder: Decoder, files: RootFiles, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        decoder: Decoder,
+        files: RootFiles,
+        elsewhere: Elsewhere,
+        clock: Callable[[], float],
+    ) -> None:
         self._catalogue = catalogue
         self._decoder = decoder
         self._files = files
+        self._elsewhere = elsewhere
+        self._pictures = Pictures(catalogue, decoder, files)
         self._clock = clock
 
-    def begin(self, served: Served, subject: Subject) -> Embedded | PendingPicture:
+    def begin(self, served: Served, subject: Subject, part: Part | None = None) -> Embedded | PendingPicture:
         """The vector, if it costs nothing, else a decoding under way.
 
         Args:
             served: what answers.
             subject: what is asked for.
+            part: which part of it; None is all.
 
         Raises:
-            InvalidRequest: a path or a vector that cannot be.
+            InvalidRequest: a path or a vector that cannot be, or a part of a vector.
             ImageRejected: a file that cannot be read.
             NotFound: no such image, or no such file.
+            ImageUnreadable: a part is asked for of an image that has no file now.
+            ImageElsewhere: a part is asked for of an image that only other hosts have.
+            ReplicaUnavailable, ReplicaRefused: an image is not indexed here, and that of others cannot be said now.
         """
+        if part is not None:
+            return self._of_part(served, subject, part)
         match subject:
             case GivenVector(vector):
                 return Embedded(_normalised(served, vector))
             case StoredImage(image_id):
-                stored = served.index.vector(image_id)
-                if stored is None:
-                    raise NotFound(f"no image {image_id.hex()} is indexed", field="image_id")
-                return Embedded(stored, image_id)
+                return Embedded(self._stored(served, image_id), image_id)
             case ServerPath(path):
                 return self._of_path(served, path)
             case ImageBytes(data):
@@ -142,7 +174,8 @@ class Embedder:
             identity.stored = served.index.vector(image_id, deleted=True)
             return () if identity.stored is not None else (served.input,)
 
-        return PendingPicture(self._decoder.submit_file(real, wanted, self._files.open), identity, begun)
+        decoding = self._decoder.submit_file(real, wanted, self._files.open)
+        return PendingPicture(decoding, served.input, identity, begun)
 
     def _unchanged(self, path: bytes, real: bytes, now: Stamp | None) -> ImageId | None:
         """The image that a file is, if it is still the file that was indexed."""
@@ -159,20 +192,57 @@ class Embedder:
         stored = served.index.vector(image_id, deleted=True)
         if stored is not None:
             return Embedded(stored, image_id)
-        return PendingPicture(self._decoder.submit_bytes(data, served.input), PictureIdentity(image_id), begun)
+        decoding = self._decoder.submit_bytes(data, served.input)
+        return PendingPicture(decoding, served.input, PictureIdentity(image_id), begun)
+
+    def _of_part(self, served: Served, subject: Subject, part: Part) -> PendingPicture:
+        begun = self._clock()
+        part_of = subject.image_id if isinstance(subject, StoredImage) else None
+        if part_of is not None:
+            self._require_here(served, part_of)
+        wanted = Region(part.box, served.size)
+        decoding = self._pictures.begin(subject, wanted)
+        if decoding is not None:
+            return PendingPicture(decoding, wanted, PictureIdentity(), begun, part_of)
+        if part_of is not None:
+            raise _unreadable(part_of, "they are gone")
+        raise InvalidRequest("a vector has no region", field="region", remedy="name the picture, or leave it out")
+
+    def _stored(self, served: Served, image_id: ImageId) -> Vector:
+        """The vector of an image, whoever has it."""
+        stored = served.index.vector(image_id)
+        if stored is None:
+            stored = self._elsewhere.vector(served, image_id)
+        if stored is None:
+            raise _unknown(image_id)
+        return stored
+
+    def _require_here(self, served: Served, image_id: ImageId) -> None:
+        if served.index.vector(image_id) is not None:
+            return
+        hosts = self._elsewhere.hosts_of(served, image_id)
+        if not hosts:
+            raise _unknown(image_id)
+        raise ImageElsewhere(
+            f"the image {image_id.hex()} is on {', '.join(hosts)}, and a part of it can be looked for there alone",
+            field="image_id",
+            remedy="send the picture's bytes instead",
+        )
 
     def _decoded(self, served: Served, start: PendingPicture) -> Embedded | _DecodedPicture | BaseException:
         try:
             error = start.decoding.exception()
         except CancelledError:
             return NotReady("the daemon is stopping")
+        if start.part_of is not None and (why := _trouble(start, error)):
+            return _unreadable(start.part_of, why)
         if error is not None:
             return error
         identity, decode_ms = start.identity, (self._clock() - start.at) * 1e3
         if identity.stored is not None:
             return Embedded(identity.stored, identity.image_id, Took(decode_ms=decode_ms))
         decoded = start.decoding.result()
-        return _DecodedPicture(decoded.pictures[served.input], identity.image_id, decode_ms, decoded.facts)
+        return _DecodedPicture(decoded.pictures[start.wanted], identity.image_id, decode_ms, decoded.facts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,6 +253,26 @@ class _DecodedPicture:
     image_id: ImageId | None
     decode_ms: float
     facts: ImageFacts | None
+
+
+def _unknown(image_id: ImageId) -> NotFound:
+    return NotFound(f"no image {image_id.hex()} is indexed", field="image_id")
+
+
+def _trouble(start: PendingPicture, error: BaseException | None) -> str:
+    """Why the file of an image is of no use; empty if it is, or if that is not the file's fault."""
+    if isinstance(error, InvalidRequest):
+        return str(error)
+    holds = error is not None or start.wanted in start.decoding.result().pictures
+    return "" if holds else "they hold something else by now"
+
+
+def _unreadable(image_id: ImageId, why: str) -> ImageUnreadable:
+    return ImageUnreadable(
+        f"the files of the image {image_id.hex()} cannot be read now: {why}",
+        field="image_id",
+        remedy="`simctl scan` finds out what became of them",
+    )
 
 
 def _normalised(served: Served, vector: Vector) -> Vector:

@@ -44,10 +44,19 @@ class Pictures:
 
     def _of_image(self, image_id: ImageId, wanted: Rendition) -> Decoding | None:
         """Of one of its files, unless that has become another image by now."""
+        real = self._file_of(image_id)
+        if real is None:
+            return None
+        return self._decoder.submit_file(real, lambda found: (wanted,) if found == image_id else (), self._files.open)
+
+    def _file_of(self, image_id: ImageId) -> bytes | None:
+        """One that is as it was when it was indexed; else one that is there."""
+        changed = None
         for path in self._catalogue.files_of([image_id]).get(image_id, ()):
             real = self._files.resolve(path, known=True)
-            if self._files.stamp(real) is not None:
-                return self._decoder.submit_file(
-                    real, lambda found: (wanted,) if found == image_id else (), self._files.open
-                )
-        return None
+            now, known = self._files.stamp(real), self._catalogue.known_at(path)
+            if now is not None and known is not None and known.stamp == now:
+                return real
+            if now is not None:
+                changed = changed or real
+        return changed

@@ -2,11 +2,13 @@
 
 A search is begun by its caller, which starts the decoding, and finished together with others by a pool of threads
 (`finishers.py`). Those that may take long have a pool of their own, so that no other waits for them; a single one that
-has nothing to be decoded is finished by its caller. A search ends on the model and the index that it began with.
+has nothing to be decoded is finished by its caller. A search ends on the model that it began with, and on the index or
+the replica that was chosen then (`route.py`), unless that one fails.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -18,20 +20,23 @@ from simd.cancelled import NEVER, Cancelled, result_of
 from simd.catalogue.catalogue import Catalogue
 from simd.errors import Abandoned, InvalidRequest
 from simd.featurize.models.spec import Level, Levels
-from simd.insight.groups.collapse import CopiesAmong, no_copies
+from simd.insight.groups.collapse import CopiesAmong, TiersTo, no_copies, no_tiers
 from simd.insight.pairs.pair import Tier
 from simd.serving.ports import Decoder
+from simd.serving.search.breaker import FAILURES, again
 from simd.serving.search.embedder import Embedded, Embedder, PendingPicture
 from simd.serving.search.finishers import Finishers
 from simd.serving.search.matcher import Matcher, SearchResult, Terms
 from simd.serving.search.pictures import Pictures
 from simd.serving.search.rootfiles import RootFiles
+from simd.serving.search.route import Route, Target
 from simd.serving.search.served import ModelInfo, Served, Serving
-from simd.serving.search.subjects import Subject
+from simd.serving.search.subjects import Part, Subject
 from simd.serving.search.tiers import Side, Tiers
 from simd.serving.search.verifier import Sought, Verifier
 from simd.serving.transport.meter import Meter, NoMeter
 from simd.supervision import Threads
+from simd.types import Vector
 from simd.vectors.metric import distances, half
 from simd.verify.verdict import Verdict
 
@@ -46,7 +51,7 @@ MAX_LIMIT = 1000
 class Query:
     """What to look for, and among what. `limit` 0 means the default; an empty `path_prefix` means everywhere; of
     `min_similarity` and the word `min_level` the stricter counts, and an empty word says nothing; `group` tells copies
-    once."""
+    once; `region` has it look for a part of the picture only."""
 
     subject: Subject
     limit: int = 0
@@ -55,6 +60,7 @@ class Query:
     exact: bool = False
     min_level: str = ""
     group: bool = False
+    region: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +79,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Search:
-    """A query that has begun: for which model, how far that went, since when, and whether its caller has left."""
+    """A query that has begun: what it is put to, how far that went, since when, and whether its caller has left."""
 
     terms: Terms
-    served: Served
+    target: Target
     start: Embedded | PendingPicture
     at: float
     cancelled: Cancelled
@@ -108,8 +114,10 @@ class Queries:
         catalogue: where the files are.
         decoder: for images that are not indexed.
         files: reads files inside roots.
+        route: where searches are put; the own index if none is given.
         verifier: tells whether pictures are one, edited; None if nobody does. It is closed with this.
         copies_among: which images are the same picture.
+        tiers_to: what images are to one, as far as that was found out.
         meter: counts searches.
         clock: seconds, for the times reported.
         cores: threads that finish searches at the same time, each several together.
@@ -123,16 +131,19 @@ class Queries:
         catalogue: Catalogue,
         decoder: Decoder,
         files: RootFiles,
+        route: Route | None = None,
         verifier: Verifier | None = None,
         copies_among: CopiesAmong = no_copies,
+        tiers_to: TiersTo = no_tiers,
         meter: Meter | None = None,
         clock: Callable[[], float] = time.perf_counter,
         cores: int = 1,
         threads: Threads | None = None,
     ) -> None:
         self._serving = serving
-        self._embedder = Embedder(catalogue=catalogue, decoder=decoder, files=files, clock=clock)
-        self._matcher = Matcher(catalogue, copies_among)
+        self._route = route or Route()
+        self._embedder = Embedder(catalogue=catalogue, decoder=decoder, files=files, elsewhere=self._route, clock=clock)
+        self._matcher = Matcher(catalogue, copies_among, tiers_to, host=self._route.host)
         self._tiers = Tiers(catalogue, Pictures(catalogue, decoder, files))
         self._verifier = verifier
         self._meter = meter or NoMeter()
@@ -149,9 +160,12 @@ class Queries:
             cancelled: whether the caller has left.
 
         Raises:
-            InvalidRequest: a limit, similarity, prefix, path or vector that cannot be.
+            InvalidRequest: a limit, similarity, prefix, path, vector or region that cannot be, or a proof that cannot.
             ImageRejected: the bytes are not an image.
             NotFound: no such image, or no such file.
+            ImageUnreadable: a part is asked for of an image whose files cannot be read now.
+            ImageElsewhere: a part is asked for of an image that only other hosts have.
+            ReplicaUnavailable, ReplicaRefused: it is put to the replica, which cannot be asked now.
             NotReady: the daemon stops.
             ModelError, StoreError, IndexUnavailable: it cannot be answered.
             Abandoned: the caller has left.
@@ -170,7 +184,8 @@ class Queries:
         """What will come of a search among many; it ends as `search` does. It can be cancelled until it is finished.
 
         Raises:
-            InvalidRequest, ImageRejected, NotFound: as `search`.
+            InvalidRequest, ImageRejected, NotFound, ImageUnreadable, ImageElsewhere, ReplicaUnavailable,
+            ReplicaRefused: as `search`.
         """
         with ExitStack() as stack:
             search = self._begin(stack.enter_context(self._serving.use()), query, cancelled)
@@ -189,39 +204,64 @@ class Queries:
     def _begin(self, served: Served, query: Query, cancelled: Cancelled) -> _Search:
         at = self._clock()
         terms = _terms(query, served.model)
-        start = self._embedder.begin(served, query.subject)
-        sought = self._verifier.seek(query.subject) if self._verifier and self._verifier.ranks else None
-        return _Search(terms, served, start, at, cancelled, sought)
+        target = self._route.choose(served, exact=terms.exact)
+        part = None if query.region is None or query.region.is_whole else query.region
+        start = self._embedder.begin(served, query.subject, part)
+        # The features are those of whole pictures, and would agree with what is beside the part.
+        verifier = self._verifier if part is None else None
+        sought = verifier.seek(query.subject) if verifier and verifier.ranks else None
+        return _Search(terms, target, start, at, cancelled, sought)
 
     def _finishers(self, search: _Search) -> Finishers[_Search, SearchResult]:
         return self._slow if search.terms.takes_long else self._quick
 
     def _finish(self, searches: Sequence[_Search], alone: bool) -> list[SearchResult | BaseException]:
-        """Each on the model that it began with."""
+        """Each on the target that it began with."""
         outcomes: dict[_Search, SearchResult | BaseException] = {}
-        for served in dict.fromkeys(search.served for search in searches):
-            mine = [search for search in searches if search.served is served]
-            outcomes.update(zip(mine, self._found(served, mine, alone), strict=True))
+        for target in dict.fromkeys(search.target for search in searches):
+            mine = [search for search in searches if search.target == target]
+            outcomes.update(zip(mine, self._found(target, mine, alone), strict=True))
         return [outcomes[search] for search in searches]
 
-    def _found(self, served: Served, searches: Sequence[_Search], alone: bool) -> list[SearchResult | BaseException]:
+    def _found(self, target: Target, searches: Sequence[_Search], alone: bool) -> list[SearchResult | BaseException]:
         def check() -> None:
             if all(search.cancelled.is_set() for search in searches):
                 searches[0].cancelled.check()
 
+        served = target.served
         embedded = self._embedder.finish(served, [search.start for search in searches], alone=alone)
         begun = self._clock()
         asked = [(one.terms, e.vector) for one, e in zip(searches, embedded, strict=True) if isinstance(e, Embedded)]
-        found = iter(self._matcher.nearest(served.index, asked, check))
+        found = iter(self._nearest(target, asked, check))
         end = self._clock()
         outcomes: list[SearchResult | BaseException] = []
         for search, e in zip(searches, embedded, strict=True):
-            if isinstance(e, BaseException):
-                outcomes.append(e)
+            result = e if isinstance(e, BaseException) else next(found)
+            if isinstance(e, BaseException) or isinstance(result, BaseException):
+                outcomes.append(result)
                 continue
+            if e.image_id is not None:
+                result = self._matcher.with_tiers(result, e.image_id)
             took = replace(e.took, search_ms=(end - begun) * 1e3)
-            outcomes.append(self._ranked(search, replace(next(found), took=took, levels=served.model.levels)))
+            outcomes.append(self._ranked(search, replace(result, took=took, levels=served.model.levels)))
         return outcomes
+
+    def _nearest(
+        self, target: Target, asked: Sequence[tuple[Terms, Vector]], check: Callable[[], None]
+    ) -> Sequence[SearchResult | BaseException]:
+        """What is nearest to each vector; where the replica cannot be asked, that is the outcome of each."""
+
+        def ask(target: Target) -> list[SearchResult]:
+            found = self._matcher.nearest(target.searcher, asked, check)
+            host = "" if target.replica is None else self._route.host
+            return [replace(result, host=host, fallback=target.fallback) for result in found]
+
+        if not asked:
+            return []
+        try:
+            return self._route.ask(target, ask)
+        except FAILURES as error:
+            return [again(error) for _ in asked]
 
     def _ranked(self, search: _Search, found: SearchResult) -> SearchResult | BaseException:
         if self._verifier is not None and search.sought is not None:
@@ -238,6 +278,8 @@ class Queries:
 
         Raises:
             InvalidRequest, ImageRejected, NotFound: as `search`; the field begins with `first.` or `second.`.
+            ReplicaUnavailable, ReplicaRefused: one is an image that this host does not have, and the replica, where
+                others' are searched, cannot be asked now.
             NotReady, Abandoned: as `search`.
         """
         with self._serving.use() as served:
@@ -313,7 +355,8 @@ def _terms(query: Query, model: ModelInfo) -> Terms:
             f"path_prefix {query.path_prefix.decode('utf-8', 'replace')} is not absolute", field="path_prefix"
         )
     floor = max(-2.0 if low is None else low, _least(query.min_level, model) if query.min_level else -2.0)
-    return Terms(query.limit or DEFAULT_LIMIT, floor, query.path_prefix, query.exact, query.group)
+    prefix = os.path.normpath(query.path_prefix) if query.path_prefix else b""
+    return Terms(query.limit or DEFAULT_LIMIT, floor, prefix, query.exact, query.group)
 
 
 def _least(word: str, model: ModelInfo) -> float:

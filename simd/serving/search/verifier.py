@@ -18,8 +18,8 @@ from typing import Literal
 
 from simd.cancelled import Cancelled, result_of
 from simd.catalogue.catalogue import Catalogue
+from simd.derived.store import DerivedStore
 from simd.errors import SimdError, StoreError
-from simd.features.store import FeatureStore
 from simd.featurize.decode.renditions import Features
 from simd.serving.ports import Decoder, Decoding
 from simd.serving.search.matcher import Match, SearchResult
@@ -79,7 +79,7 @@ class Verifier:
         self,
         *,
         how: Literal["pairs", "search"],
-        store: FeatureStore,
+        store: DerivedStore,
         catalogue: Catalogue,
         decoder: Decoder,
         files: RootFiles,
@@ -157,8 +157,10 @@ class Verifier:
     def _verdicts(
         self, query: bytes, matches: Sequence[Match], until: float, cancelled: Cancelled
     ) -> dict[ImageId, Verdict]:
-        kept = self._get([match.hit.image_id for match in matches])
-        left = deque(match.hit.image_id for match in matches if kept.get(match.hit.image_id))
+        # Several hosts may have an image; of those that only others have nothing is kept.
+        images = dict.fromkeys(match.hit.image_id for match in matches)
+        kept = self._get(list(images))
+        left = deque(image_id for image_id in images if kept.get(image_id))
         # No more than can be done at the same time, as the first of them may be enough.
         under_way: deque[tuple[ImageId, Future[Verdict | None]]] = deque()
         verdicts: dict[ImageId, Verdict] = {}

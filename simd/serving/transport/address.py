@@ -84,7 +84,7 @@ def parse(text: str, *, unmet: str) -> Address:
         raise ConfigError(f"cannot listen on {text!r}: write unix:PATH or HOST:PORT", field="listen")
     host = host.removeprefix("[").removesuffix("]")
     literal = "127.0.0.1" if host == "localhost" else host
-    if unmet and not _is_loopback(literal):
+    if unmet and not is_loopback(literal):
         raise ConfigError(
             f"cannot listen on {text}: other machines could reach it, and {unmet}",
             field="listen",
@@ -102,7 +102,7 @@ def parse_local(text: str, *, field: str) -> TcpAddress:
     """
     host, separator, port = text.rpartition(":")
     host = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
-    if not separator or not _is_loopback(host) or not port.isdecimal() or int(port) > 65535:
+    if not separator or not is_loopback(host) or not port.isdecimal() or int(port) > 65535:
         raise ConfigError(
             f"setting `{field}` cannot be {text!r}: a loopback address is needed, as other machines must not reach it",
             field=field,
@@ -127,7 +127,8 @@ def _unix(text: str) -> UnixAddress:
     return UnixAddress(Path(absolute))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own, and no name."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

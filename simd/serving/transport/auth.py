@@ -23,16 +23,13 @@ from pathlib import Path
 from typing import Protocol
 
 from simd.errors import ConfigError, PermissionDenied, Unauthenticated
-from simd.serving.transport.privatefile import read_private
+from simd.privatefile import read_tokens
 from simd.types import Stamp
 
 log = logging.getLogger(__name__)
 
 Metadata = Mapping[str, str]
 """The headers of a call, their names in lower case; the values of one name are joined by commas."""
-
-MIN_TOKEN_BYTES = 32
-MAX_TOKEN_BYTES = 4096
 
 _HEADER = "authorization"
 _SCHEME = "bearer "
@@ -172,29 +169,6 @@ class TokenFiles:
             log.warning("the tokens changed and cannot be used, those before stay: %s", error)
         else:
             log.info("the tokens were read again")
-
-
-def read_tokens(path: Path, setting: str) -> list[str]:
-    """The tokens of a file.
-
-    Raises:
-        ConfigError: it cannot be read, others may read it, or it holds no token or one that cannot be.
-    """
-    lines = (line.strip() for line in read_private(path, setting).decode("ascii", "replace").splitlines())
-    tokens = [line for line in lines if line and not line.startswith("#")]
-    if not tokens:
-        raise ConfigError(
-            f"{path} ({setting}) holds no token", field=setting, remedy=f"umask 077; openssl rand -hex 32 > {path}"
-        )
-    for number, token in enumerate(tokens, 1):
-        if not MIN_TOKEN_BYTES <= len(token) <= MAX_TOKEN_BYTES or not all("!" <= letter <= "~" for letter in token):
-            raise ConfigError(
-                f"token {number} of {path} ({setting}) cannot be one: {MIN_TOKEN_BYTES} to {MAX_TOKEN_BYTES} "
-                "printable ASCII letters without spaces are needed",
-                field=setting,
-                remedy="openssl rand -hex 32 makes one",
-            )
-    return tokens
 
 
 def _token_in(metadata: Metadata) -> str:

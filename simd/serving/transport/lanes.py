@@ -19,11 +19,15 @@ _PICTURE_WITHIN_S = 60.0
 
 
 class LaneName(StrEnum):
-    """What calls of a lane have in common: SEARCH computes, LOOK answers at once, GROUP may have to compare all files
-    first, CHANGE waits for indexing, STREAM stays for long, HEALTH asks whether there is a daemon."""
+    """What calls of a lane have in common: SEARCH computes, LOOK answers at once, IMAGE is a thumbnail of
+    a page that has many, GROUP may have to compare all files
+    first, CHANGE waits for indexing, ORIGINAL is a file, as fast as
+    its caller takes it, STREAM stays for long, HEALTH asks whether there is a daemon."""
 
     SEARCH = "search"
     LOOK = "look"
+    IMAGE = "image"
+    ORIGINAL = "original"
     GROUP = "group"
     CHANGE = "change"
     STREAM = "stream"
@@ -80,20 +84,25 @@ class Lane:
             self._calls.release(caller)
 
 
-def lanes(*, max_searches: int, max_running_searches: int) -> Mapping[LaneName, Lane]:
+def lanes(*, max_searches: int, max_running_searches: int, cores: int = 1) -> Mapping[LaneName, Lane]:
     """The lanes of a server.
 
     Args:
         max_searches: searches that are held.
         max_running_searches: those of them that run at once.
+        cores: pictures that are decoded at once.
     """
     search = Lane(LaneName.SEARCH, max_running=max_running_searches, max_calls=max_searches, within_s=_PICTURE_WITHIN_S)
     return {
         LaneName.SEARCH: search,
         LaneName.LOOK: Lane(LaneName.LOOK, max_running=4, max_calls=64),
+        # Enough to keep all decoders busy. Those that need none come by the hundred, and more of them at once would
+        # only keep searches from the interpreter.
+        LaneName.IMAGE: Lane(LaneName.IMAGE, max_running=max(8, 2 * cores), max_calls=256),
         LaneName.GROUP: Lane(LaneName.GROUP, max_running=4, max_calls=32),
         LaneName.CHANGE: Lane(LaneName.CHANGE, max_running=8, max_calls=32),
         # A stream that waits for its turn might wait for ever, so none does.
         LaneName.STREAM: Lane(LaneName.STREAM, max_running=32, max_calls=32, within_s=_PICTURE_WITHIN_S),
+        LaneName.ORIGINAL: Lane(LaneName.ORIGINAL, max_running=32, max_calls=32),
         LaneName.HEALTH: Lane(LaneName.HEALTH, max_running=2, max_calls=32),
     }

@@ -21,6 +21,8 @@ class Rule:
 
 _SEARCH = Rule(Role.READ, LaneName.SEARCH)
 _LOOK = Rule(Role.READ, LaneName.LOOK)
+_IMAGE = Rule(Role.READ, LaneName.IMAGE)
+_ORIGINAL = Rule(Role.READ, LaneName.ORIGINAL)
 _GROUP = Rule(Role.READ, LaneName.GROUP)
 _READ_STREAM = Rule(Role.READ, LaneName.STREAM)
 _STEER = Rule(Role.ADMIN, LaneName.LOOK)
@@ -29,6 +31,7 @@ _ADMIN_STREAM = Rule(Role.ADMIN, LaneName.STREAM)
 
 _SEARCHING = "/simd.v1.SearchService/"
 _INDEXING = "/simd.v1.IndexService/"
+_IMAGES = "/simd.v1.ImageService/"
 _INSIGHT = "/simd.v1.InsightService/"
 
 RULES = {
@@ -49,6 +52,10 @@ RULES = {
     _INDEXING + "Compact": _CHANGE,
     _INDEXING + "Verify": _CHANGE,
     _INDEXING + "Export": _ADMIN_STREAM,
+    _INDEXING + "RebuildReplica": _CHANGE,
+    _INDEXING + "DropReplica": _CHANGE,
+    _IMAGES + "GetThumbnail": _IMAGE,
+    _IMAGES + "GetImage": _ORIGINAL,
     _INSIGHT + "ListDuplicateGroups": _GROUP,
     _INSIGHT + "GetGroup": _GROUP,
     _INSIGHT + "ListFolderOverlaps": _GROUP,
@@ -61,6 +68,11 @@ RULES = {
     _INSIGHT + "ListContradictions": _GROUP,
     _INSIGHT + "ListLeaks": _GROUP,
     _INSIGHT + "Split": _READ_STREAM,
+    _INSIGHT + "Suggest": _READ_STREAM,
+    _INSIGHT + "DescribeAtlas": _LOOK,
+    _INSIGHT + "Atlas": _READ_STREAM,
+    _INSIGHT + "GetAtlasTile": _IMAGE,
+    _INSIGHT + "LayOutAtlas": _CHANGE,
     # Health checks seldom have a token, and learn nothing but whether there is a daemon.
     "/grpc.health.v1.Health/Check": Rule(Role.ANYONE, LaneName.HEALTH),
     "/grpc.health.v1.Health/List": Rule(Role.READ, LaneName.HEALTH),

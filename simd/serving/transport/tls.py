@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 
 from simd.errors import ConfigError
-from simd.serving.transport.privatefile import read_private
+from simd.privatefile import read_private
 from simd.types import Stamp
 
 log = logging.getLogger(__name__)

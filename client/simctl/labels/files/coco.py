@@ -13,12 +13,14 @@ def is_coco(document: Any) -> bool:
     return isinstance(document, dict) and "images" in document and "annotations" in document
 
 
-def parse(document: dict[str, Any], name: str, places: Places) -> Parsed:
+def parse(document: Any, name: str, places: Places) -> Parsed:
     """The lines of a document.
 
     Raises:
         SimctlError: it is none of COCO's, or its parts do not fit together.
     """
+    if not isinstance(document, dict):
+        raise problem(name, "a COCO file is one JSON object")
     names: dict[Any, str] = {}
     for where, category in entries(document.get("categories"), f"{name}: categories"):
         names[_id(category, "id", where)] = text_in(category, "name", where)

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 from simctl.labels.labelled import LabelledImage
@@ -19,13 +19,16 @@ def csv_lines(images: Iterable[LabelledImage]) -> Iterator[str]:
     for image in images:
         for path in image.paths:
             for label in image.labels:
-                text = io.StringIO()
-                # A return alone is not quoted by itself.
-                write = csv.writer(
-                    text, lineterminator="\n", quoting=csv.QUOTE_ALL if "\r" in path else csv.QUOTE_MINIMAL
-                )
-                write.writerow((path, label))
-                yield text.getvalue()
+                yield csv_line((path, label))
+
+
+def csv_line(cells: Sequence[object]) -> str:
+    """A line of a table."""
+    text = io.StringIO()
+    # A return alone is not quoted by itself.
+    is_odd = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if is_odd else csv.QUOTE_MINIMAL).writerow(cells)
+    return text.getvalue()
 
 
 def json_lines(images: Iterable[LabelledImage]) -> Iterator[str]:
@@ -62,8 +65,13 @@ def document(image: LabelledImage) -> dict[str, object]:
 
 def _task(path: str, image: LabelledImage) -> dict[str, object]:
     result = {"from_name": "label", "to_name": "image", "type": "choices", "value": {"choices": image.labels}}
-    url = f"/data/local-files/?d={quote(os.fsencode(path).lstrip(b'/'))}"
-    return {"data": {"image": url}, "annotations": [{"result": [result]}], "meta": {"image_id": image.image_id}}
+    data = {"image": local_url(path.lstrip("/"))}
+    return {"data": data, "annotations": [{"result": [result]}], "meta": {"image_id": image.image_id}}
+
+
+def local_url(path: str) -> str:
+    """Where Label Studio serves a file of its machine, by its path below the document root."""
+    return f"/data/local-files/?d={quote(os.fsencode(path))}"
 
 
 Writer = Callable[[Iterable[LabelledImage]], Iterator[str]]

@@ -1,0 +1,1 @@
+"""The map of all images, as a client has it."""

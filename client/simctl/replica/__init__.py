@@ -1,0 +1,1 @@
+"""The replica that a daemon publishes in, as a client has it."""

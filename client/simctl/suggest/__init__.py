@@ -1,0 +1,1 @@
+"""What to label next: the calls, what they answer, and how other programs have it."""

@@ -1,0 +1,1 @@
+"""The map of all images: where each one is, and how that is drawn. Derived: it can be laid out anew at any time."""

@@ -1,0 +1,1 @@
+"""Pictures to be looked at: thumbnails and originals of images that are indexed."""

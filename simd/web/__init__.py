@@ -1,0 +1,1 @@
+"""`simd web`: the page. It knows the daemon by the gRPC contract alone, like any client."""
