@@ -36,7 +36,7 @@ from simd.insight.atlas.placing import wanted
 from simd.jobs.jobs import Progress
 from simd.storage.store import StoreOptions
 from simd.types import Embedding, Vector, image_id_of
-from simd.vectors.topk import Ids, pack_ids, unpack_ids
+from simd.vectors.ids import Ids, pack_ids, unpack_ids
 
 UMAP = "umap-learn==0.5.12"
 _NEW = 11

@@ -36,7 +36,7 @@ from simd.insight.suggest.pool import Pool as Images
 from simd.insight.suggest.suggestion import Question, Strategy
 from simd.jobs.jobs import Progress
 from simd.types import Embedding, ImageId, image_id_of
-from simd.vectors.topk import pack_ids, unpack_ids
+from simd.vectors.ids import pack_ids, unpack_ids
 
 ROUNDS = 5
 """Labels a class that are asked for, a round each."""

@@ -18,7 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from benchmarks.report import Row, arguments, publish
-from simd.search.shortlist import Projections, Scan, load_kernel
+from simd.search.kernel import load_kernel
+from simd.search.shortlist import Projections, Scan
+from simd.search.targets import Target
 from simd.storage.snapshot import Coded, Part
 from simd.types import Vector
 from simd.vectors.metric import normalise
@@ -41,20 +43,20 @@ def parts(rows: int) -> list[Part]:
         codes = np.frombuffer(draw.bytes(count * DIMS), np.uint8).reshape(count, DIMS)
         nothing = np.broadcast_to(np.zeros(1, np.float16), (count, DIMENSION))
         ids = np.broadcast_to(np.zeros(1, np.uint8), (count, 16))
-        made.append(Part(str(start), ids, nothing, True, Coded(codes, chosen, "any", 0.5)))
+        made.append(Part(str(start), ids, nothing, True, (Coded(codes, chosen, "any", 0.5),)))
     return made
 
 
 def scan(sought: list[Part], query: Vector, pool: ThreadPoolExecutor) -> None:
     """One query over all parts."""
     projections = Projections(query[np.newaxis])
-    scans = [Scan(part, None, part.rows, projections) for part in sought]
+    scans = [Scan(Target(part, part.rows), projections) for part in sought]
     list(pool.map(lambda one: one.nearest(SHORTLIST), scans))
 
 
 def read(sought: list[Part], pool: ThreadPoolExecutor) -> None:
     """All bytes once."""
-    list(pool.map(lambda part: part.coded and part.coded.codes.view(np.int64).sum(), sought))
+    list(pool.map(lambda part: part.coded[0].codes.view(np.int64).sum(), sought))
 
 
 def milliseconds(act: Callable[[], None]) -> float:

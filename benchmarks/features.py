@@ -30,9 +30,9 @@ _CHUNK = 4096
 _LARGEST_PIXELS = 4_000_000
 
 
-def real(count: int) -> Vector:
-    """`count` embeddings float32 `(count, dimension)` of different crops, in random order; extracted once."""
-    model = resolve(DEFAULT_MODEL, CACHE / "models")
+def real(count: int, name: str = DEFAULT_MODEL) -> Vector:
+    """`count` embeddings float32 `(count, dimension)` by a model, of different crops, in random order; made once."""
+    model = resolve(name, CACHE / "models")
     path = CACHE / "features" / f"{model.directory.name}-{count}.npy"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

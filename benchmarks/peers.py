@@ -38,6 +38,27 @@ def faiss_flat(rows: Vector) -> Search:
     return _faiss(index)
 
 
+def faiss_flat_float16(rows: Vector) -> Search:
+    """The full scan by FAISS over float16 rows, as ours are stored."""
+    import faiss
+
+    index = faiss.IndexScalarQuantizer(rows.shape[1], faiss.ScalarQuantizer.QT_fp16)
+    index.add(rows)
+    return _faiss(index)
+
+
+def faiss_panorama(rows: Vector) -> Search:
+    """FAISS IndexFlatL2Panorama, the exact peer: distances by parts of the dimensions, most rows given up early. Its
+    rows are rotated onto their principal components, as its authors do, for which the query pays as well."""
+    import faiss
+
+    rotation = faiss.PCAMatrix(rows.shape[1], rows.shape[1])
+    rotation.train(rows[:: max(1, len(rows) // 20_000)])
+    index = faiss.IndexPreTransform(rotation, faiss.IndexFlatL2Panorama(rows.shape[1], 8))
+    index.add(rows)
+    return _faiss(index)
+
+
 def faiss_hnsw(rows: Vector) -> Search:
     """FAISS IndexHNSWFlat, M 32, efConstruction 200, efSearch 256."""
     import faiss
@@ -96,6 +117,8 @@ def _faiss(index: Any) -> Search:
 PEERS: dict[str, Callable[[Vector], Search]] = {
     "numpy_scan": numpy_scan,
     "faiss_flat": faiss_flat,
+    "faiss_flat_f16": faiss_flat_float16,
+    "faiss_panorama": faiss_panorama,
     "faiss_hnsw": faiss_hnsw,
     "ngt": ngt,
     "usearch": usearch,

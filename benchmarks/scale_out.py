@@ -34,8 +34,9 @@ from benchmarks.features import real
 from benchmarks.freshness import single
 from benchmarks.photographs import photographs
 from benchmarks.report import Row, arguments, publish
-from benchmarks.search_core import Truth, Wide, ids, timed, vectors
+from benchmarks.search_core import ids, vectors
 from benchmarks.startup import prepared
+from benchmarks.truth import Truth, Wide, timed
 from simd.featurize.models.registry import COPY1
 from simd.index.base import Searcher
 from simd.index.filter import EVERYTHING, Filter
@@ -43,8 +44,8 @@ from simd.index.local import LocalIndex
 from simd.index.milvus import MilvusReplica
 from simd.index.replica import Entity, Replica
 from simd.types import Embedding, ImageFacts, ImageId, Vector
+from simd.vectors.ids import pack_ids
 from simd.vectors.metric import half, normalise
-from simd.vectors.topk import pack_ids
 from tests.milvus.inside import is_well, loopback_up, start
 
 if TYPE_CHECKING:

@@ -3,6 +3,9 @@
 Ours and the NumPy scan take turns every twenty queries, so that noise of the machine hits both. Memory and readiness
 are those of a fresh process that opens the index. Past 200,000 rows the graphs are left out (their builds take hours),
 past 2,000,000 the full scans too (they do not fit into memory): recall is then against our own exact search.
+
+`simd` is what a caller gets, `simd_approximate` the same without the proof that small indexes get unasked, `simd_exact`
+with the proof. `simd, 1 %` searches among so many images, chosen at random.
 """
 
 from __future__ import annotations
@@ -24,20 +27,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.daemon import rss_mib
 from benchmarks.features import mixed, real
 from benchmarks.peers import PEERS, Rows
 from benchmarks.report import Row, arguments, publish
-from simd.featurize.models.registry import COPY1
+from benchmarks.truth import Truth, brute, row, timed
+from simd.config import DEFAULT_MODEL
+from simd.index.filter import EVERYTHING, Filter
 from simd.index.local import LocalIndex
+from simd.search.searcher import PROVE_BYTES
 from simd.storage.store import StoreOptions
 from simd.types import Embedding, ImageId, Vector, image_id_of
+from simd.vectors.ids import pack_ids
+from simd.vectors.metric import half
 
-Wide = npt.NDArray[np.float64]
-
-DIMENSION = COPY1.dimension
 QUERIES = 200
 FINGERPRINT = bytes(32)
 _GRAPHS, _SCANS = 200_000, 2_000_000
@@ -58,7 +62,7 @@ def vectors(rows: int, base: Vector) -> Iterator[Vector]:
 def build(directory: Path, rows: int, base: Vector, names: list[ImageId]) -> float:
     """Put all rows through the index's own door; seconds."""
     began = time.perf_counter()
-    index = open_index(directory, rows)
+    index = open_index(directory, rows, base.shape[1])
     done = 0
     for chunk in vectors(rows, base):
         batch = [Embedding(names[done + i], vector) for i, vector in enumerate(chunk)]
@@ -69,59 +73,18 @@ def build(directory: Path, rows: int, base: Vector, names: list[ImageId]) -> flo
     return time.perf_counter() - began
 
 
-def open_index(directory: Path, rows: int) -> LocalIndex:
+def open_index(directory: Path, rows: int, dimension: int, prove_bytes: float = PROVE_BYTES) -> LocalIndex:
     """The index; large ones are flushed in large pieces."""
     options = StoreOptions(flush_rows=min(max(4096, rows // 10), 1_000_000))
-    return LocalIndex.open(directory, DIMENSION, FINGERPRINT, options=options)
-
-
-def timed(search: Callable[[Vector], list[int]], queries: Vector) -> tuple[list[float], list[list[int]]]:
-    """Milliseconds and answers, a query at a time."""
-    times, answers = [], []
-    for query in queries:
-        began = time.perf_counter()
-        answers.append(search(query))
-        times.append((time.perf_counter() - began) * 1e3)
-    return times, answers
-
-
-class Truth:
-    """The right answers: distances of rows to the queries, and how far the k-th nearest is.
-
-    An answer is right when it is no further than the k-th nearest, whichever of equally near rows that is.
-    """
-
-    def __init__(self, fetch: Callable[[list[int]], Vector], queries: Vector, nearest: list[list[int]]) -> None:
-        self._fetch = fetch
-        self._queries = queries.astype(np.float64)
-        self._reach = [np.sort(self._apart(i, rows)) for i, rows in enumerate(nearest)]
-
-    def recall(self, answers: list[list[int]], k: int) -> float:
-        """The mean share of right answers among the first `k`."""
-        shares = []
-        for i, answer in enumerate(answers):
-            reach = self._reach[i][k - 1] + 1e-6
-            shares.append(np.count_nonzero(self._apart(i, answer[:k]) <= reach) / k)
-        return float(np.mean(shares))
-
-    def _apart(self, query: int, rows: list[int]) -> Wide:
-        found: Wide = np.linalg.norm(self._fetch(rows) - self._queries[query], axis=1)
-        return found
-
-
-def row(method: str, times: list[float], answers: list[list[int]], truth: Truth, **more: float) -> Row:
-    """A line of the table."""
-    recalls = {f"recall_at_{k}": truth.recall(answers, k) for k in (1, 10, 100)}
-    p50, p99 = np.percentile(times, [50, 99])
-    return {"method": method, "p50_ms": float(p50), "p99_ms": float(p99), **recalls, **more}
+    return LocalIndex.open(directory, dimension, FINGERPRINT, options=options, prove_bytes=prove_bytes)
 
 
 class Bench:
     """One index and its queries; an index that was built in `directory` before is used again."""
 
-    def __init__(self, directory: Path, rows: int) -> None:
+    def __init__(self, directory: Path, rows: int, everything: Vector) -> None:
         self.rows = rows
-        everything = real(100_000)
+        self._directory = directory
         self.base, self.queries = everything[:-QUERIES], everything[-QUERIES:]
         self.names = ids(self.rows)
         self.number = {name: i for i, name in enumerate(self.names)}
@@ -131,13 +94,17 @@ class Bench:
             seconds = build(directory, self.rows, self.base, self.names)
             built.write_text(str(seconds))
         self.build_s = float(built.read_text())
-        self.index = open_index(directory, self.rows)
+        self.index = open_index(directory, self.rows, self.base.shape[1])
 
-    def ours(self, k: int, exact: bool = False) -> Callable[[Vector], list[int]]:
+    def _reopen(self, prove_bytes: float) -> None:
+        self.index.close()
+        self.index = open_index(self._directory, self.rows, self.base.shape[1], prove_bytes)
+
+    def ours(self, k: int, exact: bool = False, among: Filter = EVERYTHING) -> Callable[[Vector], list[int]]:
         """Our search, as row numbers."""
 
         def search(query: Vector) -> list[int]:
-            hits = self.index.search(query[np.newaxis], k, exact=exact)[0].hits
+            hits = self.index.search(query[np.newaxis], k, exact=exact, among=among)[0].hits
             return [self.number[hit.image_id] for hit in hits]
 
         return search
@@ -146,6 +113,39 @@ class Bench:
         """Rows as the index has them."""
         vectors = [self.index.vector(self.names[row]) for row in rows]
         return np.stack([vector for vector in vectors if vector is not None])
+
+    def approximately(self) -> list[float]:
+        """Milliseconds of searches without a proof."""
+        self._reopen(-1)
+        try:
+            return timed(self.ours(10), self.queries)[0]
+        finally:
+            self._reopen(PROVE_BYTES)
+
+    def proved(self, queries: Vector) -> float:
+        """The share of answers that say they are exact."""
+        return float(np.mean([self.index.search(query[np.newaxis], 10)[0].exact for query in queries]))
+
+    def filtered(self) -> list[Row]:
+        """Searches among a part of the images."""
+        lines: list[Row] = []
+        for share in (0.001, 0.01, 0.1):
+            chosen = np.sort(np.random.default_rng(1).choice(self.rows, max(1, int(self.rows * share)), replace=False))
+            among = Filter(any_of=pack_ids([self.names[number] for number in chosen]))
+            times, _ = timed(self.ours(10, among=among), self.queries)
+            lines.append({"method": f"simd, {share:.1%}", **_spread(times)})
+        return lines
+
+    def differing(self, count: int) -> int:
+        """How many of so many proved answers differ, in any bit of a distance, from those of a full scan."""
+        asked = np.concatenate(list(mixed(self.base, count, seed=1)))
+        expected = brute(half(np.concatenate(list(vectors(self.rows, self.base)))), half(asked), 10)
+        wrong = 0
+        for query, right in zip(asked, expected, strict=True):
+            answer = self.index.search(query[np.newaxis], 10, exact=True)[0]
+            got = np.array([hit.distance for hit in answer.hits], dtype=np.float32)
+            wrong += not (answer.exact and np.array_equal(got, right))
+        return wrong
 
     def mixed_load(self) -> list[float]:
         """Milliseconds of searches while a hundred inserts and a hundred deletes a second go on."""
@@ -158,6 +158,7 @@ class Bench:
                 self.index.put([Embedding(name, self.base[turn % 1000])])
                 self.index.delete([image_id_of(b"extra %d" % (turn - 50))])
                 turn += 1
+            self.index.delete([image_id_of(b"extra %d" % number) for number in range(turn - 50, turn)])
 
         thread = threading.Thread(target=load)
         thread.start()
@@ -189,7 +190,7 @@ def probe(directory: Path, rows: int, queries: Path) -> None:
     """In a fresh process: how soon the first answer is there, and what the process holds after all queries."""
     asked = np.load(queries)
     began = time.perf_counter()
-    index = open_index(directory, rows)
+    index = open_index(directory, rows, asked.shape[1])
     index.search(asked[:1], 10)
     ready = time.perf_counter() - began
     before = time.perf_counter()
@@ -236,7 +237,7 @@ def against_peers(bench: Bench, skip: list[str]) -> tuple[list[Row], Truth, floa
     lines.append(row("simd", ours, hundred, truth, build_s=bench.build_s))
     lines.append(row("numpy_scan", scans, nearest, truth, rss_mb=rows.nbytes / 1e6))
     for name, make in PEERS.items():
-        if name == "numpy_scan" or name in skip or (bench.rows > _GRAPHS and name != "faiss_flat"):
+        if name == "numpy_scan" or name in skip or (bench.rows > _GRAPHS and not name.startswith("faiss_flat")):
             continue
         before, began = rss_mib(os.getpid()), time.perf_counter()
         peer = make(rows)
@@ -259,25 +260,29 @@ def main() -> None:
     """Build, measure, print."""
     parser = arguments(__doc__ or "")
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="whose embeddings, by name")
+    parser.add_argument("--real", type=int, default=100_000, help="so many rows are embeddings of pictures")
+    parser.add_argument("--compare", type=int, default=10_000, help="so many proved answers are compared with a scan's")
     parser.add_argument("--skip", action="append", default=[], help="a peer to leave out")
     parser.add_argument("--directory", type=Path, help="where the index is built and kept, to be used again")
     parser.add_argument("--probe", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.probe:
         return probe(options.probe, options.rows, options.probe.parent / "queries.npy")
-    if options.directory:
-        options.directory.mkdir(parents=True, exist_ok=True)
-        return measure(options.directory, options.rows, options.skip, options.json)
+    everything = real(options.real, options.model)
     with tempfile.TemporaryDirectory(prefix="simd-bench-") as work:
-        return measure(Path(work), options.rows, options.skip, options.json)
+        directory = options.directory or Path(work)
+        directory.mkdir(parents=True, exist_ok=True)
+        bench = Bench(directory / "index", options.rows, everything)
+        compared = options.compare if options.rows <= _GRAPHS else 0
+        measure(bench, directory, options.skip, compared, options.json)
 
 
-def measure(work: Path, wanted: int, skip: list[str], file: Path | None) -> None:
+def measure(bench: Bench, work: Path, skip: list[str], compared: int, file: Path | None) -> None:
     """Everything about one size."""
-    bench = Bench(work / "index", wanted)
     lines: list[Row]
     # Proving an answer over a large index is slow by its nature: a few queries tell.
-    sample = bench.queries if bench.rows <= _GRAPHS else bench.queries[:5]
+    sample = bench.queries if bench.rows <= _SCANS else bench.queries[:20]
     exact_times, _ = timed(bench.ours(10, exact=True), sample)
     exact = [bench.ours(100, exact=True)(query) for query in sample]
     if bench.rows <= _SCANS:
@@ -288,11 +293,15 @@ def measure(work: Path, wanted: int, skip: list[str], file: Path | None) -> None
         hundred = [bench.ours(100)(query) for query in sample]
         lines = [row("simd", times, hundred, truth, build_s=bench.build_s)]
     lines.insert(1, row("simd_exact", exact_times, exact, truth))
+    lines.insert(2, {"method": "simd_approximate", **_spread(bench.approximately())})
+    lines[3:3] = bench.filtered()
     idle = float(lines[0]["p99_ms"])
     busy = bench.mixed_load()
-    lines.insert(2, {"method": "simd_mixed_load", "p50_ms": _percentile(busy, 50), "p99_ms": _percentile(busy, 99)})
+    lines.insert(3, {"method": "simd_mixed_load", **_spread(busy)})
     stats = bench.index.stats()
     code_bytes = bench.rows * StoreOptions().code_dims
+    differing = bench.differing(compared) if compared else 0
+    proved = bench.proved(bench.queries)
     lines.append({"method": "reading the codes once", "p50_ms": bandwidth(code_bytes)})
     began = time.perf_counter()
     problems = bench.index.check() if bench.rows <= _SCANS else []
@@ -305,6 +314,9 @@ def measure(work: Path, wanted: int, skip: list[str], file: Path | None) -> None
         "speedup_over_scan": scan_ms / float(lines[0]["p50_ms"]),
         "recall_at_10": float(lines[0]["recall_at_10"]),
         "p50_ms": float(lines[0]["p50_ms"]),
+        "proved": proved,
+        "compared": compared,
+        "differing": differing,
         "rss_mb": fresh["rss_mb"],
         "ready_s": fresh["ready_s"],
         "mixed_p99_over_idle_p99": _percentile(busy, 99) / idle,
@@ -318,6 +330,10 @@ def measure(work: Path, wanted: int, skip: list[str], file: Path | None) -> None
 
 def _percentile(times: list[float], percent: float) -> float:
     return float(np.percentile(times, percent))
+
+
+def _spread(times: list[float]) -> dict[str, float]:
+    return {"p50_ms": _percentile(times, 50), "p99_ms": _percentile(times, 99)}
 
 
 def _list(rows: Rows) -> list[int]:

@@ -148,6 +148,11 @@ class Disk:
             os.ftruncate(fd, size)
         self.sync(fd, path)
 
+    def free(self, path: Path) -> int:
+        """Bytes that can still be written where a file or directory is."""
+        with translated(path):
+            return shutil.disk_usage(path).free
+
     def remove(self, path: Path) -> None:
         """Unlink a file, or a directory and all that is in it. A crash may bring it back, or leave some of it: callers
         remove what nothing names."""

@@ -50,6 +50,9 @@ class FullDisk(Disk):
         super().__init__()
         self.room = room
 
+    def free(self, path: Path) -> int:
+        return self.room
+
     def write(self, fd: int, data: Buffer, path: Path) -> None:
         view = memoryview(data).cast("B")
         fits = min(self.room, len(view))

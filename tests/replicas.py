@@ -12,8 +12,8 @@ from simd.errors import InvalidRequest, ReplicaRefused, ReplicaUnavailable
 from simd.index.filter import EVERYTHING, Filter
 from simd.index.replica import Entity, version_of
 from simd.types import Answer, Hit, ImageId, Origin, Vector
+from simd.vectors.ids import unpack_ids
 from simd.vectors.metric import check_radius, check_vectors, distances, half
-from simd.vectors.topk import unpack_ids
 
 
 class Collection:

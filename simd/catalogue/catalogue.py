@@ -30,7 +30,7 @@ from simd.errors import CorruptStore, Reason, StoreError
 from simd.sqlite.database import Database
 from simd.sqlite.integers import signed
 from simd.types import FileKey, Identity, ImageFacts, ImageId, KnownFile, Root, Stamp
-from simd.vectors.topk import Ids
+from simd.vectors.ids import Ids
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from simd.catalogue.rows import IndexedFile, RejectedFile
 from simd.errors import StoreError
 from simd.sqlite.integers import signed
 from simd.types import FileKey, ImageId, Stamp
-from simd.vectors.topk import unpack_ids
+from simd.vectors.ids import unpack_ids
 
 
 def erase(connection: sqlite3.Connection, key: FileKey) -> set[ImageId]:

@@ -18,7 +18,7 @@ from simd.catalogue import feed, queries
 from simd.catalogue.feed import Position
 from simd.sqlite.integers import unsigned
 from simd.types import ID_BYTES, ImageFacts, ImageId
-from simd.vectors.topk import Ids, keys, pack_ids, unique_ids, unpack_ids
+from simd.vectors.ids import Ids, keys, pack_ids, unique_ids, unpack_ids
 
 RAW = "RAW"
 """The format of a raw photograph, whoever made the camera."""

@@ -20,7 +20,7 @@ from simd.catalogue.rows import Counts, Known, LedgerLine, ListedFile, Searchabl
 from simd.errors import Reason
 from simd.sqlite.integers import unsigned
 from simd.types import ID_BYTES, FileKey, Identity, ImageFacts, ImageId, KnownFile, Rejection, Root, Stamp
-from simd.vectors.topk import Ids
+from simd.vectors.ids import Ids
 
 WITHIN = "(root_id, path) >= (?, ?) AND (root_id, path) < (?, ?)"
 _FEW = 5000

@@ -26,8 +26,8 @@ from typing import Protocol, Self
 from simd.errors import CorruptStore
 from simd.index.filter import EVERYTHING, Filter
 from simd.types import Answer, Embedding, ImageId, Vector
+from simd.vectors.ids import Ids
 from simd.vectors.metric import Half
-from simd.vectors.topk import Ids
 
 Chunk = tuple[Ids, Half]
 """Ids uint8 `(n, 16)`, and the vectors of these images as they are stored, float16 `(n, dimension)`."""

@@ -11,8 +11,9 @@ from simd.errors import CorruptStore, InvalidRequest
 from simd.index.base import CHUNK_ROWS, Chunk, IndexStats
 from simd.index.filter import EVERYTHING, Filter
 from simd.types import ID_BYTES, Answer, Embedding, Hit, ImageId, Vector
+from simd.vectors.ids import pack_ids, unpack_ids
 from simd.vectors.metric import check_radius, check_vectors, distances, half
-from simd.vectors.topk import pack_ids, top_k, unpack_ids
+from simd.vectors.topk import top_k
 
 
 class BruteIndex:

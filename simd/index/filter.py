@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simd.vectors.topk import Ids, keys, unique_ids
+from simd.vectors.ids import Ids, keys, unique_ids
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,9 @@ from simd.index.base import CHUNK_ROWS, Chunk, IndexStats
 from simd.index.filter import EVERYTHING, Filter
 from simd.index.repair import finish_repair
 from simd.index.view import LocalView
-from simd.search.shortlist import Scan, Shortlist, load_kernel
+from simd.search.kernel import load_kernel
+from simd.search.searcher import PROVE_BYTES
+from simd.search.shortlist import Scan, Shortlist
 from simd.storage.snapshot import Snapshot
 from simd.storage.store import Store, StoreOptions, wall_clock
 from simd.supervision import Threads
@@ -26,8 +28,8 @@ _FAULT_BYTES = 64 << 10
 """What the kernel maps for each row that is touched: its page and those around it."""
 
 _RESIDENT_BYTES = 512 << 20
-"""An index whose vectors are no larger stays mapped while it is searched: mapping rows again takes as long as comparing
-them does. What was mapped is given back by the store's maintenance within a minute."""
+"""An index whose vectors and fine codes are no larger stays mapped while it is searched: mapping rows again takes as
+long as comparing them does. What was mapped is given back by the store's maintenance within a minute."""
 
 
 class LocalIndex:
@@ -37,14 +39,22 @@ class LocalIndex:
         store: an open store; closed by `close`.
         cores: so many scan one query together when the index is large.
         worth_sharing: so many rows make it large.
+        prove_bytes: answers are proved unasked where that takes no more bytes of fine codes.
     """
 
     knows_paths = False
     proves = True
 
-    def __init__(self, store: Store, cores: int = 1, worth_sharing: int = _WORTH_SHARING) -> None:
+    def __init__(
+        self,
+        store: Store,
+        cores: int = 1,
+        worth_sharing: int = _WORTH_SHARING,
+        prove_bytes: float = PROVE_BYTES,
+    ) -> None:
         self._store = store
         self._worth_sharing = worth_sharing
+        self._prove_bytes = prove_bytes
         self._scanners = ThreadPoolExecutor(cores, thread_name_prefix="scan") if cores > 1 else None
         self._scanning = threading.Lock()
         self._touched = 0
@@ -62,6 +72,7 @@ class LocalIndex:
         clock: Callable[[], int] = wall_clock,
         threads: Threads | None = None,
         cores: int = 1,
+        prove_bytes: float = PROVE_BYTES,
     ) -> LocalIndex:
         """Open the index in `directory`, made if missing; a repair of it that a crash cut short is completed.
 
@@ -69,7 +80,7 @@ class LocalIndex:
         """
         finish_repair(directory, disk)
         store = Store(directory, dimension, fingerprint, disk=disk, options=options, clock=clock, threads=threads)
-        return cls(store, cores)
+        return cls(store, cores, prove_bytes=prove_bytes)
 
     @property
     def recovery_notes(self) -> tuple[str, ...]:
@@ -131,7 +142,7 @@ class LocalIndex:
 
     def view(self) -> LocalView:
         """The index as it is now."""
-        return LocalView(self._store.snapshot, self._store.raise_damage, self._spread, self._trim)
+        return LocalView(self._store.snapshot, self._store.raise_damage, self._spread, self._trim, self._prove_bytes)
 
     def compact(self, pause: Callable[[], None] = lambda: None) -> None:
         """Do all pending maintenance now."""
@@ -147,7 +158,7 @@ class LocalIndex:
         details = {
             "segments": self._store.segment_count(),
             "unflushed": snapshot.parts[-1].alive,
-            "coded": sum(part.alive for part in snapshot.parts if part.coded is not None),
+            "coded": sum(part.alive for part in snapshot.parts if part.coded),
         }
         dead = sum(part.dead for part in snapshot.parts)
         return IndexStats("local", self.dimension, len(snapshot), dead, self._store.disk_bytes(), details)
@@ -165,7 +176,7 @@ class LocalIndex:
         self._touched += rows
         if self._touched * _FAULT_BYTES > _RESIDENT_BYTES:
             self._touched = 0
-            if sum(part.vectors.nbytes for part in snapshot.parts) > _RESIDENT_BYTES:
+            if snapshot.loose_bytes > _RESIDENT_BYTES:
                 snapshot.let_go()
 
     def _spread(self, act: Callable[[Scan], list[Shortlist]], scans: Sequence[Scan]) -> Iterable[list[Shortlist]]:

@@ -8,7 +8,7 @@ from typing import Self
 from simd.index.base import CHUNK_ROWS, Chunk
 from simd.index.filter import EVERYTHING, Filter
 from simd.search.radius import within
-from simd.search.searcher import Spread, search, shortlist_size
+from simd.search.searcher import PROVE_BYTES, Spread, search
 from simd.storage.snapshot import Snapshot
 from simd.types import Answer, ImageId, Vector
 
@@ -19,8 +19,8 @@ class LocalView:
     Args:
         snapshot: what is stored.
         require_sound: called before vectors are looked at; raises once the store is known to be damaged.
-        spread: as `search` takes it.
-        looked: told of how many vectors of the snapshot were read.
+        spread, prove_bytes: as `search` takes them.
+        looked: told of how many rows of the snapshot are read, apart from scans.
     """
 
     knows_paths = False
@@ -32,11 +32,13 @@ class LocalView:
         require_sound: Callable[[], None],
         spread: Spread,
         looked: Callable[[Snapshot, int], None],
+        prove_bytes: float = PROVE_BYTES,
     ) -> None:
         self._snapshot: Snapshot | None = snapshot
         self._require_sound = require_sound
         self._spread = spread
         self._looked = looked
+        self._prove_bytes = prove_bytes
 
     @property
     def dimension(self) -> int:
@@ -47,9 +49,11 @@ class LocalView:
         """The `k` nearest of each query, nearest first."""
         snapshot = self._sound()
         among.require_resolved()
-        found = search(snapshot, queries, k, any_of=among.any_of, not_in=among.not_in, exact=exact, spread=self._spread)
-        self._looked(snapshot, len(queries) * shortlist_size(k))
-        return found
+        return search(
+            snapshot, queries, k, any_of=among.any_of, not_in=among.not_in,
+            exact=exact, spread=self._spread, looked=lambda rows: self._looked(snapshot, rows),
+            prove_bytes=self._prove_bytes,
+        )  # fmt: skip
 
     def within(self, queries: Vector, radius: float, *, limit: int, among: Filter = EVERYTHING) -> list[Answer]:
         """Every image at most `radius` from each query, nearest first; nothing is missed."""

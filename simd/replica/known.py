@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from simd.types import ID_BYTES, ImageId
-from simd.vectors.topk import keys, pack_ids, rows_of, unpack_ids
+from simd.vectors.ids import keys, pack_ids, rows_of, unpack_ids
 
 _PAGE = 500
 

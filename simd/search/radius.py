@@ -6,18 +6,14 @@ one is compared exactly. Memory is bounded by the largest part and the limit, no
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
-
 from simd.search.rerank import Nearest
-from simd.search.shortlist import Projections, Scan
-from simd.search.targets import Target, are_on_disk, targets_of
+from simd.search.shortlist import Looked, Projections, Scan
+from simd.search.targets import are_on_disk, targets_of
 from simd.storage.arrays import will_need
-from simd.storage.snapshot import Snapshot
+from simd.storage.snapshot import Part, Rows, Snapshot
 from simd.types import Answer, Vector
+from simd.vectors.ids import Ids
 from simd.vectors.metric import check_radius, check_vectors, half
-from simd.vectors.topk import Ids
 
 _AT_ONCE = 4096
 _BEYOND_ALL = 3.0
@@ -32,7 +28,7 @@ def within(
     limit: int,
     any_of: Ids | None = None,
     not_in: Ids | None = None,
-    looked: Callable[[int], None] = lambda rows: None,
+    looked: Looked = lambda rows: None,
 ) -> list[Answer]:
     """Every live image at most `radius` from each query, sorted by distance, then image_id.
 
@@ -42,7 +38,7 @@ def within(
         radius: 0 finds what is the same.
         limit: at most so many hits a query, the nearest; an answer that it cuts is not exact.
         any_of, not_in: consider only these images, and none of those: see `Filter`.
-        looked: told how many vectors are being read.
+        looked: told how many rows are being read, apart from the scans.
 
     Raises:
         InvalidRequest: negative radius or limit, or queries that are not normalised.
@@ -53,7 +49,7 @@ def within(
     targets = targets_of(snapshot, any_of, not_in)
     searched = sum(target.count for target in targets)
     projections = Projections(queries)
-    scans = [(target, Scan(target.part, target.allowed, target.count, projections)) for target in targets]
+    scans = [(target, Scan(target, projections, looked)) for target in targets]
     ask_first = are_on_disk(targets)
     # One more than is given tells whether the limit cuts.
     most = min(limit, searched) + 1
@@ -61,31 +57,13 @@ def within(
     for number, query in enumerate(queries):
         nearest = Nearest(most, radius)
         for target, scan in scans:
-            _collect(number, query, target, scan, nearest, max(most, _AT_ONCE), ask_first, looked)
+            part, found = target.part, scan.within(number, min(nearest.reach(), _BEYOND_ALL))
+
+            def need(rows: Rows, part: Part = part) -> None:
+                if ask_first:
+                    will_need(part.vectors, rows)
+
+            nearest.offer_in_order(query, part, found.rows, found.least(), max(most, _AT_ONCE), looked, need)
         hits = nearest.hits()
         answers.append(Answer(hits[:limit], searched, len(hits) <= limit))
     return answers
-
-
-def _collect(
-    number: int,
-    query: Vector,
-    target: Target,
-    scan: Scan,
-    nearest: Nearest,
-    at_once: int,
-    ask_first: bool,
-    looked: Callable[[int], None],
-) -> None:
-    """Offer the rows of one part that may be within reach, those that look nearest first: they shorten the reach."""
-    found = scan.within(number, min(nearest.reach(), _BEYOND_ALL))
-    order = np.argsort(found.estimates)
-    for start in range(0, order.size, at_once):
-        some = order[start : start + at_once]
-        if found.estimates[some[0]] - scan.error > nearest.reach():
-            break
-        rows = found.rows[some]
-        looked(rows.size)
-        if ask_first:
-            will_need(target.part.vectors, rows)
-        nearest.offer(query, target.part, rows)

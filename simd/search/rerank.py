@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from simd.storage.snapshot import Part
 from simd.types import Hit, ImageId, Vector
+from simd.vectors.ids import Ids
 from simd.vectors.metric import distances
-from simd.vectors.topk import Ids, top_k
+from simd.vectors.topk import top_k
 
 _CHUNK = 4096
 
@@ -37,6 +41,35 @@ class Nearest:
             near = distances <= self._radius
             self._distances.append(distances[near])
             self._ids.append(ids[near])
+
+    def offer_in_order(
+        self,
+        query: Vector,
+        part: Part,
+        rows: npt.NDArray[np.intp],
+        least: npt.NDArray[np.floating[Any]],
+        at_once: int,
+        looked: Callable[[int], None],
+        need: Callable[[npt.NDArray[np.intp]], None] = lambda rows: None,
+    ) -> None:
+        """Consider rows of a part that are no nearer than `least`, the least first: what they shorten `reach` to lets
+        the others be passed over.
+
+        Args:
+            query, part, rows: as for `offer`.
+            least: of each row.
+            at_once: so many are read together.
+            looked: told how many rows are being read.
+            need: told which they are, before.
+        """
+        order = np.argsort(least)
+        for start in range(0, order.size, at_once):
+            some = order[start : start + at_once]
+            if least[some[0]] > self.reach():
+                return
+            looked(some.size)
+            need(rows[some])
+            self.offer(query, part, rows[some])
 
     def best(self) -> tuple[Vector, Ids]:
         """Distances float32 `(n,)` and ids of the nearest, in order; `n` is `k` unless fewer were offered and near."""

@@ -14,16 +14,21 @@ import numpy as np
 
 from simd.errors import InvalidRequest
 from simd.search.rerank import Nearest
-from simd.search.shortlist import Projections, Scan, Shortlist
+from simd.search.shortlist import Looked, Projections, Scan, Shortlist
 from simd.search.targets import Target, are_on_disk, targets_of
 from simd.storage.arrays import will_need
 from simd.storage.snapshot import Snapshot
 from simd.types import Answer, Vector
+from simd.vectors.ids import Ids
 from simd.vectors.metric import check_vectors, half
-from simd.vectors.topk import Ids
 
 _MIN_SHORTLIST = 200
 _SHORTLIST_PER_HIT = 8
+_AT_ONCE = 256
+
+PROVE_BYTES = 1 << 30
+"""So many bytes of fine codes are likely in memory, and then a search that proves its answer takes about twice as long
+as one that does not."""
 
 Spread = Callable[[Callable[[Scan], list[Shortlist]], Sequence[Scan]], Iterable[list[Shortlist]]]
 """Calls a function for each scan and gives the results in order."""
@@ -38,6 +43,8 @@ def search(
     not_in: Ids | None = None,
     exact: bool = False,
     spread: Spread = map,
+    looked: Looked = lambda rows: None,
+    prove_bytes: float = PROVE_BYTES,
 ) -> list[Answer]:
     """The `k` nearest live images of each query, sorted by distance, then image_id.
 
@@ -46,8 +53,10 @@ def search(
         queries: float32 `(q, dimension)`, L2-normalised; rounded to float16 first, as what is stored was.
         k: at most so many hits a query.
         any_of, not_in: consider only these images, and none of those: see `Filter`.
-        exact: prove that nothing was missed.
+        exact: prove that nothing was missed, whatever it costs; it is done unasked where it costs little.
         spread: calls a function for each scan, as `map` does; the way to use several cores.
+        looked: told how many rows are being read, apart from the scans.
+        prove_bytes: prove unasked where it takes no more bytes of fine codes.
 
     Raises:
         InvalidRequest: negative k, or queries that are not normalised.
@@ -63,12 +72,14 @@ def search(
     k = min(k, searched)
     projections = Projections(queries)
     size = shortlist_size(k)
-    scans = [Scan(target.part, target.allowed, target.count, projections) for target in targets]
+    scans = [Scan(target, projections, looked) for target in targets]
+    exact |= sum(scan.bytes_to_prove for scan in scans) <= prove_bytes
     lists = list(spread(lambda scan: scan.nearest(size), scans))
     found = []
     for number, query in enumerate(queries):
         nearest = Nearest(k)
-        proved = _search_one(query, number, targets, scans, [one[number] for one in lists], size, nearest, exact)
+        mine = [one[number] for one in lists]
+        proved = _search_one(query, number, targets, scans, mine, size, nearest, exact, looked)
         found.append(Answer(nearest.hits(), searched, proved))
     return found
 
@@ -87,6 +98,7 @@ def _search_one(
     size: int,
     nearest: Nearest,
     exact: bool,
+    looked: Looked,
 ) -> bool:
     """Fill `nearest`; returns whether it is proved."""
     cut = _cut([s.estimates for s in shortlists], size)
@@ -95,19 +107,20 @@ def _search_one(
         for target, shortlist, mask in zip(targets, shortlists, chosen, strict=True):
             will_need(target.part.vectors, shortlist.rows[mask])
     for target, shortlist, mask in zip(targets, shortlists, chosen, strict=True):
+        looked(int(np.count_nonzero(mask)))
         nearest.offer(query, target.part, shortlist.rows[mask])
     proved = True
     for target, scan, shortlist, mask in zip(targets, scans, shortlists, chosen, strict=True):
-        if exact or target.part.coded is None:
-            left = ~mask & (shortlist.estimates <= nearest.reach() + scan.error)
-            nearest.offer(query, target.part, shortlist.rows[left])
+        if exact or not target.part.coded:
+            left = ~mask
+            nearest.offer_in_order(query, target.part, shortlist.rows[left], shortlist.least()[left], _AT_ONCE, looked)
             if shortlist.outside <= nearest.reach() and shortlist.outside != np.inf:
-                more = scan.within(number, nearest.reach()).rows
-                offered = shortlist.rows[mask | left]
-                nearest.offer(query, target.part, np.setdiff1d(more, offered, assume_unique=True))
+                more = scan.within(number, nearest.reach())
+                new = ~np.isin(more.rows, shortlist.rows)
+                nearest.offer_in_order(query, target.part, more.rows[new], more.least()[new], _AT_ONCE, looked)
         else:
             # What the cut left out is further than the cut, give or take the error of this part.
-            bound = shortlist.outside if mask.all() else min(shortlist.outside, cut - scan.error)
+            bound = shortlist.outside if mask.all() else min(shortlist.outside, cut - shortlist.error)
             proved &= bound > nearest.reach() or bound == np.inf
     return proved
 

@@ -1,24 +1,39 @@
 """Stage 1: which rows of a part can be among the nearest, by a SIMD scan.
 
-FAISS is used as a kernel over arrays that are ours: codes, or float16 vectors where a part has no codes, are scanned
-where they lie (for segments: in the memory map), without a copy. Whatever is scanned, a row's estimate is a lower bound
-of its true distance once the part's `error` is taken off.
+Coarse codes are scanned, or the float16 vectors where a part has no codes, where they lie (for segments: in the memory
+map). What the coarse codes leave is narrowed by the fine ones. Whatever is compared, a row's estimate is a lower bound
+of its true distance once the error of that kind is taken off.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from simd.storage.snapshot import Bitmap, Part
+from simd.search.kernel import Kernel
+from simd.search.targets import Target
+from simd.storage.snapshot import Bitmap, Coded, Rows
 from simd.types import Vector
-from simd.vectors.quantizer import SLACK, Quantizer
+from simd.vectors.quantizer import SLACK
 
 _SCAN_ERROR = 1e-4
 """How far the kernel's float32 distance of float16 vectors may be from the exact one."""
+
+Looked = Callable[[int], None]
+"""Told how many rows were, or are being, read."""
+
+_FEW = 1 / 8
+"""Of so few rows a copy is compared, of more all rows are, and the others taken out."""
+
+_MANY = 1 / 3
+"""The same of rows that count, where the kernel can also be told which do, which keeps it from comparing several at
+once: it is told where they are fewer."""
+
+_SPARE = 1.25
+"""So many times more rows than would have to be looked at are, lest too few of them count."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,103 +43,178 @@ class Shortlist:
     Args:
         rows: row numbers.
         estimates: float32, about how far each row is.
+        error: no row is nearer than its estimate by more than this.
         outside: no other row of the part that was asked about is nearer than this.
     """
 
-    rows: npt.NDArray[np.intp]
+    rows: Rows
     estimates: Vector
+    error: float
     outside: float
+
+    def least(self) -> npt.NDArray[np.float64]:
+        """For each row a distance that it is not nearer than."""
+        return self.estimates.astype(np.float64) - self.error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Projected:
+    """A batch of queries as the rows of some kind are: what is compared with them.
+
+    Args:
+        queries: float32 `(q, d)`.
+        moved: float32 `(q,)`, how far each is from what it stands for, in the units of the rows.
+    """
+
+    queries: Vector
+    moved: Vector
 
 
 class Projections:
     """A batch of queries as each quantizer sees it; parts mostly share one."""
 
     def __init__(self, queries: Vector) -> None:
-        self.queries = queries
-        self._known: dict[str, Vector] = {}
+        self.as_they_are = Projected(queries, np.zeros(len(queries), dtype=np.float32))
+        self._known: dict[str, Projected] = {}
 
-    def of(self, quantizer_id: str, quantizer: Quantizer) -> Vector:
-        """The queries in the quantizer's code units."""
-        if quantizer_id not in self._known:
-            self._known[quantizer_id] = quantizer.project(self.queries)
-        return self._known[quantizer_id]
+    def of(self, coded: Coded) -> Projected:
+        """The queries in the units of these codes, rounded as the codes are.
 
-
-def load_kernel() -> Any:
-    """FAISS. Its import takes a quarter of a second; whoever opens an index can spend that before the first search."""
-    import faiss
-
-    return faiss
+        The kernel compares whole numbers, and would cut off what is behind the point.
+        """
+        if coded.quantizer_id not in self._known:
+            exact = coded.quantizer.project(self.as_they_are.queries)
+            rounded = np.rint(exact)
+            self._known[coded.quantizer_id] = Projected(rounded, np.linalg.norm(exact - rounded, axis=1))
+        return self._known[coded.quantizer_id]
 
 
 class Scan:
     """One part, ready to be scanned for a batch of queries.
 
     Args:
-        part: what to scan.
-        allowed: which rows count; None for all.
-        count: how many those are.
+        target: what to scan.
         projections: the queries.
+        looked: told how many rows are being read one by one.
     """
 
-    def __init__(self, part: Part, allowed: Bitmap | None, count: int, projections: Projections) -> None:
-        faiss = self._faiss = load_kernel()
-        codes: npt.NDArray[Any]
-        if part.coded is None:
-            self.error, self._scale = _SCAN_ERROR, 1.0
-            self._queries = projections.queries
-            kind, codes = faiss.ScalarQuantizer.QT_fp16, part.vectors
-        else:
-            self._scale = part.coded.quantizer.scale
-            self.error = (part.coded.max_error + SLACK) / self._scale
-            self._queries = projections.of(part.coded.quantizer_id, part.coded.quantizer)
-            kind, codes = faiss.ScalarQuantizer.QT_8bit_direct_signed, part.coded.codes
-        # The index borrows these arrays; they live as long as it does.
-        self._codes = codes
-        self._allowed = allowed
-        self._count = count
-        self._index = faiss.IndexScalarQuantizer(self._queries.shape[1], kind)
-        self._index.codes = _borrow(faiss, codes)
-        self._index.ntotal = part.rows
-        self._parameters = None
-        if allowed is not None:
-            self._selector = faiss.IDSelectorBitmap(part.rows, faiss.swig_ptr(allowed))
-            self._parameters = faiss.SearchParameters(sel=self._selector)
+    def __init__(self, target: Target, projections: Projections, looked: Looked = lambda rows: None) -> None:
+        self._target = target
+        self._looked = looked
+        self._projections = projections
+        self._first = self._level(0)
+        if target.few is not None:
+            self._first = self._first.of_rows(target.few)
 
     @property
     def rows(self) -> int:
         """How many rows are scanned."""
-        return int(self._index.ntotal)
+        return self._first.rows
+
+    @property
+    def bytes_to_prove(self) -> float:
+        """How many bytes of codes it may take to prove an answer; infinite where codes alone cannot."""
+        coded = self._target.part.coded
+        if not coded:
+            return 0.0
+        if len(coded) == 1 and not coded[0].quantizer.is_whole:
+            return np.inf
+        return float(self._target.count * coded[-1].quantizer.dims)
 
     def nearest(self, size: int) -> list[Shortlist]:
-        """For each query the `size` rows of the smallest estimates, or all that count if those are fewer."""
-        # Per thread, and so also for those that this library did not start. One query gains nothing from a second.
-        self._faiss.omp_set_num_threads(1)
-        squares, rows = self._index.search(self._queries, min(size, self._count), params=self._parameters)
-        complete = size >= self._count
-        return [self._shortlist(row, square, complete) for row, square in zip(rows, squares, strict=True)]
+        """For each query the `size` rows of the smallest estimates, or some more; all that count if those are fewer."""
+        return [self._nearest(query, size) for query in range(len(self._projections.as_they_are.queries))]
 
     def within(self, query: int, radius: float) -> Shortlist:
         """For one query every row whose true distance can be at most `radius`."""
-        reach = (radius + self.error) * self._scale
-        self._faiss.omp_set_num_threads(1)
-        # The kernel leaves out what is exactly at the radius.
-        square = float(np.nextafter(np.float32(reach * reach * (1 + 1e-6)), np.float32(np.inf)))
-        _, squares, rows = self._index.range_search(self._queries[query : query + 1], square, params=self._parameters)
-        return Shortlist(rows.astype(np.intp), self._unscaled(squares), np.inf)
+        level = self._first
+        estimates, rows = level.within(query, radius)
+        if self._target.few is not None:
+            rows = self._target.few[rows]
+        estimates, rows = self._counting(estimates, rows)
+        for number in range(1, len(self._target.part.coded)):
+            level = self._level(number)
+            self._looked(rows.size)
+            if self._target.few is not None or rows.size < _FEW * self._target.part.rows:
+                estimates, places = level.of_rows(rows).within(query, radius)
+                rows = rows[places]
+            else:
+                estimates, rows = self._counting(*level.within(query, radius))
+        return Shortlist(rows, estimates, level.error(query), np.inf)
 
-    def _shortlist(self, rows: npt.NDArray[np.int64], squares: Vector, complete: bool) -> Shortlist:
-        estimates = self._unscaled(squares)
-        outside = np.inf if complete else float(estimates.max()) - self.error
-        return Shortlist(rows.astype(np.intp), estimates, outside)
+    def _nearest(self, query: int, size: int) -> Shortlist:
+        target, first = self._target, self._first
+        size = min(size, target.count)
+        if target.allowed is None:
+            estimates, rows = first.nearest(query, size)
+            rows = rows if target.few is None else target.few[rows]
+            return self._shortlist(query, estimates, rows, estimates)
+        if target.count >= _MANY * target.part.rows:
+            more = min(target.part.rows, int(size * target.part.rows / target.count * _SPARE))
+            all_estimates, all_rows = first.nearest(query, more)
+            estimates, rows = self._counting(all_estimates, all_rows)
+            if rows.size >= size:
+                return self._shortlist(query, estimates, rows, all_estimates)
+        estimates, rows = first.nearest(query, size, target.allowed)
+        return self._shortlist(query, estimates, rows, estimates)
+
+    def _shortlist(self, query: int, estimates: Vector, rows: Rows, seen: Vector) -> Shortlist:
+        """`seen` are the estimates of all rows than which no other one had a smaller one."""
+        error = self._first.error(query)
+        outside = np.inf if rows.size == self._target.count else float(seen.max()) - error
+        return Shortlist(rows, estimates, error, outside)
+
+    def _counting(self, estimates: Vector, rows: Rows) -> tuple[Vector, Rows]:
+        """Those of the rows that count."""
+        if self._target.allowed is None:
+            return estimates, rows
+        kept = self._target.are_allowed(rows)
+        return estimates[kept], rows[kept]
+
+    def _level(self, number: int) -> _Level:
+        part = self._target.part
+        if not part.coded:
+            return _Level(Kernel(part.vectors), self._projections.as_they_are, 1.0, _SCAN_ERROR)
+        coded = part.coded[number]
+        projected = self._projections.of(coded)
+        return _Level(Kernel(coded.codes), projected, coded.quantizer.scale, coded.max_error + SLACK)
+
+
+class _Level:
+    """One kind of what can be compared.
+
+    Args:
+        kernel: the rows.
+        projected: the queries.
+        scale: units per unit of distance.
+        moved: in units, how far a row may be from what it stands for.
+    """
+
+    def __init__(self, kernel: Kernel, projected: Projected, scale: float, moved: float) -> None:
+        self.rows = len(kernel.array)
+        self._kernel = kernel
+        self._projected = projected
+        self._scale = scale
+        self._moved = moved
+
+    def of_rows(self, rows: Rows) -> _Level:
+        """The same of these rows alone, which are copied."""
+        return _Level(Kernel(self._kernel.array.take(rows, axis=0)), self._projected, self._scale, self._moved)
+
+    def error(self, query: int) -> float:
+        """How much too large an estimate may be."""
+        return (self._moved + float(self._projected.moved[query])) / self._scale
+
+    def nearest(self, query: int, size: int, allowed: Bitmap | None = None) -> tuple[Vector, Rows]:
+        """Estimates and numbers of the `size` rows of the smallest ones."""
+        squares, rows = self._kernel.nearest(self._projected.queries[query], size, allowed)
+        return self._unscaled(squares), rows
+
+    def within(self, query: int, radius: float) -> tuple[Vector, Rows]:
+        """Estimates and numbers of the rows whose true distance can be at most `radius`."""
+        reach = (radius + self.error(query)) * self._scale
+        squares, rows = self._kernel.within(self._projected.queries[query], reach)
+        return self._unscaled(squares), rows
 
     def _unscaled(self, squares: Vector) -> Vector:
         return np.asarray(np.sqrt(squares) / np.float32(self._scale), dtype=np.float32)
-
-
-def _borrow(faiss: Any, codes: npt.NDArray[Any]) -> Any:
-    """FAISS's view of an array's bytes, without a copy and without ownership."""
-    raw = codes.view(np.uint8).reshape(-1)
-    # `owner` points into the empty vector, which has to live until it was read.
-    nobodys = faiss.MaybeOwnedVectorUInt8()
-    return faiss.MaybeOwnedVectorUInt8.create_view(faiss.swig_ptr(raw), raw.size, nobodys.owner)

@@ -15,12 +15,12 @@ from simd.storage.live import Live
 from simd.storage.log_reader import read_logs
 from simd.storage.manifest import Manifest
 from simd.storage.recovery import LOG, SEGMENTS, assemble
-from simd.storage.segment import Segment, open_segment
+from simd.storage.segment import LEVELS, Segment, open_segment
 from simd.storage.segment_writer import CHUNK_ROWS
 from simd.storage.snapshot import Snapshot
+from simd.vectors.ids import Ids, Keys, keys
 from simd.vectors.metric import NORM_TOLERANCE, widen
-from simd.vectors.quantizer import LIMIT, OFFSET, SLACK
-from simd.vectors.topk import Ids, Keys, keys
+from simd.vectors.quantizer import LIMIT, OFFSET, SLACK, moved
 
 Pause = Callable[[int], None]
 """Told how many bytes were read since the last time; what it raises ends the check."""
@@ -120,12 +120,11 @@ def check_segment(segment: Segment, pause: Pause = _go_on) -> list[str]:
         bad = ~(np.abs(norms - 1.0) <= 2 * NORM_TOLERANCE)
         if bad.any():
             problems.append(f"{where}/vectors.npy: row {start + int(bad.argmax())} is not normalised")
-        if segment.coded is not None:
-            codes = segment.coded.codes[start : start + CHUNK_ROWS]
-            moved = segment.coded.quantizer.project(rows) - (codes.astype(np.float32) - np.float32(OFFSET))
-            wrong = np.linalg.norm(moved, axis=1) > segment.coded.max_error + SLACK
+        for name, coded in zip(LEVELS, segment.coded, strict=False):
+            codes = coded.codes[start : start + CHUNK_ROWS]
+            wrong = moved(coded.quantizer.project(rows), codes) > coded.max_error + SLACK
             if wrong.any() or (np.abs(codes.astype(np.int16) - OFFSET) > LIMIT).any():
-                problems.append(f"{where}/codes.npy: row {start + int(wrong.argmax())} is further off than max_error")
+                problems.append(f"{where}/{name}.npy: row {start + int(wrong.argmax())} is further off than max_error")
         segment.let_go()
     return problems
 

@@ -23,9 +23,9 @@ import numpy.typing as npt
 from simd.storage.flush import Draft, Origin
 from simd.storage.segment import TOMBSTONE, Segment, Tombstones
 from simd.storage.segment_writer import SegmentContents
-from simd.storage.snapshot import Part, find
+from simd.storage.snapshot import Part
+from simd.vectors.ids import Ids, Keys, find, keys
 from simd.vectors.metric import Half
-from simd.vectors.topk import Ids, Keys, keys
 
 MIN_RUN = 4
 """Neighbours of like size that are worth merging."""

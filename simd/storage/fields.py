@@ -21,8 +21,8 @@ _MOST = 1 << 62
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def check_version(content: Mapping[str, Any], expected: int, path: Path) -> None:
-    """Refuse the content of a sealed file that another version of simd wrote.
+def check_version(content: Mapping[str, Any], expected: int, path: Path, oldest: int | None = None) -> int:
+    """The format of the content of a sealed file: the expected one, or one before that is read as well.
 
     Raises:
         StoreVersion: it names another format.
@@ -31,8 +31,11 @@ def check_version(content: Mapping[str, Any], expected: int, path: Path) -> None
     version = content.get("version")
     if type(version) is not int or not 0 <= version < _MOST:
         raise _wrong("version", version, path)
-    if version != expected:
-        raise StoreVersion(f"{path} has format {version}; this version reads {expected}")
+    oldest = expected if oldest is None else oldest
+    if not oldest <= version <= expected:
+        read = f"{expected}" if oldest == expected else f"{oldest} to {expected}"
+        raise StoreVersion(f"{path} has format {version}; this version reads {read}")
+    return version
 
 
 def build(kind: type[T], content: Mapping[str, Any], path: Path) -> T:

@@ -15,7 +15,7 @@ from simd.storage.memtable import Memtable
 from simd.storage.segment import TOMBSTONE, Tombstones
 from simd.storage.segment_writer import SegmentContents
 from simd.storage.snapshot import Rows
-from simd.vectors.topk import keys, pack_ids
+from simd.vectors.ids import keys, pack_ids
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,11 +21,11 @@ from simd.storage.log import Log
 from simd.storage.manifest import Manifest
 from simd.storage.memtable import Memtable
 from simd.storage.record import Record
-from simd.storage.segment import Segment
+from simd.storage.segment import SEGMENT_VERSION, Segment
 from simd.storage.snapshot import Part, Snapshot, pack_mask
 from simd.types import ImageId
+from simd.vectors.ids import keys, pack_ids
 from simd.vectors.quantizer import Quantizer
-from simd.vectors.topk import keys, pack_ids
 
 
 def kill(parts: Sequence[Part], image_ids: Sequence[ImageId]) -> list[Part]:
@@ -146,11 +146,11 @@ class Live:
             at = self.segments.index(old[0])
             self.segments = (*self.segments[:at], *([segment] if segment else []), *self.segments[at + len(old) :])
 
-    def best_quantizer(self) -> Quantizer | None:
-        """The quantizer of the largest segment that has one."""
-        coded = [s for s in self.segments if s.coded is not None]
+    def best_quantizers(self) -> tuple[Quantizer, ...]:
+        """Those of the largest segment of today's format that has some, coarse to fine."""
+        coded = [s for s in self.segments if s.coded and s.meta.version == SEGMENT_VERSION]
         largest = max(coded, key=lambda s: s.meta.rows, default=None)
-        return largest.coded.quantizer if largest is not None and largest.coded is not None else None
+        return tuple(one.quantizer for one in largest.coded) if largest is not None else ()
 
     def close(self) -> None:
         """Refuse further changes and close the log."""

@@ -11,7 +11,7 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -22,8 +22,9 @@ from simd.storage.compaction import Policy
 from simd.storage.flush import draft_of
 from simd.storage.live import Live
 from simd.storage.log_reader import log_paths
+from simd.storage.manifest import Manifest
 from simd.storage.recovery import LOG, SEGMENTS
-from simd.storage.segment import Segment, verify_file
+from simd.storage.segment import SEGMENT_VERSION, Segment, verify_file
 from simd.storage.segment_writer import SegmentWriter
 from simd.supervision import Threads
 
@@ -33,6 +34,8 @@ RETRY_S = 5.0
 PERIOD_S = 60.0
 _POLL_S = 0.1
 _OVERFULL = 8
+_AMPLE = 4
+"""So many times what a segment takes is room enough to rewrite it for no need."""
 
 
 class _Stopping(Exception):
@@ -144,9 +147,10 @@ class Maintenance:
             if memtable is None:
                 return
             draft = draft_of(memtable, self._live.segment_number())
-            segment = self._writer.write(draft.contents, self._live.best_quantizer())
+            segment = self._writer.write(draft.contents, self._live.best_quantizers())
             self._disk.failpoint("flush.before_manifest")
-            self._live.install_flush(memtable, segment, draft.origin)
+            with self._unless_in_force(segment):
+                self._live.install_flush(memtable, segment, draft.origin)
             self._disk.failpoint("flush.after_manifest")
             self._remove_logs()
         self._grown.set()
@@ -166,9 +170,9 @@ class Maintenance:
             while run := compaction.pick_run(self._sizes(), self._policy, minimum=2):
                 self._compact(run, pause)
             # From the oldest on: purging an old row can free its tombstone in a newer segment.
-            for name in [segment.name for segment in self._live.segments]:
-                at = [segment.name for segment in self._live.segments].index(name)
-                if self._reclaimable(at):
+            for segment in self._live.segments:
+                at = self._live.segments.index(segment)
+                if self._reclaimable(at) or segment.meta.version != SEGMENT_VERSION:
                     self._compact(range(at, at + 1), pause)
 
     def compact(self) -> None:
@@ -186,6 +190,17 @@ class Maintenance:
             worth = self._policy.dead_ratio * segment.size
             if part.dead and part.dead >= worth and self._reclaimable(at) >= worth:
                 return range(at, at + 1)
+        return self._of_an_older_format()
+
+    def _of_an_older_format(self) -> range | None:
+        """The newest segment that could have today's codes, if there is ample room; the newest are the smaller ones.
+
+        It serves as it is, so to rewrite it is no reason to fill the disk.
+        """
+        for at, segment in reversed(list(enumerate(self._live.segments))):
+            if segment.meta.version != SEGMENT_VERSION:
+                ample = self._disk.free(self._directory) >= _AMPLE * segment.disk_bytes
+                return range(at, at + 1) if ample else None
         return None
 
     def _sizes(self) -> list[int]:
@@ -207,14 +222,29 @@ class Maintenance:
         draft = compaction.plan(segments[: run.start], inputs, segments[run.stop :], number, self._expired(), pause)
         merged: Segment | None = None
         if len(draft.contents.ids) or len(draft.contents.tombstones):
-            merged = self._writer.write(draft.contents, None)
+            merged = self._writer.write(draft.contents)
             merged.let_go()
         self._disk.failpoint("compaction.before_manifest")
-        self._live.install_compaction(inputs, merged, draft.origin)
+        with self._unless_in_force(merged):
+            self._live.install_compaction(inputs, merged, draft.origin)
         self._disk.failpoint("compaction.after_manifest")
         for segment in inputs:
             self._disk.remove(self._directory / SEGMENTS / segment.name)
             self._disk.failpoint("compaction.removed_segment")
+
+    @contextmanager
+    def _unless_in_force(self, segment: Segment | None) -> Iterator[None]:
+        """If what is done inside fails, remove the segment, which takes room on a disk that may be full.
+
+        What failed may have been the last step of putting it in force: what the manifest says now, it may say for good.
+        """
+        try:
+            yield
+        except StoreError:
+            with suppress(StoreError):
+                if segment is not None and segment.name not in Manifest.peek(self._directory).segments:
+                    self._disk.remove(segment.directory)
+            raise
 
     def _remove_logs(self) -> None:
         paths = log_paths(self._directory / LOG)

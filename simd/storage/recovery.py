@@ -26,7 +26,7 @@ from simd.storage.memtable import Memtable
 from simd.storage.record import HEADER_BYTES
 from simd.storage.segment import Segment, open_segment
 from simd.storage.snapshot import Part, Snapshot
-from simd.vectors.topk import Ids, keys
+from simd.vectors.ids import Ids, keys
 
 LOG, SEGMENTS = "log", "segments"
 

@@ -3,10 +3,13 @@
     vectors.npy      float16 (n, dimension)  the rows, memory-mapped
     ids.npy          uint8 (n, 16)           their images, sorted, unique
     tombstones.npy   structured (m,)         deletes still needed: image_id, seq, time_ms; sorted by image_id, unique
-    codes.npy        uint8 (n, d)            excess-128 codes of the rows       } only where there are enough
-    mean.npy         float32 (dimension,)    the quantizer that made the codes  } rows for a scan of codes
-    components.npy   float32 (d - 1, dim.)                                      } to be worth it
-    segment.json     sealed: counts, seq range, model fingerprint, quantizer, length and CRC32C of each file
+    codes.npy        uint8 (n, d)            excess-128 codes of the rows        } only where there are enough
+    fine.npy         uint8 (n, f)            longer ones, if `codes` leave out   } rows for a scan of codes
+    mean.npy         float32 (dimension,)    the quantizers that made them; the  } to be worth it
+    components.npy   float32 (c, dimension)  first have the first components     }
+    segment.json     sealed: counts, seq range, model fingerprint, quantizers, length and CRC32C of each file
+
+Format 2. In format 1, which is read as well and rewritten when there is time, there is no `fine.npy`.
 
 Plain `numpy.load` opens every array. A tombstone whose image has a row in the same segment is newer than that row.
 A segment's files are never written again; it is removed when the manifest no longer names it, and maps that are still
@@ -30,11 +33,12 @@ from simd.storage.fields import build, check_version
 from simd.storage.files import checksum, size, unseal
 from simd.storage.snapshot import Bitmap, Coded, Part
 from simd.types import ID_BYTES
+from simd.vectors.ids import Ids
 from simd.vectors.metric import Half
 from simd.vectors.quantizer import Quantizer
-from simd.vectors.topk import Ids
 
-SEGMENT_VERSION = 1
+SEGMENT_VERSION = 2
+OLDEST_VERSION = 1
 META = "segment.json"
 
 TOMBSTONE = np.dtype([("image_id", "u1", (ID_BYTES,)), ("seq", "<u8"), ("time_ms", "<u8")])
@@ -50,9 +54,25 @@ class FileFacts:
     crc32c: str
 
 
+LEVELS = ("codes", "fine")
+"""Names of the arrays of codes, from coarse to fine."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelFacts:
+    """Of an array of codes and of the quantizer that made them, which has the first `components` of the segment's."""
+
+    dims: int
+    components: int
+    quantizer_id: str
+    residual: float
+    scale: float
+    max_error: float
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentMeta:
-    """`segment.json`. `quantizer_id` is empty where there are no codes."""
+    """`segment.json`. `levels` are the arrays of codes by name; none where there are too few rows."""
 
     name: str
     dimension: int
@@ -62,11 +82,7 @@ class SegmentMeta:
     first_seq: int
     last_seq: int
     files: Mapping[str, FileFacts]
-    dims: int = 0
-    quantizer_id: str = ""
-    residual: float = 0.0
-    scale: float = 0.0
-    max_error: float = 0.0
+    levels: Mapping[str, LevelFacts]
     version: int = SEGMENT_VERSION
 
     def as_json(self) -> dict[str, Any]:
@@ -78,8 +94,13 @@ class SegmentMeta:
         """The metadata of the segment in `directory`."""
         path = directory / META
         content = unseal(path)
-        check_version(content, SEGMENT_VERSION, path)
+        if check_version(content, SEGMENT_VERSION, path, OLDEST_VERSION) == 1:
+            content = _with_levels(content)
         meta = build(cls, content, path)
+        if tuple(meta.levels) not in (LEVELS[:count] for count in range(len(LEVELS) + 1)):
+            raise CorruptStore(
+                path, 0, f"it has the levels {', '.join(meta.levels)}, where {', '.join(LEVELS)} must be"
+            )
         if meta.name != directory.name:
             raise CorruptStore(path, 0, f"it describes the segment {meta.name}")
         return meta
@@ -91,10 +112,12 @@ class SegmentMeta:
             "ids.npy": ("u1", (self.rows, ID_BYTES)),
             "tombstones.npy": (TOMBSTONE, (self.tombstones,)),
         }
-        if self.quantizer_id:
-            arrays["codes.npy"] = ("u1", (self.rows, self.dims))
+        for name, level in self.levels.items():
+            arrays[f"{name}.npy"] = ("u1", (self.rows, level.dims))
+        if self.levels:
             arrays["mean.npy"] = ("<f4", (self.dimension,))
-            arrays["components.npy"] = ("<f4", (self.dims - 1, self.dimension))
+            most = max(level.components for level in self.levels.values())
+            arrays["components.npy"] = ("<f4", (most, self.dimension))
         return arrays
 
 
@@ -107,7 +130,7 @@ class Segment:
     ids: Ids
     vectors: Half
     tombstones: Tombstones
-    coded: Coded | None = None
+    coded: tuple[Coded, ...] = ()
     unverified: tuple[str, ...] = ()
 
     @property
@@ -131,12 +154,15 @@ class Segment:
         return sum(facts.bytes for facts in self.meta.files.values())
 
     def let_go(self) -> None:
-        """Take the vectors' map out of this process's memory; what is needed again is mapped again by itself.
+        """Take what is read here and there, vectors and fine codes, out of this process's memory; what is needed again
+        is mapped again by itself.
 
         The kernel maps 16 pages around each one that is touched, so a re-rank here and there makes a large file
         resident in no time, though nobody needs it to be.
         """
         let_go(self.vectors)
+        for coded in self.coded[1:]:
+            let_go(coded.codes)
 
     def part(self, live: Bitmap | None = None, dead: int = 0) -> Part:
         """The segment's rows as a part of a snapshot."""
@@ -170,18 +196,33 @@ def open_segment(
     for name in arrays:
         verify_file(directory / name, meta.files[name], content=name in verified, pause=pause)
     loaded = {name: load_array(directory / name, np.dtype(kind), shape) for name, (kind, shape) in arrays.items()}
-    coded = None
-    if meta.quantizer_id:
-        # The quantizer is copied: it is small and every query reads all of it.
-        mean, components = np.array(loaded["mean.npy"]), np.array(loaded["components.npy"])
-        quantizer = Quantizer(mean, components, meta.residual, meta.scale)
-        if quantizer.quantizer_id != meta.quantizer_id:
-            raise CorruptStore(directory / META, 0, "the quantizer's arrays are not those of its id")
-        coded = Coded(loaded["codes.npy"], quantizer, meta.quantizer_id, meta.max_error)
+    coded = _coded(directory, meta, loaded) if meta.levels else ()
     unverified = tuple(name for name in arrays if name not in verified)
     return Segment(
         directory, meta, loaded["ids.npy"], loaded["vectors.npy"], loaded["tombstones.npy"], coded, unverified
     )
+
+
+def _coded(directory: Path, meta: SegmentMeta, loaded: Mapping[str, npt.NDArray[Any]]) -> tuple[Coded, ...]:
+    # Quantizers are copied: they are small and every query reads all of one.
+    mean, components = np.array(loaded["mean.npy"]), np.array(loaded["components.npy"])
+    coded = []
+    for name, level in meta.levels.items():
+        quantizer = Quantizer(mean, components[: level.components], level.residual, level.scale)
+        if quantizer.quantizer_id != level.quantizer_id or quantizer.dims != level.dims:
+            raise CorruptStore(directory / META, 0, f"the quantizer of {name}.npy is not that of its id")
+        coded.append(Coded(loaded[f"{name}.npy"], quantizer, level.quantizer_id, level.max_error))
+    return tuple(coded)
+
+
+def _with_levels(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a `segment.json` of format 1 in the form of format 2, whose only level it has."""
+    quantizer = ("dims", "quantizer_id", "residual", "scale", "max_error")
+    level = {name: content.get(name, 0) for name in quantizer}
+    levels = {}
+    if level["quantizer_id"]:
+        levels[LEVELS[0]] = {**level, "components": level["dims"] - 1 if type(level["dims"]) is int else None}
+    return {**{name: value for name, value in content.items() if name not in quantizer}, "levels": levels}
 
 
 def verify_file(

@@ -7,7 +7,7 @@ read and written chunk by chunk, so memory does not grow with them.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,10 +20,21 @@ import numpy.typing as npt
 from simd.durable import Buffer, Disk
 from simd.errors import StoreError
 from simd.storage.files import seal
-from simd.storage.segment import META, TOMBSTONE, FileFacts, Segment, SegmentMeta, Tombstones, open_segment
+from simd.storage.segment import (
+    LEVELS,
+    META,
+    TOMBSTONE,
+    FileFacts,
+    LevelFacts,
+    Segment,
+    SegmentMeta,
+    Tombstones,
+    open_segment,
+)
+from simd.vectors.ids import Ids
+from simd.vectors.levels import fit_levels
 from simd.vectors.metric import Half, widen
 from simd.vectors.quantizer import Quantizer
-from simd.vectors.topk import Ids
 
 CHUNK_ROWS = 4096
 SAMPLE_ROWS = 16384
@@ -56,7 +67,7 @@ class SegmentWriter:
         parent: the `segments` directory.
         disk: how files are written.
         dimension, fingerprint: what the vectors are.
-        code_dims: length of a code.
+        code_dims: length of a coarse code.
         min_coded_rows: segments of fewer rows get no codes.
     """
 
@@ -70,12 +81,12 @@ class SegmentWriter:
         self._code_dims = code_dims
         self._min_coded_rows = min_coded_rows
 
-    def write(self, contents: SegmentContents, quantizer: Quantizer | None) -> Segment:
+    def write(self, contents: SegmentContents, quantizers: Sequence[Quantizer] = ()) -> Segment:
         """Write a segment and open it; durable on return.
 
         Args:
             contents: its rows and tombstones.
-            quantizer: makes the codes; None trains a new one on a sample of the rows, if there are enough.
+            quantizers: make the codes, coarse to fine; none: new ones are trained on some rows, if there are enough.
 
         Raises:
             StoreFull, StoreError: nothing is left behind but a directory that nobody names.
@@ -84,7 +95,7 @@ class SegmentWriter:
         self._disk.make_dir(temporary)
         try:
             self._disk.failpoint("segment.made_directory")
-            meta = self._write_arrays(temporary, contents, quantizer)
+            meta = self._write_arrays(temporary, contents, quantizers)
             self._disk.write_new(temporary / META, [seal(meta.as_json())])
             self._disk.failpoint("segment.wrote_files")
             self._disk.sync_dir(temporary)
@@ -99,7 +110,7 @@ class SegmentWriter:
         # Its checksums were made from what was written a moment ago.
         return replace(segment, unverified=())
 
-    def _write_arrays(self, directory: Path, contents: SegmentContents, quantizer: Quantizer | None) -> SegmentMeta:
+    def _write_arrays(self, directory: Path, contents: SegmentContents, quantizers: Sequence[Quantizer]) -> SegmentMeta:
         rows, dimension = len(contents.ids), self._dimension
         files = {
             "vectors.npy": self._array(directory / "vectors.npy", "<f2", (rows, dimension), _vectors(contents)),
@@ -108,23 +119,26 @@ class SegmentWriter:
                 directory / "tombstones.npy", TOMBSTONE, contents.tombstones.shape, [contents.tombstones]
             ),
         }
-        facts: dict[str, Any] = {}
+        levels = {}
         if rows >= self._min_coded_rows:
-            made = quantizer or Quantizer.fit(_sample(contents), self._code_dims)
-            coding = _Coding(contents, made)
+            made = tuple(quantizers) or fit_levels(_sample(contents), self._code_dims)
+            mean, components = made[-1].mean, made[-1].components
             for name, kind, shape, chunks in (
-                ("codes.npy", "u1", (rows, made.dims), coding),
-                ("mean.npy", "<f4", made.mean.shape, [made.mean]),
-                ("components.npy", "<f4", made.components.shape, [made.components]),
+                ("mean.npy", "<f4", mean.shape, [mean]),
+                ("components.npy", "<f4", components.shape, [components]),
             ):
                 files[name] = self._array(directory / name, kind, shape, chunks)
-            facts = {
-                "dims": made.dims,
-                "quantizer_id": made.quantizer_id,
-                "residual": made.residual,
-                "scale": made.scale,
-                "max_error": coding.max_error,
-            }
+            for name, quantizer in zip(LEVELS, made, strict=False):
+                coding = _Coding(contents, quantizer)
+                files[f"{name}.npy"] = self._array(directory / f"{name}.npy", "u1", (rows, quantizer.dims), coding)
+                levels[name] = LevelFacts(
+                    dims=quantizer.dims,
+                    components=len(quantizer.components),
+                    quantizer_id=quantizer.quantizer_id,
+                    residual=quantizer.residual,
+                    scale=quantizer.scale,
+                    max_error=coding.max_error,
+                )
         return SegmentMeta(
             name=contents.name,
             dimension=dimension,
@@ -134,7 +148,7 @@ class SegmentWriter:
             first_seq=contents.first_seq,
             last_seq=contents.last_seq,
             files=files,
-            **facts,
+            levels=levels,
         )
 
     def _array(self, path: Path, kind: npt.DTypeLike, shape: tuple[int, ...], chunks: Any) -> FileFacts:
@@ -181,9 +195,8 @@ class _Coding:
 
     def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]:
         for rows in _vectors(self._contents):
-            wide = widen(rows)
-            codes = self._quantizer.encode(wide)
-            self.max_error = max(self.max_error, self._quantizer.max_error(wide, codes))
+            codes, error = self._quantizer.encode(widen(rows))
+            self.max_error = max(self.max_error, error)
             yield codes
 
 

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from simd.storage.arrays import let_go
 from simd.types import ID_BYTES, ImageId, Vector
+from simd.vectors.ids import Ids, Keys, find, keys, pack_ids
 from simd.vectors.metric import Half, widen
 from simd.vectors.quantizer import Codes, Quantizer
-from simd.vectors.topk import Ids, Keys, keys, pack_ids
 
 Bitmap = npt.NDArray[np.uint8]
 """One bit a row, the first row in the lowest bit of the first byte; 1 = live."""
@@ -32,17 +32,9 @@ def pack_mask(mask: npt.NDArray[np.bool_]) -> Bitmap | None:
     return None if mask.all() else np.packbits(mask, bitorder="little")
 
 
-def find(haystack: Keys, needles: Keys) -> Rows:
-    """Where each needle is in a sorted haystack, or -1."""
-    if not haystack.size:
-        return np.full(needles.size, -1, dtype=np.intp)
-    at = np.minimum(np.searchsorted(haystack, needles), haystack.size - 1)
-    return np.where(haystack[at] == needles, at, -1)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Coded:
-    """The codes of a part's rows, the map that made them, and the largest rounding error norm in code units."""
+    """Codes of a part's rows, the map that made them, and the largest rounding error norm in code units."""
 
     codes: Codes
     quantizer: Quantizer
@@ -59,7 +51,7 @@ class Part:
         ids: uint8 `(n, 16)`; sorted and unique if `in_order`, else in order of arrival, the newest of an id last.
         vectors: float16 `(n, dimension)`.
         in_order: as said.
-        coded: None where the vectors themselves are scanned.
+        coded: the rows' codes, from coarse to fine; none where the vectors themselves are scanned.
         live: None when every row is live.
         dead: how many rows are not.
     """
@@ -68,7 +60,7 @@ class Part:
     ids: Ids
     vectors: Half
     in_order: bool
-    coded: Coded | None = None
+    coded: tuple[Coded, ...] = ()
     live: Bitmap | None = None
     dead: int = 0
 
@@ -128,10 +120,17 @@ class Snapshot:
     def __len__(self) -> int:
         return sum(part.alive for part in self.parts)
 
+    @property
+    def loose_bytes(self) -> int:
+        """Bytes of what is read here and there, not from end to end."""
+        return sum(part.vectors.nbytes + sum(one.codes.nbytes for one in part.coded[1:]) for part in self.parts)
+
     def let_go(self) -> None:
-        """Give back the memory that reading vectors made resident."""
+        """Give back the memory that reading rows here and there made resident: of vectors and fine codes."""
         for part in self.parts:
             let_go(part.vectors)
+            for coded in part.coded[1:]:
+                let_go(coded.codes)
 
     def alive(self, image_ids: Sequence[ImageId]) -> npt.NDArray[np.bool_]:
         """Which of the images are live."""

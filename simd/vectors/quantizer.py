@@ -1,8 +1,8 @@
 """Vectors -> short codes whose distance never exceeds the true one by more than their rounding.
 
-A row is rotated onto the first `d - 1` principal components of a sample; the last coordinate is the norm of what those
-leave out (centred by `residual`). That map shortens distances or keeps them: inside the components it is a
-projection, outside it is the reverse triangle inequality. Then comes a uniform `scale` to code units, a clip to
+A row is rotated onto the first principal components of a sample. Where those are not all, one more coordinate is the
+norm of what they leave out (centred by `residual`). That map shortens distances or keeps them: inside the components it
+is a projection, outside it is the reverse triangle inequality. Then comes a uniform `scale` to code units, a clip to
 [-127, 127] on both sides of a comparison (a projection onto a box: it shortens too), and rounding, which is the only
 step that can lengthen. With `e` = the largest rounding error norm of a set of rows:
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -38,13 +39,42 @@ _PYTHAGORAS_HOLDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Axes:
+    """The principal components of a sample, those of the largest variance first.
+
+    Args:
+        mean: float32 `(dimension,)`.
+        components: float32 `(dimension, dimension)`, orthonormal rows.
+        variances: float64 `(dimension,)`, along each.
+    """
+
+    mean: Vector
+    components: Vector
+    variances: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, sample: Vector) -> Self:
+        """Those of rows float32 `(n, dimension)`; equal samples have equal ones."""
+        mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+        centred = sample - mean
+        eigenvalues, eigenvectors = np.linalg.eigh((centred.T @ centred).astype(np.float64))
+        components = eigenvectors[:, ::-1].T
+        largest = np.abs(components).argmax(axis=1)
+        # An eigenvector's sign is arbitrary; this makes it a function of the sample alone.
+        components = components * np.sign(components[np.arange(len(components)), largest])[:, None]
+        variances = np.maximum(eigenvalues[::-1], 0.0) / len(sample)
+        return cls(mean, np.ascontiguousarray(components, dtype=np.float32), variances)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Quantizer:
     """A trained map from vectors to codes.
 
     Args:
         mean: float32 `(dimension,)`.
-        components: float32 `(d - 1, dimension)`, orthonormal rows.
-        residual: the typical norm of what the components leave out; subtracted from the last coordinate.
+        components: float32 `(c, dimension)`, orthonormal rows.
+        residual: the typical norm of what the components leave out, subtracted from the last coordinate; not used
+            where there is no such coordinate, because the components leave nothing out.
         scale: code units per unit of distance.
     """
 
@@ -54,28 +84,35 @@ class Quantizer:
     scale: float
 
     @classmethod
-    def fit(cls, sample: Vector, dims: int = 128) -> Quantizer:
-        """Train on rows float32 `(n, dimension)`; equal samples give equal quantizers. `d` is at most dimension."""
-        dims = min(dims, sample.shape[1])
-        mean = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
-        centred = sample - mean
-        covariance = (centred.T @ centred).astype(np.float64)
-        _, eigenvectors = np.linalg.eigh(covariance)
-        components = eigenvectors[:, ::-1][:, : dims - 1].T
-        largest = np.abs(components).argmax(axis=1)
-        # An eigenvector's sign is arbitrary; this makes it a function of the sample alone.
-        components = components * np.sign(components[np.arange(dims - 1), largest])[:, None]
-        unscaled = cls(mean, np.ascontiguousarray(components, dtype=np.float32), 0.0, 1.0)
-        coordinates = unscaled._coordinates(sample)
-        residual = float(np.float32(np.median(coordinates[:, -1])))
-        coordinates[:, -1] -= residual
+    def fit(cls, sample: Vector, dims: int, axes: Axes | None = None) -> Self:
+        """Train on rows float32 `(n, dimension)`; equal samples give equal quantizers.
+
+        Args:
+            sample: the rows.
+            dims: length of a code. With the dimension or more, it is the dimension, and nothing is left out.
+            axes: of the sample, if they are known.
+        """
+        axes = axes or Axes.of(sample)
+        dimension = sample.shape[1]
+        components = axes.components[: dimension if dims >= dimension else dims - 1]
+        coordinates = cls(axes.mean, components, 0.0, 1.0)._coordinates(sample)
+        residual = 0.0
+        if len(components) < dimension:
+            residual = float(np.float32(np.median(coordinates[:, -1])))
+            coordinates[:, -1] -= residual
         reach = float(np.quantile(np.abs(coordinates), _FITS))
-        return cls(mean, unscaled.components, residual, float(np.float32(LIMIT / max(reach, 1e-3))))
+        return cls(axes.mean, components, residual, float(np.float32(LIMIT / max(reach, 1e-3))))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the components leave nothing out."""
+        count, dimension = self.components.shape
+        return bool(count == dimension)
 
     @property
     def dims(self) -> int:
         """Length of a code."""
-        return int(self.components.shape[0]) + 1
+        return len(self.components) + (0 if self.is_whole else 1)
 
     @property
     def quantizer_id(self) -> str:
@@ -89,24 +126,22 @@ class Quantizer:
     def project(self, queries: Vector) -> Vector:
         """Queries float32 `(q, dimension)` in code units, float32 `(q, d)`: clipped, not rounded."""
         coordinates = self._coordinates(queries)
-        coordinates[:, -1] -= np.float32(self.residual)
+        if not self.is_whole:
+            coordinates[:, -1] -= np.float32(self.residual)
         coordinates *= np.float32(self.scale)
         return np.clip(coordinates, -LIMIT, LIMIT, out=coordinates)
 
-    def encode(self, rows: Vector) -> Codes:
-        """Codes of rows float32 `(n, dimension)`."""
-        return (np.rint(self.project(rows)).astype(np.int16) + OFFSET).astype(np.uint8)
-
-    def max_error(self, rows: Vector, codes: Codes) -> float:
-        """The largest norm, in code units, by which rounding moved any of the rows."""
-        if not len(rows):
-            return 0.0
-        moved = self.project(rows) - (codes.astype(np.float32) - np.float32(OFFSET))
-        return float(np.sqrt(np.einsum("ij,ij->i", moved, moved).max()))
+    def encode(self, rows: Vector) -> tuple[Codes, float]:
+        """Codes of rows float32 `(n, dimension)`, and the largest norm, in code units, by which rounding moved one."""
+        coordinates = self.project(rows)
+        codes = (np.rint(coordinates).astype(np.int16) + OFFSET).astype(np.uint8)
+        return codes, float(moved(coordinates, codes).max(initial=0.0))
 
     def _coordinates(self, rows: Vector) -> Vector:
         centred = rows - self.mean
         inside = centred @ self.components.T
+        if self.is_whole:
+            return np.asarray(inside, dtype=np.float32)
         whole = np.einsum("ij,ij->i", centred, centred, dtype=np.float64)
         kept = np.einsum("ij,ij->i", inside, inside, dtype=np.float64)
         outside = np.sqrt(np.maximum(whole - kept, 0.0))
@@ -115,3 +150,9 @@ class Quantizer:
         if small.size:
             outside[small] = np.linalg.norm(centred[small] - inside[small] @ self.components, axis=1)
         return np.concatenate([inside, outside[:, None].astype(np.float32)], axis=1)
+
+
+def moved(coordinates: Vector, codes: Codes) -> Vector:
+    """By how much, in code units, float32 `(n,)`, codes `(n, d)` are off the coordinates `(n, d)` they stand for."""
+    apart = coordinates - (codes.astype(np.float32) - np.float32(OFFSET))
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", apart, apart)), dtype=np.float32)

@@ -23,7 +23,7 @@ from simd.catalogue.queries import Scope, locate
 from simd.catalogue.rows import IndexedFile, Known, RejectedFile, SearchableImage
 from simd.errors import CorruptStore, Reason, StoreError, StoreVersion
 from simd.types import FileKey, Identity, ImageFacts, ImageId, KnownFile, Rejection, Root, Stamp, image_id_of
-from simd.vectors.topk import unpack_ids
+from simd.vectors.ids import unpack_ids
 
 FACTS = ImageFacts(640, 480, "JPEG", animated=False)
 STAMP = Stamp(100, 1_700_000_000_000_000_001, 7, 1_700_000_000_000_000_009)

@@ -13,7 +13,7 @@ import pytest
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import IndexedFile
 from simd.types import FileKey, ImageFacts, ImageId, Stamp, image_id_of
-from simd.vectors.topk import pack_ids, unpack_ids
+from simd.vectors.ids import pack_ids, unpack_ids
 
 JPEG, RAW = ImageFacts(640, 480, "JPEG", False), ImageFacts(6000, 4000, "RAW", False)
 NONE = np.empty((0, 16), np.uint8)

@@ -12,7 +12,7 @@ import pytest
 from simd.catalogue.catalogue import Catalogue
 from simd.catalogue.rows import Counts
 from simd.errors import CorruptStore, StoreError
-from simd.vectors.topk import unpack_ids
+from simd.vectors.ids import unpack_ids
 from tests.catalogue.test_catalogue import image, indexed, rejected
 
 PAGE = 4096

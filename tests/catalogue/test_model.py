@@ -15,7 +15,7 @@ from simd.catalogue.feed import Position
 from simd.catalogue.rows import IndexedFile, RejectedFile, SearchableImage
 from simd.errors import Reason
 from simd.types import FileKey, ImageFacts, ImageId, Rejection, Stamp, image_id_of
-from simd.vectors.topk import unpack_ids
+from simd.vectors.ids import unpack_ids
 
 FACTS = ImageFacts(1, 1, "PNG")
 IMAGES = [image_id_of(bytes([n])) for n in range(4)]

@@ -15,8 +15,8 @@ from simd.index.brute import BruteIndex
 from simd.index.filter import EVERYTHING, Filter
 from simd.index.local import LocalIndex
 from simd.types import Embedding, ImageId
+from simd.vectors.ids import Ids, pack_ids
 from simd.vectors.metric import distances
-from simd.vectors.topk import Ids, pack_ids
 from tests.contract.subjects import Searchable, Subject
 from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, image_id, unit
 

@@ -12,8 +12,8 @@ from simd.errors import InvalidRequest
 from simd.index.base import Index
 from simd.index.local import LocalIndex
 from simd.types import Embedding, ImageId, Vector
+from simd.vectors.ids import unpack_ids
 from simd.vectors.metric import half, normalise
-from simd.vectors.topk import unpack_ids
 from tests.contract.subjects import Subject
 from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, embedding, image_id, unit
 

@@ -9,7 +9,7 @@ from simd.errors import ReplicaRefused, ReplicaUnavailable
 from simd.index.filter import EVERYTHING, Filter
 from simd.index.replica import Entity, Replica, version_of
 from simd.types import Origin
-from simd.vectors.topk import pack_ids
+from simd.vectors.ids import pack_ids
 from tests.contract.shared import Engine, Shared
 from tests.contract.subjects import entity
 from tests.replicas import origin_of

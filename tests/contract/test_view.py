@@ -13,7 +13,7 @@ from simd.index.base import View
 from simd.index.filter import Filter
 from simd.index.local import LocalIndex
 from simd.index.view import LocalView
-from simd.vectors.topk import pack_ids
+from simd.vectors.ids import pack_ids
 from tests.contract.subjects import Subject
 from tests.serving.doubles import damage_a_segment
 from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, Clock, embeddings, image_id, opened, unit

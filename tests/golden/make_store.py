@@ -1,4 +1,4 @@
-"""Makes the fixture of format version 1: `python -m tests.golden.make_store tests/golden/store-v1`.
+"""Makes the fixture of the newest format: `python -m tests.golden.make_store tests/golden/store-v2`.
 
 The fixture of a released version is never made anew: it is what proves that old stores can still be read.
 """

@@ -1,4 +1,4 @@
-"""Reads the committed store by `docs/format.md` alone, without any code of `simd`; and then with it."""
+"""Reads the committed stores by `docs/format.md` alone, without any code of `simd`; and then with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from simd.storage.check import check_directory
 from simd.storage.store import Store
 from tests.stores import FINGERPRINT, OPTIONS, contents
 
-_HERE = Path(__file__).parent / "store-v1"
+# One of each format that segments had.
+_STORES = {version: Path(__file__).parent / f"store-v{version}" for version in (1, 2)}
 
 
 def crc32c(data: bytes) -> int:
@@ -55,7 +56,7 @@ def read_by_the_page(directory: Path) -> dict[bytes, np.ndarray]:
 
 def read_segment(directory: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     meta = sealed(directory / "segment.json")
-    assert meta["version"] == 1 and meta["name"] == directory.name
+    assert meta["version"] in _STORES and meta["name"] == directory.name
     assert meta["fingerprint"] == manifest["fingerprint"]
     arrays = {}
     for file, facts in meta["files"].items():
@@ -66,23 +67,33 @@ def read_segment(directory: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     assert len(arrays["tombstones"]) == meta["tombstones"]
     order = [row.tobytes() for row in arrays["ids"]]
     assert order == sorted(set(order))
-    if meta["quantizer_id"]:
-        check_codes(arrays, meta)
+    for name, level in levels_of(meta).items():
+        check_codes(arrays, arrays[name], level)
     return arrays
 
 
-def check_codes(arrays: dict[str, Any], meta: dict[str, Any]) -> None:
+def levels_of(meta: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    if meta["version"] == 2:
+        levels: dict[str, dict[str, Any]] = meta["levels"]
+        return levels
+    return {"codes": {**meta, "components": meta["dims"] - 1}} if meta["quantizer_id"] else {}
+
+
+def check_codes(arrays: dict[str, Any], codes: Any, level: dict[str, Any]) -> None:
+    components = arrays["components"][: level["components"]]
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(arrays["mean"].tobytes() + arrays["components"].tobytes())
-    digest.update(struct.pack("<dd", meta["residual"], meta["scale"]))
-    assert digest.hexdigest() == meta["quantizer_id"]
+    digest.update(arrays["mean"].tobytes() + components.tobytes())
+    digest.update(struct.pack("<dd", level["residual"], level["scale"]))
+    assert digest.hexdigest() == level["quantizer_id"]
     centred = arrays["vectors"].astype(np.float64) - arrays["mean"]
-    inside = centred @ arrays["components"].T
-    rest = np.linalg.norm(centred - inside @ arrays["components"], axis=1) - meta["residual"]
-    coordinates = np.clip(np.column_stack([inside, rest]) * meta["scale"], -127, 127)
-    assert arrays["codes"].shape == (meta["rows"], meta["dims"])
-    error = np.linalg.norm(coordinates - (arrays["codes"].astype(int) - 128), axis=1)
-    assert error.max() == pytest.approx(meta["max_error"], abs=1e-3)
+    coordinates = centred @ components.T
+    if len(components) < centred.shape[1]:
+        rest = np.linalg.norm(centred - coordinates @ components, axis=1) - level["residual"]
+        coordinates = np.column_stack([coordinates, rest])
+    coordinates = np.clip(coordinates * level["scale"], -127, 127)
+    assert codes.shape == (len(centred), level["dims"])
+    error = np.linalg.norm(coordinates - (codes.astype(int) - 128), axis=1)
+    assert error.max() == pytest.approx(level["max_error"], abs=1e-3)
 
 
 def read_log(directory: Path, manifest: dict[str, Any]) -> list[tuple[int, int, bytes, Any]]:
@@ -105,15 +116,20 @@ def read_log(directory: Path, manifest: dict[str, Any]) -> list[tuple[int, int, 
     return records
 
 
-def test_the_page_tells_how_to_read_a_store() -> None:
-    expected = json.loads((_HERE / "expected.json").read_text())
-    found = read_by_the_page(_HERE / "store")
+@pytest.fixture(params=_STORES)
+def golden(request: pytest.FixtureRequest) -> Path:
+    return _STORES[request.param]
+
+
+def test_the_page_tells_how_to_read_a_store(golden: Path) -> None:
+    expected = json.loads((golden / "expected.json").read_text())
+    found = read_by_the_page(golden / "store")
     assert {one.hex(): vector.astype("<f4").tobytes().hex() for one, vector in sorted(found.items())} == expected
 
 
-def test_this_version_reads_and_writes_on_in_it(tmp_path: Path) -> None:
-    expected = json.loads((_HERE / "expected.json").read_text())
-    shutil.copytree(_HERE / "store", tmp_path / "store")
+def test_this_version_reads_and_writes_on_in_it(golden: Path, tmp_path: Path) -> None:
+    expected = json.loads((golden / "expected.json").read_text())
+    shutil.copytree(golden / "store", tmp_path / "store")
     assert check_directory(tmp_path / "store") == []
     store = Store(tmp_path / "store", 8, FINGERPRINT, options=OPTIONS)
     assert store.recovery_notes == ()

@@ -24,7 +24,7 @@ from simd.index.engine.entities import (
 from simd.index.filter import EVERYTHING, Filter
 from simd.index.replica import Entity
 from simd.types import ImageFacts, Origin
-from simd.vectors.topk import pack_ids
+from simd.vectors.ids import pack_ids
 from tests.stores import image_id, unit
 
 

@@ -11,7 +11,7 @@ from simd.errors import SimdError
 from simd.insight.atlas.atlas import Atlas
 from simd.insight.atlas.places import TILE_CELLS, AtlasState, Places
 from simd.types import ImageId
-from simd.vectors.topk import pack_ids
+from simd.vectors.ids import pack_ids
 
 
 class MemoryAtlas(Atlas):

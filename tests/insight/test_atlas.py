@@ -29,8 +29,8 @@ from simd.insight.searched import Searched
 from simd.jobs.jobs import Jobs, Progress
 from simd.supervision import Backoff, Threads
 from simd.types import Embedding, FileKey, ImageFacts, ImageId, Stamp, Vector, image_id_of
+from simd.vectors.ids import Ids, unpack_ids
 from simd.vectors.metric import half, normalise
-from simd.vectors.topk import Ids, unpack_ids
 from tests.catalogue.test_damaged import damage
 from tests.serving import waiting
 

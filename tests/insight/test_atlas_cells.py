@@ -11,7 +11,7 @@ from simd.insight.atlas.board import Board, middles
 from simd.insight.atlas.cells import Points, side_for, spread
 from simd.insight.atlas.places import TILE_CELLS, Cells
 from simd.types import ImageId, image_id_of
-from simd.vectors.topk import Ids, pack_ids, unpack_ids
+from simd.vectors.ids import Ids, pack_ids, unpack_ids
 
 
 def ids_of(count: int) -> Ids:

@@ -23,8 +23,8 @@ from simd.insight.atlas.neighbours import find
 from simd.insight.atlas.placing import wanted
 from simd.jobs.jobs import Cancelled, Progress
 from simd.types import Answer, Vector, image_id_of
+from simd.vectors.ids import Ids, pack_ids, rows_of
 from simd.vectors.metric import half, normalise
-from simd.vectors.topk import Ids, pack_ids, rows_of
 from tests.serving.waiting import until
 
 COUNT, SUBJECTS = 200, 8

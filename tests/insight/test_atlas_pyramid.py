@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simd.insight.atlas.places import TILE_CELLS, Places
 from simd.insight.atlas.pyramid import Pyramid
-from simd.vectors.topk import pack_ids
+from simd.vectors.ids import pack_ids
 
 
 @st.composite

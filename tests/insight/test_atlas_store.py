@@ -16,7 +16,7 @@ from simd.insight.atlas.board import Board
 from simd.insight.atlas.store import SCHEMA, AtlasStore, Laid
 from simd.sqlite.repair import check_file
 from simd.types import ImageId, image_id_of
-from simd.vectors.topk import pack_ids, unpack_ids
+from simd.vectors.ids import pack_ids, unpack_ids
 from tests.catalogue.test_damaged import damage
 from tests.derived.test_store import change
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simd.insight.groups.components import Components, components
 from simd.insight.pairs.pair import TIERS, Pairs, Tier
 from simd.types import ImageId, image_id_of
-from simd.vectors.topk import pack_ids, unpack_ids
+from simd.vectors.ids import pack_ids, unpack_ids
 from tests.insight.memorypairs import MemoryPairs
 
 

@@ -16,8 +16,8 @@ from simd.insight.suggest.sample import shuffled
 from simd.insight.suggest.spreading import Spreading, apart
 from simd.jobs.jobs import Cancelled
 from simd.types import Vector, image_id_of
+from simd.vectors.ids import pack_ids, unique_ids
 from simd.vectors.metric import normalise
-from simd.vectors.topk import pack_ids, unique_ids
 
 ROUNDING = 1e-4
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from simd.index.filter import EVERYTHING, Filter
 from simd.index.local import LocalIndex
-from simd.vectors.topk import pack_ids
+from simd.vectors.ids import pack_ids
 from tests.stores import FINGERPRINT, OPTIONS, DIMENSION, embeddings, image_id, unit
 
 index = LocalIndex.open(Path(sys.argv[1]), DIMENSION, FINGERPRINT, options=OPTIONS)

@@ -16,8 +16,9 @@ from simd.index.local import LocalIndex
 from simd.search.radius import within
 from simd.storage.snapshot import Snapshot
 from simd.types import Embedding
+from simd.vectors.ids import pack_ids
 from simd.vectors.metric import distances, half, normalise
-from simd.vectors.topk import pack_ids, top_k
+from simd.vectors.topk import top_k
 from tests.search.test_searcher import DIM, clustered, part_of
 from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, image_id, unit
 

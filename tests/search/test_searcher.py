@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,14 +11,17 @@ from hypothesis import strategies as st
 
 from simd.search.searcher import search
 from simd.search.shortlist import Projections, Scan
+from simd.search.targets import targets_of
 from simd.storage.snapshot import Coded, Part, Snapshot, pack_mask
 from simd.types import Vector
+from simd.vectors.ids import pack_ids
+from simd.vectors.levels import fit_levels
 from simd.vectors.metric import distances, half, normalise
 from simd.vectors.quantizer import Quantizer
-from simd.vectors.topk import pack_ids, top_k
+from simd.vectors.topk import top_k
 from tests.stores import embedding, image_id, open_store
 
-DIM = 48
+DIM, CODE_DIMS = 64, 32
 
 
 def clustered(seed: int, count: int, spread: float = 0.4) -> Vector:
@@ -29,32 +33,39 @@ def clustered(seed: int, count: int, spread: float = 0.4) -> Vector:
     return half(normalise(centres[random.integers(0, len(centres), count)] + noise))
 
 
-def part_of(vectors: Vector, name: str, first: int, coded: bool, mask: np.ndarray | None = None) -> Part:
+def coded_by(vectors: Vector, quantizers: Sequence[Quantizer]) -> tuple[Coded, ...]:
+    return tuple(
+        Coded(codes, one, one.quantizer_id, error) for one in quantizers for codes, error in [one.encode(vectors)]
+    )
+
+
+def part_of(vectors: Vector, name: str, first: int, levels: int, mask: np.ndarray | None = None) -> Part:
     ids = pack_ids(sorted(image_id(first + n) for n in range(len(vectors))))
-    codes = None
-    if coded:
-        quantizer = Quantizer.fit(vectors, 16)
-        made = quantizer.encode(vectors)
-        codes = Coded(made, quantizer, quantizer.quantizer_id, quantizer.max_error(vectors, made))
+    codes = coded_by(vectors, fit_levels(vectors, CODE_DIMS)[: int(levels)])
     live = None if mask is None else pack_mask(mask)
     dead = 0 if mask is None else int((~mask).sum())
     return Part(name, ids, vectors.astype(np.float16), True, codes, live, dead)
 
 
+def scan_of(part: Part, queries: Vector) -> Scan:
+    (target,) = targets_of(Snapshot((part,)))
+    return Scan(target, Projections(queries))
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
-    sizes=st.lists(st.tuples(st.integers(1, 700), st.booleans()), min_size=1, max_size=4),
+    sizes=st.lists(st.tuples(st.integers(1, 700), st.integers(0, 2)), min_size=1, max_size=4),
     k=st.integers(1, 60),
     dead=st.sampled_from([0.0, 0.1, 0.95]),
 )
-def test_an_exact_search_is_the_full_scan(seed: int, sizes: list[tuple[int, bool]], k: int, dead: float) -> None:
+def test_an_exact_search_is_the_full_scan(seed: int, sizes: list[tuple[int, int]], k: int, dead: float) -> None:
     random = np.random.default_rng(seed)
     parts, rows, ids = [], [], []
-    for number, (size, coded) in enumerate(sizes):
+    for number, (size, levels) in enumerate(sizes):
         vectors = clustered(seed + number, size)
         mask = random.random(size) >= dead
-        parts.append(part_of(vectors, str(number), 1000 * number, coded, mask))
+        parts.append(part_of(vectors, str(number), 1000 * number, levels, mask))
         rows.append(vectors[mask])
         ids.append(parts[-1].ids[mask])
     everything, names = np.concatenate(rows), np.concatenate(ids)
@@ -68,7 +79,7 @@ def test_an_exact_search_is_the_full_scan(seed: int, sizes: list[tuple[int, bool
 
 
 def test_several_cores_find_what_one_finds() -> None:
-    parts = tuple(part_of(clustered(n, 900), str(n), 1000 * n, coded=n > 0) for n in range(4))
+    parts = tuple(part_of(clustered(n, 900), str(n), 1000 * n, min(n, 2)) for n in range(4))
     queries = clustered(9, 20)
     with ThreadPoolExecutor(3) as pool:
         assert search(Snapshot(parts), queries, 10, spread=pool.map) == search(Snapshot(parts), queries, 10)
@@ -76,7 +87,7 @@ def test_several_cores_find_what_one_finds() -> None:
 
 def test_a_search_that_says_it_is_exact_is() -> None:
     vectors = clustered(1, 3000)
-    snapshot = Snapshot((part_of(vectors, "a", 0, True),))
+    snapshot = Snapshot((part_of(vectors, "a", 0, 1),))
     queries = vectors[::30]
     plain, exact = search(snapshot, queries, 10), search(snapshot, queries, 10, exact=True)
     assert any(one.exact for one in plain)
@@ -90,27 +101,52 @@ def test_a_search_that_says_it_is_exact_is() -> None:
 
 def test_the_scan_reads_codes_where_they_lie() -> None:
     vectors = clustered(2, 500)
-    part = part_of(vectors, "a", 0, True)
-    assert part.coded is not None
-    scan = Scan(part, None, 500, Projections(vectors[:1]))
+    part = part_of(vectors, "a", 0, 1)
+    scan = scan_of(part, vectors[:1])
     before = scan.nearest(1)[0].rows.tolist()
-    part.coded.codes[:] = part.coded.codes[::-1].copy()
+    part.coded[0].codes[:] = part.coded[0].codes[::-1].copy()
     assert before == [0] and scan.nearest(1)[0].rows.tolist() == [499]
 
 
-@pytest.mark.parametrize("coded", [False, True])
-def test_what_is_outside_a_shortlist_is_no_nearer_than_it_says(coded: bool) -> None:
+@pytest.mark.parametrize("levels", [0, 1, 2])
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.2, 0.05])
+def test_what_is_outside_a_shortlist_is_no_nearer_than_it_says(levels: int, share: float) -> None:
     vectors = clustered(3, 1500)
-    part = part_of(vectors, "a", 0, coded)
+    mask = np.random.default_rng(0).random(1500) < share
+    part = part_of(vectors, "a", 0, levels, mask)
+    count = int(mask.sum())
     queries = vectors[:40]
-    scan = Scan(part, None, 1500, Projections(queries))
+    scan = scan_of(part, queries)
     for query, shortlist in zip(queries, scan.nearest(50), strict=True):
-        others = np.setdiff1d(np.arange(1500), shortlist.rows)
+        assert min(50, count) <= shortlist.rows.size <= 90 and mask[shortlist.rows].all()
+        assert (distances(query, vectors[shortlist.rows]) >= shortlist.least()).all()
+        others = np.setdiff1d(np.flatnonzero(mask), shortlist.rows)
         assert distances(query, vectors[others]).min() >= shortlist.outside
     for number, query in enumerate(queries):
         apart = distances(query, vectors)
-        radius = float(np.sort(apart)[30])
-        assert set(np.flatnonzero(apart <= radius)) <= set(scan.within(number, radius).rows.tolist())
+        for radius in np.quantile(apart, [0.0, 0.02, 0.5, 1.0]).tolist():
+            found = scan.within(number, radius)
+            assert set(np.flatnonzero(mask & (apart <= radius))) <= set(found.rows.tolist())
+            assert mask[found.rows].all() and (apart[found.rows] >= found.least()).all()
+
+
+def test_fine_codes_leave_little_to_be_looked_at() -> None:
+    vectors, query = clustered(4, 3000, 2.0), clustered(5, 1, 2.0)
+    radius = float(np.sort(distances(query[0], vectors))[10])
+    coarse, both = (scan_of(part_of(vectors, "a", 0, levels), query).within(0, radius).rows for levels in (1, 2))
+    assert set(both) < set(coarse) and both.size < coarse.size / 2
+
+
+def test_answers_are_proved_unasked_where_there_are_fine_codes() -> None:
+    vectors, queries = clustered(6, 3000, 2.0), clustered(7, 30, 2.0)
+    assert not all(one.exact for one in search(Snapshot((part_of(vectors, "a", 0, 1),)), queries, 10))
+    both = Snapshot((part_of(vectors, "a", 0, 2),))
+    assert all(one.exact for one in search(both, queries, 10))
+    assert all(one.exact for one in search(both, queries, 10, prove_bytes=3000 * DIM))
+    assert not all(one.exact for one in search(both, queries, 10, prove_bytes=3000 * DIM - 1))
+    few = both.parts[0].ids[:1000]
+    assert all(one.exact for one in search(both, queries, 10, any_of=few, prove_bytes=1000 * DIM))
+    assert all(one.exact for one in search(both, queries, 10, exact=True, prove_bytes=0))
 
 
 def test_searching_from_many_threads_gives_the_same(tmp_path: Path) -> None:

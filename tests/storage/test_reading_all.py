@@ -12,8 +12,8 @@ import pytest
 from simd.index.base import Chunk
 from simd.index.local import LocalIndex
 from simd.types import ImageId
+from simd.vectors.ids import unpack_ids
 from simd.vectors.metric import Half
-from simd.vectors.topk import unpack_ids
 from tests.disks import CrashingDisk
 from tests.serving.waiting import until
 from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, Clock, embeddings, image_id

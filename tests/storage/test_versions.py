@@ -1,4 +1,7 @@
-"""A store that a later version wrote is left as it is: to repair it would be to lose what this one cannot read."""
+"""A store that a later version wrote is left as it is: to repair it would be to lose what this one cannot read.
+
+One of the version before is read, and rewritten when there is time and room.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import crc32c
+import numpy as np
 import pytest
 
+from simd.durable import Disk
 from simd.errors import StoreVersion
 from simd.index.repair import repair_store
+from simd.search.searcher import search
+from simd.storage.check import check_directory
 from simd.storage.files import seal
 from simd.storage.identity import identity_of
 from simd.storage.record import HEADER_BYTES
-from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, embeddings, opened
+from simd.storage.store import Store
+from tests.serving.waiting import until
+from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, contents, embeddings, image_id, opened, unit
 
 
 @pytest.fixture
@@ -30,7 +39,7 @@ def store(tmp_path: Path) -> Path:
 
 def sealed_later(path: Path) -> None:
     content = json.loads(path.read_bytes())["content"]
-    path.write_bytes(seal({**content, "version": 2, "colour": "blue"}))
+    path.write_bytes(seal({**content, "version": content["version"] + 1, "colour": "blue"}))
 
 
 def manifest(store: Path) -> None:
@@ -50,13 +59,20 @@ def log(store: Path) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("part", [manifest, segment, log])
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (manifest, "2; this version reads 1"),
+        (segment, "3; this version reads 1 to 2"),
+        (log, "2; this version reads 1"),
+    ],
+)
 def test_what_a_later_version_wrote_is_not_repaired_and_both_versions_are_named(
-    store: Path, part: Callable[[Path], None]
+    store: Path, part: Callable[[Path], None], said: str
 ) -> None:
     part(store)
     before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file() and path.name != "lock"}
-    with pytest.raises(StoreVersion, match="has format 2; this version reads 1"):
+    with pytest.raises(StoreVersion, match=f"has format {said}$"):
         repair_store(store, DIMENSION, FINGERPRINT, options=OPTIONS)
     assert [path.name for path in store.parent.iterdir()] == ["store"]
     assert {path: path.read_bytes() for path in before} == before
@@ -75,3 +91,86 @@ def test_a_store_of_which_nothing_is_left_does_not(store: Path) -> None:
         if path.is_file():
             path.write_bytes(b"\xff" * 200)
     assert identity_of(store) is None
+
+
+def as_version_1(segment: Path) -> None:
+    """Makes what a segment with codes was before there were fine ones."""
+    content = json.loads((segment / "segment.json").read_bytes())["content"]
+    level = content.pop("levels")["codes"]
+    components = np.load(segment / "components.npy")[: level.pop("components")]
+    np.save(segment / "components.npy", components)
+    (segment / "fine.npy").unlink()
+    del content["files"]["fine.npy"]
+    data = (segment / "components.npy").read_bytes()
+    content["files"]["components.npy"] = {"bytes": len(data), "crc32c": f"{crc32c.crc32c(data):08x}"}
+    (segment / "segment.json").write_bytes(seal({**content, **level, "version": 1}))
+
+
+@pytest.fixture
+def former(tmp_path: Path) -> Path:
+    """A store of two segments of format 1 in which nothing is due."""
+    directory = tmp_path / "former"
+    with opened(directory) as store:
+        for start in (0, 30):
+            store.put(embeddings(*range(start, start + 30)))
+            store.flush()
+    for segment in directory.glob("segments/*"):
+        as_version_1(segment)
+    return directory
+
+
+class AskedDisk(Disk):
+    """Says that there is so much room, and counts how often it was asked."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room, self.asked = room, 0
+
+    def free(self, path: Path) -> int:
+        self.asked += 1
+        return self.room
+
+
+def levels(store: Store) -> list[int]:
+    return [len(part.coded) for part in store.snapshot.parts if part.rows]
+
+
+def test_a_store_of_the_format_before_answers_and_is_sound(former: Path) -> None:
+    assert check_directory(former) == []
+    with opened(former) as store:
+        assert levels(store) == [1, 1] and len(contents(store)) == 60
+        found = search(store.snapshot, unit(7)[None], 3, exact=True)[0]
+        assert found.hits[0].image_id == image_id(7) and found.exact
+        assert found.hits == search(store.snapshot, unit(7)[None], 3)[0].hits
+        # What is new gets today's codes, beside the others.
+        store.put(embeddings(*range(60, 100)))
+        store.flush()
+        assert levels(store) == [1, 1, 2]
+        assert search(store.snapshot, unit(7)[None], 3, exact=True)[0].hits[0].image_id == image_id(7)
+
+
+def test_segments_of_the_format_before_are_rewritten_in_the_background(former: Path) -> None:
+    with opened(former) as store:
+        before = contents(store)
+    with opened(former, background=True) as store:
+        until(lambda: levels(store) == [2, 2], "both segments to be rewritten")
+        assert contents(store) == before
+    assert check_directory(former) == []
+
+
+def test_compaction_on_request_rewrites_them_as_well(former: Path) -> None:
+    with opened(former, max_segment_rows=30) as store:
+        before = contents(store)
+        store.compact()
+        assert levels(store) == [2, 2] and contents(store) == before
+
+
+def test_they_are_left_as_they_are_where_there_is_little_room(former: Path) -> None:
+    disk = AskedDisk(500)
+    with opened(former, disk=disk, background=True) as store:
+        until(lambda: disk.asked > 0, "the disk to be asked")
+        assert levels(store) == [1, 1]
+        disk.room = 1 << 30
+        store.put(embeddings(60))
+        store.flush()
+        until(lambda: levels(store)[:2] == [2, 2], "both segments to be rewritten")

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simd.vectors.topk import keys, pack_ids, top_k, unique_ids, unpack_ids
+from simd.vectors.ids import pack_ids
+from simd.vectors.topk import top_k
 
 _ids = st.lists(st.binary(min_size=16, max_size=16), min_size=1, max_size=40, unique=True)
 # Ids that differ in a zero byte at the end are what a string type could confuse.
@@ -15,21 +16,6 @@ _tricky = st.lists(
     min_size=1,
     unique=True,
 )
-
-
-@given(st.one_of(_ids, _tricky))
-def test_keys_sort_and_search_in_byte_order(ids: list[bytes]) -> None:
-    ordered = sorted(ids)
-    view = keys(pack_ids(ids))
-    assert [ids[i] for i in np.argsort(view, kind="stable")] == ordered
-    haystack = keys(pack_ids(ordered))
-    assert np.searchsorted(haystack, view).tolist() == [ordered.index(i) for i in ids]
-    assert len(np.unique(view)) == len(ids)
-
-
-@given(st.one_of(st.just([]), _ids, _tricky), st.integers(1, 3))
-def test_unique_ids_are_in_byte_order_each_once(ids: list[bytes], times: int) -> None:
-    assert unpack_ids(unique_ids(pack_ids(ids * times))) == sorted(ids)
 
 
 @given(st.one_of(_ids, _tricky), st.integers(0, 50), st.randoms(use_true_random=False))

@@ -30,8 +30,8 @@ from simd.errors import InvalidRequest
 from simd.index.filter import Filter
 from simd.index.replica import Entity, version_of
 from simd.types import ImageFacts, ImageId, Origin
+from simd.vectors.ids import Ids, unpack_ids
 from simd.vectors.metric import half
-from simd.vectors.topk import Ids, unpack_ids
 
 PAYLOAD_BYTES = 65_000
 """A payload's greatest size; the engine takes 65,535 bytes of text in a field."""

@@ -27,7 +27,7 @@ from simd.indexing.loop.targets import Targets
 from simd.indexing.roots.roots import Roots
 from simd.supervision import Backoff
 from simd.types import ID_BYTES, Change, ChangeKind, ImageId
-from simd.vectors.topk import keys, pack_ids
+from simd.vectors.ids import keys, pack_ids
 from simd.watch.roots import RootOffline
 from simd.watch.rules import RulesUnread
 

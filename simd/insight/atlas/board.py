@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from simd.insight.atlas.cells import Points
 from simd.insight.atlas.places import Cells, Places
-from simd.vectors.topk import Ids, keys, rows_of
+from simd.vectors.ids import Ids, keys, rows_of
 
 Flags = npt.NDArray[np.bool_]
 

@@ -19,7 +19,7 @@ from simd.insight.groups.components import edges
 from simd.insight.labels.pictures import Latest, Pictures
 from simd.insight.pairs.pair import SAME, TIERS
 from simd.types import ImageId
-from simd.vectors.topk import Ids, pack_ids, rows_of
+from simd.vectors.ids import Ids, pack_ids, rows_of
 
 KINDS = ("", "root", "label", "tier")
 _NONE = len(TIERS)

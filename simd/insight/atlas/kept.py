@@ -19,7 +19,7 @@ from simd.insight.atlas.placing import wanted
 from simd.insight.atlas.store import AtlasStore, Laid
 from simd.insight.searched import Searched
 from simd.types import ImageId
-from simd.vectors.topk import Ids, pack_ids, unpack_ids
+from simd.vectors.ids import Ids, pack_ids, unpack_ids
 
 _PAGE = 256
 _PAGES = 16

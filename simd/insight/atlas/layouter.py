@@ -28,7 +28,7 @@ from simd.insight.atlas.neighbours import Graph, find
 from simd.insight.atlas.projection import principal
 from simd.jobs.jobs import Progress
 from simd.logs import printable
-from simd.vectors.topk import Ids
+from simd.vectors.ids import Ids
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from simd.insight.atlas.projection import chosen
 from simd.insight.atlas.store import Laid
 from simd.insight.searched import Use
 from simd.jobs.jobs import Progress
-from simd.vectors.topk import Ids, keys, pack_ids, rows_of, unpack_ids
+from simd.vectors.ids import Ids, keys, pack_ids, rows_of, unpack_ids
 
 _MOST = 200_000
 """So many are laid out; all others are placed among these, as new ones are: the time for a layout is bounded."""

@@ -14,7 +14,7 @@ from simd.index.base import View
 from simd.index.filter import EVERYTHING, Filter
 from simd.insight.atlas.projection import chosen
 from simd.types import Answer
-from simd.vectors.topk import Ids, pack_ids, rows_of
+from simd.vectors.ids import Ids, pack_ids, rows_of
 
 _AT_ONCE = 16
 """So many are searched for together: a search that somebody waits for is not behind more than these."""

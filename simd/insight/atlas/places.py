@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from simd.vectors.topk import Ids
+from simd.vectors.ids import Ids
 
 Cells = npt.NDArray[np.int32]
 

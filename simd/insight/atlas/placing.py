@@ -17,7 +17,7 @@ from simd.index.base import View
 from simd.index.filter import Filter
 from simd.insight.atlas.cells import Points
 from simd.types import Answer, Vector
-from simd.vectors.topk import Ids, pack_ids
+from simd.vectors.ids import Ids, pack_ids
 
 _NEIGHBOURS = 15
 """So many of the most alike images on the map count, the r-th one as 1 / r."""

@@ -10,7 +10,7 @@ import numpy as np
 from simd.index.base import Chunk, View
 from simd.insight.atlas.cells import Points
 from simd.types import Vector
-from simd.vectors.topk import Ids, rows_of
+from simd.vectors.ids import Ids, rows_of
 
 _AT_ONCE = 2048
 

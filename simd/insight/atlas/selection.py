@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from simd.errors import InvalidRequest
 from simd.insight.atlas.places import Places
-from simd.vectors.topk import Ids, rows_of
+from simd.vectors.ids import Ids, rows_of
 
 Point = tuple[float, float]
 """From the left and from the top, 0 to 1."""

@@ -27,7 +27,7 @@ from simd.insight.atlas.places import TILE_CELLS, Cells
 from simd.sqlite.derived import DerivedDatabase
 from simd.sqlite.schema import Schema
 from simd.types import ImageId
-from simd.vectors.topk import Ids, pack_ids, unpack_ids
+from simd.vectors.ids import Ids, pack_ids, unpack_ids
 
 log = logging.getLogger(__name__)
 

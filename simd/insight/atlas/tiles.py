@@ -22,7 +22,7 @@ from simd.insight.atlas.places import TILE_CELLS, Places
 from simd.insight.atlas.pyramid import Pyramid, TileCells
 from simd.insight.labels.pictures import Latest, Pictures
 from simd.types import ImageFacts, ImageId
-from simd.vectors.topk import unpack_ids
+from simd.vectors.ids import unpack_ids
 
 log = logging.getLogger(__name__)
 

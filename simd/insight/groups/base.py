@@ -16,7 +16,7 @@ from simd.decisions.labels import Said, of_file
 from simd.insight.groups.stars import Edges
 from simd.insight.pairs.pair import Pairs
 from simd.types import ImageId
-from simd.vectors.topk import pack_ids, rows_of, unpack_ids
+from simd.vectors.ids import pack_ids, rows_of, unpack_ids
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int32]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from simd.insight.groups.stars import Edges, Numbers, connected
 from simd.insight.pairs.pair import SAME, TIERS, Pairs, Tier
 from simd.types import ImageId
-from simd.vectors.topk import Ids, pack_ids, rows_of, unpack_ids
+from simd.vectors.ids import Ids, pack_ids, rows_of, unpack_ids
 
 
 class Components:

@@ -13,7 +13,7 @@ from simd.insight.groups.base import Base, Bools, Ints
 from simd.insight.groups.stars import Edges, connected
 from simd.insight.pairs.pair import TIERS, Tier
 from simd.types import ImageId
-from simd.vectors.topk import unpack_ids
+from simd.vectors.ids import unpack_ids
 
 _NOTHING: frozenset[int] = frozenset()
 

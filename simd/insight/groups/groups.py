@@ -33,7 +33,7 @@ from simd.insight.groups.stars import apart
 from simd.insight.pairs.pair import TIERS, Tier
 from simd.insight.pairs.reader import PairReader
 from simd.types import ImageId
-from simd.vectors.topk import unpack_ids
+from simd.vectors.ids import unpack_ids
 
 EVERYTHING = Options()
 """All files, and all tiers that are the same picture."""

@@ -21,7 +21,7 @@ from simd.insight.labels.pictures import Latest, Pictures
 from simd.insight.labels.scope import Scope
 from simd.insight.pairs.pair import SAME, Tier
 from simd.types import ImageId
-from simd.vectors.topk import pack_ids, unpack_ids
+from simd.vectors.ids import pack_ids, unpack_ids
 
 _AT_ONCE = 200
 """Pictures whose files are looked up together."""

@@ -22,7 +22,7 @@ from simd.insight.labels.pictures import Latest, Pictures
 from simd.insight.labels.scope import below
 from simd.insight.pairs.pair import TIERS, Pair, Tier
 from simd.types import ImageId
-from simd.vectors.topk import Ids, keys, pack_ids, rows_of, unique_ids, unpack_ids
+from simd.vectors.ids import Ids, keys, pack_ids, rows_of, unique_ids, unpack_ids
 
 _MOST_KNOWN = 100_000
 """Files that are kept while a list is read, because other files of their images follow."""

@@ -18,7 +18,7 @@ from simd.insight.groups.stars import Numbers
 from simd.insight.pairs.pair import SAME, Tier
 from simd.insight.pairs.reader import PairReader
 from simd.types import ImageId
-from simd.vectors.topk import Ids, pack_ids, rows_of
+from simd.vectors.ids import Ids, pack_ids, rows_of
 
 T = TypeVar("T")
 

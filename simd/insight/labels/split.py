@@ -16,7 +16,7 @@ from simd.insight.labels.division import Division, Unit, divide
 from simd.insight.labels.pictures import Pictures
 from simd.insight.labels.scope import outermost
 from simd.types import ImageFacts, ImageId, image_id_of
-from simd.vectors.topk import pack_ids, unpack_ids
+from simd.vectors.ids import pack_ids, unpack_ids
 
 _PAGE = 1000
 _ALL = 0

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simd.types import ImageId
-from simd.vectors.topk import Ids
+from simd.vectors.ids import Ids
 
 
 class Tier(StrEnum):

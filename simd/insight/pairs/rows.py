@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from simd.insight.pairs.pair import TIERS, Pair, Pairs, Tier
 from simd.types import ID_BYTES, ImageId
-from simd.vectors.topk import keys, unique_ids
+from simd.vectors.ids import keys, unique_ids
 
 Records = npt.NDArray[np.void]
 """Of `RECORD`."""

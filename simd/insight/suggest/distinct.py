@@ -12,7 +12,7 @@ from simd.index.base import View
 from simd.index.filter import Filter
 from simd.insight.suggest.pool import Pool
 from simd.types import ImageId, Vector
-from simd.vectors.topk import pack_ids, unique_ids
+from simd.vectors.ids import pack_ids, unique_ids
 
 _SLACK = 1e-6
 """Similarities that are equal but for the rounding of distances."""

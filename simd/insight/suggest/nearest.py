@@ -9,8 +9,8 @@ from simd.insight.suggest.coverage import Margins, Numbers
 from simd.insight.suggest.sample import Rows
 from simd.insight.suggest.suggestion import Nearest
 from simd.types import ImageId, Vector
+from simd.vectors.ids import Ids
 from simd.vectors.metric import distances
-from simd.vectors.topk import Ids
 
 _TOGETHER = 64
 

@@ -14,7 +14,7 @@ from simd.insight.groups.components import Components
 from simd.insight.labels.pictures import Pictures
 from simd.insight.suggest.suggestion import Question
 from simd.types import ImageId
-from simd.vectors.topk import Ids, pack_ids, rows_of, unique_ids
+from simd.vectors.ids import Ids, pack_ids, rows_of, unique_ids
 
 Numbers = npt.NDArray[np.int32]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from simd.vectors.topk import Ids
+from simd.vectors.ids import Ids
 
 Rows = npt.NDArray[np.intp]
 """Row numbers."""

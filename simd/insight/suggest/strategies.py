@@ -14,7 +14,7 @@ from simd.insight.suggest.suggestion import Strategy
 from simd.insight.suggest.vectors import Vectors
 from simd.jobs.jobs import Progress
 from simd.types import Vector
-from simd.vectors.topk import Ids
+from simd.vectors.ids import Ids
 
 _REFERENCES = 1024
 """Probes that all images are compared with, where a part of them is to be found."""

@@ -9,8 +9,8 @@ import numpy as np
 from simd.index.base import View
 from simd.insight.suggest.sample import Rows
 from simd.types import Vector
+from simd.vectors.ids import Ids, keys, rows_of, unpack_ids
 from simd.vectors.metric import widen
-from simd.vectors.topk import Ids, keys, rows_of, unpack_ids
 
 BLOCK = 1024
 """Images at a time."""

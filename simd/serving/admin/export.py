@@ -12,8 +12,8 @@ from simd.cancelled import Cancelled
 from simd.catalogue.catalogue import Catalogue
 from simd.serving.search.served import Serving
 from simd.types import Embedding
+from simd.vectors.ids import unpack_ids
 from simd.vectors.metric import widen
-from simd.vectors.topk import unpack_ids
 
 _PORTION_BYTES = 512 << 10
 

@@ -12,7 +12,7 @@ from simd.serving.insight import convert_atlas
 from simd.serving.readiness import Readiness
 from simd.serving.transport.handlers import cancelled_of
 from simd.v1 import insight_service_pb2, insight_service_pb2_grpc
-from simd.vectors.topk import unpack_ids
+from simd.vectors.ids import unpack_ids
 
 _PORTION = 1000
 """Images in a message."""

@@ -15,7 +15,7 @@ from simd.insight.labels.scope import below
 from simd.serving.admin.convert import check_count, exact_of, image_id_of, text_of, time_to
 from simd.types import ImageId
 from simd.v1 import insight_service_pb2 as wire
-from simd.vectors.topk import pack_ids, unique_ids, unpack_ids
+from simd.vectors.ids import pack_ids, unique_ids, unpack_ids
 
 
 def described_to(state: AtlasState, meanings: Iterable[Meaning]) -> wire.DescribeAtlasResponse:

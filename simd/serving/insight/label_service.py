@@ -14,7 +14,7 @@ from simd.serving.readiness import Readiness
 from simd.serving.transport.handlers import cancelled_of
 from simd.types import FileKey, ImageId
 from simd.v1 import insight_service_pb2, insight_service_pb2_grpc
-from simd.vectors.topk import unique_ids, unpack_ids
+from simd.vectors.ids import unique_ids, unpack_ids
 
 
 class LabelService(insight_service_pb2_grpc.InsightServiceServicer):
