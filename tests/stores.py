@@ -103,3 +103,27 @@ def close_quietly(store: Store) -> None:
         store.close()
     except StoreError:
         pass
+
+
+def former_store(directory: Path) -> Path:
+    """A store of two segments of format 1, in which nothing is due."""
+    with opened(directory) as store:
+        for start in (0, 30):
+            store.put(embeddings(*range(start, start + 30)))
+            store.flush()
+    for segment in directory.glob("segments/*"):
+        _as_version_1(segment)
+    return directory
+
+
+def _as_version_1(segment: Path) -> None:
+    """Makes what a segment with codes was before there were fine ones."""
+    content = json.loads((segment / "segment.json").read_bytes())["content"]
+    level = content.pop("levels")["codes"]
+    components = np.load(segment / "components.npy")[: level.pop("components")]
+    np.save(segment / "components.npy", components)
+    (segment / "fine.npy").unlink()
+    del content["files"]["fine.npy"]
+    data = (segment / "components.npy").read_bytes()
+    content["files"]["components.npy"] = {"bytes": len(data), "crc32c": f"{crc32c.crc32c(data):08x}"}
+    (segment / "segment.json").write_bytes(seal({**content, **level, "version": 1}))

@@ -1,9 +1,9 @@
 """(snapshot, queries) -> the nearest images.
 
 For each part a shortlist by scan, over all parts the best of those by exact distance. A search is *proved* when no row
-left out can be nearer than, or as near as, the last answer; that is often so by itself. `exact` makes it so: every row
-that a part's bound does not rule out is looked at. Parts without codes are always searched that way, so that equal
-vectors come out in the order of their ids whatever part they are in.
+left out can be nearer than, or as near as, the last answer; that is often so by itself. Where it costs little, or is
+asked for, it is made so: every row that a part's bounds do not rule out is looked at. Parts without codes are always
+searched that way, so that equal vectors come out in the order of their ids whatever part they are in.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from simd.errors import InvalidRequest
 from simd.search.rerank import Nearest
@@ -79,7 +80,7 @@ def search(
     for number, query in enumerate(queries):
         nearest = Nearest(k)
         mine = [one[number] for one in lists]
-        proved = _search_one(query, number, targets, scans, mine, size, nearest, exact, looked)
+        proved = _search_one(query, number, targets, scans, mine, size, nearest, exact, spread, looked)
         found.append(Answer(nearest.hits(), searched, proved))
     return found
 
@@ -98,6 +99,7 @@ def _search_one(
     size: int,
     nearest: Nearest,
     exact: bool,
+    spread: Spread,
     looked: Looked,
 ) -> bool:
     """Fill `nearest`; returns whether it is proved."""
@@ -109,20 +111,27 @@ def _search_one(
     for target, shortlist, mask in zip(targets, shortlists, chosen, strict=True):
         looked(int(np.count_nonzero(mask)))
         nearest.offer(query, target.part, shortlist.rows[mask])
-    proved = True
-    for target, scan, shortlist, mask in zip(targets, scans, shortlists, chosen, strict=True):
-        if exact or not target.part.coded:
-            left = ~mask
-            nearest.offer_in_order(query, target.part, shortlist.rows[left], shortlist.least()[left], _AT_ONCE, looked)
-            if shortlist.outside <= nearest.reach() and shortlist.outside != np.inf:
-                more = scan.within(number, nearest.reach())
-                new = ~np.isin(more.rows, shortlist.rows)
-                nearest.offer_in_order(query, target.part, more.rows[new], more.least()[new], _AT_ONCE, looked)
-        else:
-            # What the cut left out is further than the cut, give or take the error of this part.
-            bound = shortlist.outside if mask.all() else min(shortlist.outside, cut - shortlist.error)
-            proved &= bound > nearest.reach() or bound == np.inf
+    to_prove = [place for place, target in enumerate(targets) if exact or not target.part.coded]
+    for place in to_prove:
+        _offer(nearest, query, targets[place], shortlists[place], ~chosen[place], looked)
+    reach = nearest.reach()
+    unsure = [place for place in to_prove if shortlists[place].outside <= reach and shortlists[place].outside != np.inf]
+    more = spread(lambda scan: [scan.within(number, reach)], [scans[place] for place in unsure])
+    for place, (found,) in zip(unsure, more, strict=True):
+        _offer(nearest, query, targets[place], found, ~np.isin(found.rows, shortlists[place].rows), looked)
+    proved, reach = True, nearest.reach()
+    for place in set(range(len(targets))).difference(to_prove):
+        # What the cut left out is further than the cut, give or take the error of this part.
+        shortlist = shortlists[place]
+        bound = shortlist.outside if chosen[place].all() else min(shortlist.outside, cut - shortlist.error)
+        proved &= bound > reach or bound == np.inf
     return proved
+
+
+def _offer(
+    nearest: Nearest, query: Vector, target: Target, found: Shortlist, some: npt.NDArray[np.bool_], looked: Looked
+) -> None:
+    nearest.offer_in_order(query, target.part, found.rows[some], found.least()[some], _AT_ONCE, looked)
 
 
 def _cut(estimates: list[Vector], size: int) -> float:

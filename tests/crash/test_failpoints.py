@@ -9,6 +9,7 @@ import pytest
 from simd.storage import FAILPOINTS
 from tests.crash.workload import Journal, run, verify
 from tests.disks import Crash, CrashingDisk, LossyDisk
+from tests.stores import contents, former_store, open_store, opened
 
 
 def _kill() -> None:
@@ -64,3 +65,18 @@ def test_power_loss_at_a_failpoint_loses_nothing(tmp_path: Path, name: str, nth:
     disk.power_cut(tmp_path / "disk", tmp_path / "after", keep_names=keep_names)
     disk.release()
     verify(tmp_path / "after" / "store", Journal.read(tmp_path / "journal"))
+
+
+@pytest.mark.parametrize("name", [name for name in FAILPOINTS if name.startswith(("segment.", "compaction."))])
+def test_a_crash_while_an_older_format_is_rewritten_loses_nothing(tmp_path: Path, name: str) -> None:
+    directory = former_store(tmp_path)
+    with opened(directory) as store:
+        before = contents(store)
+    store = open_store(directory, disk=CrashingDisk(name), max_segment_rows=30)
+    with pytest.raises(Crash):
+        store.compact()
+    store.close()
+    with opened(directory, max_segment_rows=30) as store:
+        assert contents(store) == before
+        store.compact()
+        assert contents(store) == before and [len(part.coded) for part in store.snapshot.parts if part.rows] == [2, 2]

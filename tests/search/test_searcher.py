@@ -82,7 +82,9 @@ def test_several_cores_find_what_one_finds() -> None:
     parts = tuple(part_of(clustered(n, 900), str(n), 1000 * n, min(n, 2)) for n in range(4))
     queries = clustered(9, 20)
     with ThreadPoolExecutor(3) as pool:
-        assert search(Snapshot(parts), queries, 10, spread=pool.map) == search(Snapshot(parts), queries, 10)
+        for exact in (False, True):
+            one = search(Snapshot(parts), queries, 10, exact=exact)
+            assert search(Snapshot(parts), queries, 10, exact=exact, spread=pool.map) == one
 
 
 def test_a_search_that_says_it_is_exact_is() -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import crc32c
-import numpy as np
 import pytest
 
 from simd.durable import Disk
@@ -23,7 +22,7 @@ from simd.storage.identity import identity_of
 from simd.storage.record import HEADER_BYTES
 from simd.storage.store import Store
 from tests.serving.waiting import until
-from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, contents, embeddings, image_id, opened, unit
+from tests.stores import DIMENSION, FINGERPRINT, OPTIONS, contents, embeddings, former_store, image_id, opened, unit
 
 
 @pytest.fixture
@@ -93,30 +92,9 @@ def test_a_store_of_which_nothing_is_left_does_not(store: Path) -> None:
     assert identity_of(store) is None
 
 
-def as_version_1(segment: Path) -> None:
-    """Makes what a segment with codes was before there were fine ones."""
-    content = json.loads((segment / "segment.json").read_bytes())["content"]
-    level = content.pop("levels")["codes"]
-    components = np.load(segment / "components.npy")[: level.pop("components")]
-    np.save(segment / "components.npy", components)
-    (segment / "fine.npy").unlink()
-    del content["files"]["fine.npy"]
-    data = (segment / "components.npy").read_bytes()
-    content["files"]["components.npy"] = {"bytes": len(data), "crc32c": f"{crc32c.crc32c(data):08x}"}
-    (segment / "segment.json").write_bytes(seal({**content, **level, "version": 1}))
-
-
 @pytest.fixture
 def former(tmp_path: Path) -> Path:
-    """A store of two segments of format 1 in which nothing is due."""
-    directory = tmp_path / "former"
-    with opened(directory) as store:
-        for start in (0, 30):
-            store.put(embeddings(*range(start, start + 30)))
-            store.flush()
-    for segment in directory.glob("segments/*"):
-        as_version_1(segment)
-    return directory
+    return former_store(tmp_path / "former")
 
 
 class AskedDisk(Disk):
