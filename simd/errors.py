@@ -45,7 +45,7 @@ from __future__ import annotations
 import errno
 import re
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class SimdError(Exception):
@@ -68,6 +68,12 @@ class SimdError(Exception):
         super().__init__(f"{message}; {remedy}" if remedy else message)
         self.field = field
         self.remedy = remedy
+
+    def again(self) -> Self:
+        """The same, to raise once more. An error that was raised holds the frames that it passed."""
+        fresh = type(self).__new__(type(self), *self.args)
+        fresh.__dict__.update(self.__dict__)
+        return fresh
 
 
 class ConfigError(SimdError):
@@ -334,10 +340,6 @@ class CorruptStore(StoreError):
         self.path = path
         self.offset = offset
         self.what = what
-
-    def again(self) -> CorruptStore:
-        """The same, to raise once more. An error that was raised holds the frames that it passed."""
-        return CorruptStore(self.path, self.offset, self.what, remedy=self.remedy)
 
 
 class StoreFull(StoreError):

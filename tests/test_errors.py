@@ -82,3 +82,15 @@ def test_a_file_that_cannot_be_opened_for_want_of_something_is_not_to_blame(numb
 def test_a_file_that_cannot_be_read_is_rejected(number: int) -> None:
     error = unreadable(OSError(number, os.strerror(number)))
     assert isinstance(error, ImageRejected) and error.reason is Reason.UNREADABLE
+
+
+def test_what_is_raised_again_is_the_same_without_what_it_passed() -> None:
+    for error in (
+        CorruptStore(Path("/x"), 3, "it is bad", remedy="mend it"),
+        StoreFull("no room", field="store", remedy="make some"),
+    ):
+        with pytest.raises(type(error)) as raised:
+            raise error
+        again = raised.value.again()
+        assert type(again) is type(error) and str(again) == str(error) and vars(again) == vars(error)
+        assert again.__traceback__ is None and error.__traceback__ is not None

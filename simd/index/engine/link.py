@@ -118,8 +118,7 @@ class EngineLink:
 
     def _attempted(self) -> Any:
         if self._failed is not None and self._clock() < self._failed[0] + RECONNECT_S:
-            why = self._failed[1]
-            raise type(why)(str(why))
+            raise self._failed[1].again()
         try:
             client = self._connect(self._connect_s)
         except Exception as error:

@@ -48,7 +48,7 @@ class Breaker:
         """
         with self._lock:
             if self._failure is not None and self._clock() < self._until:
-                raise again(self._failure)
+                raise self._failure.again()
 
     def call(self, ask: Callable[[], T]) -> T:
         """What `ask` returns.
@@ -61,7 +61,7 @@ class Breaker:
             answer = ask()
         except FAILURES as error:
             with self._lock:
-                self._failure, self._until = again(error), self._clock() + self._rest_s
+                self._failure, self._until = error.again(), self._clock() + self._rest_s
             raise
         with self._lock:
             self._failure = None
@@ -73,10 +73,5 @@ class Breaker:
             if self._failure is None:
                 return
             if self._clock() < self._until:
-                raise again(self._failure)
+                raise self._failure.again()
             self._until = self._clock() + self._rest_s
-
-
-def again(error: Failure) -> Failure:
-    """The same, to raise once more. An error that was raised holds the frames that it passed."""
-    return type(error)(str(error))

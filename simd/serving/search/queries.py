@@ -23,7 +23,7 @@ from simd.featurize.models.spec import Level, Levels
 from simd.insight.groups.collapse import CopiesAmong, TiersTo, no_copies, no_tiers
 from simd.insight.pairs.pair import Tier
 from simd.serving.ports import Decoder
-from simd.serving.search.breaker import FAILURES, again
+from simd.serving.search.breaker import FAILURES
 from simd.serving.search.embedder import Embedded, Embedder, PendingPicture
 from simd.serving.search.finishers import Finishers
 from simd.serving.search.matcher import Matcher, SearchResult, Terms
@@ -261,7 +261,7 @@ class Queries:
         try:
             return self._route.ask(target, ask)
         except FAILURES as error:
-            return [again(error) for _ in asked]
+            return [error.again() for _ in asked]
 
     def _ranked(self, search: _Search, found: SearchResult) -> SearchResult | BaseException:
         if self._verifier is not None and search.sought is not None:
