@@ -123,3 +123,6 @@ PEERS: dict[str, Callable[[Vector], Search]] = {
     "ngt": ngt,
     "usearch": usearch,
 }
+
+GRAPHS = {"faiss_hnsw", "ngt", "usearch"}
+"""Those whose builds take hours over a million rows."""

@@ -30,7 +30,7 @@ import numpy as np
 
 from benchmarks.daemon import rss_mib
 from benchmarks.features import mixed, real
-from benchmarks.peers import PEERS, Rows
+from benchmarks.peers import GRAPHS, PEERS, Rows
 from benchmarks.report import Row, arguments, publish
 from benchmarks.truth import Truth, brute, row, timed
 from simd.config import DEFAULT_MODEL
@@ -237,7 +237,7 @@ def against_peers(bench: Bench, skip: list[str]) -> tuple[list[Row], Truth, floa
     lines.append(row("simd", ours, hundred, truth, build_s=bench.build_s))
     lines.append(row("numpy_scan", scans, nearest, truth, rss_mb=rows.nbytes / 1e6))
     for name, make in PEERS.items():
-        if name == "numpy_scan" or name in skip or (bench.rows > _GRAPHS and not name.startswith("faiss_flat")):
+        if name == "numpy_scan" or name in skip or (bench.rows > _GRAPHS and name in GRAPHS):
             continue
         before, began = rss_mib(os.getpid()), time.perf_counter()
         peer = make(rows)

@@ -57,7 +57,7 @@ def within(
     for number, query in enumerate(queries):
         nearest = Nearest(most, radius)
         for target, scan in scans:
-            part, found = target.part, scan.within(number, min(nearest.reach(), _BEYOND_ALL))
+            part, found = target.part, scan.within(number, min(nearest.reach(), _BEYOND_ALL), by_vectors=False)
 
             def need(rows: Rows, part: Part = part) -> None:
                 if ask_first:

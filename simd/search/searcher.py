@@ -25,7 +25,7 @@ from simd.vectors.metric import check_vectors, half
 
 _MIN_SHORTLIST = 200
 _SHORTLIST_PER_HIT = 8
-_AT_ONCE = 256
+_AT_ONCE = 512
 
 PROVE_BYTES = 1 << 30
 """So many bytes of fine codes are likely in memory, and then a search that proves its answer takes about twice as long
@@ -116,7 +116,7 @@ def _search_one(
         _offer(nearest, query, targets[place], shortlists[place], ~chosen[place], looked)
     reach = nearest.reach()
     unsure = [place for place in to_prove if shortlists[place].outside <= reach and shortlists[place].outside != np.inf]
-    more = spread(lambda scan: [scan.within(number, reach)], [scans[place] for place in unsure])
+    more = spread(lambda scan: [scan.within(number, reach, by_vectors=True)], [scans[place] for place in unsure])
     for place, (found,) in zip(unsure, more, strict=True):
         _offer(nearest, query, targets[place], found, ~np.isin(found.rows, shortlists[place].rows), looked)
     proved, reach = True, nearest.reach()

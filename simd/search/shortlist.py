@@ -1,8 +1,8 @@
 """Stage 1: which rows of a part can be among the nearest, by a SIMD scan.
 
-Coarse codes are scanned, or the float16 vectors where a part has no codes, where they lie (for segments: in the memory
-map). What the coarse codes leave is narrowed by the fine ones. Whatever is compared, a row's estimate is a lower bound
-of its true distance once the error of that kind is taken off.
+Coarse codes are scanned where they lie (for segments: in the memory map), or the float16 vectors of a part that has no
+codes. What coarse codes leave is narrowed by the fine ones, and if that is much by the vectors. Whatever is compared, a
+row's estimate is a lower bound of its true distance once the error of that kind is taken off.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ _FEW = 1 / 8
 _MANY = 1 / 3
 """The same of rows that count, where the kernel can also be told which do, which keeps it from comparing several at
 once: it is told where they are fewer."""
+
+_ENOUGH = 1024
+"""So few rows are compared exactly as soon as by the kernel."""
 
 _SPARE = 1.25
 """So many times more rows than would have to be looked at are, lest too few of them count."""
@@ -125,14 +128,22 @@ class Scan:
         """For each query the `size` rows of the smallest estimates, or some more; all that count if those are fewer."""
         return [self._nearest(query, size) for query in range(len(self._projections.as_they_are.queries))]
 
-    def within(self, query: int, radius: float) -> Shortlist:
-        """For one query every row whose true distance can be at most `radius`."""
+    def within(self, query: int, radius: float, *, by_vectors: bool) -> Shortlist:
+        """For one query every row whose true distance can be at most `radius`.
+
+        Args:
+            query, radius: as said.
+            by_vectors: have the kernel compare the vectors as well where codes leave many rows.
+        """
         level = self._first
         estimates, rows = level.within(query, radius)
         if self._target.few is not None:
             rows = self._target.few[rows]
         estimates, rows = self._counting(estimates, rows)
-        for number in range(1, len(self._target.part.coded)):
+        last = len(self._target.part.coded)
+        for number in range(1, last + 1):
+            if number == last and (rows.size <= _ENOUGH or not by_vectors):
+                break
             level = self._level(number)
             self._looked(rows.size)
             if self._target.few is not None or rows.size < _FEW * self._target.part.rows:
@@ -172,8 +183,9 @@ class Scan:
         return estimates[kept], rows[kept]
 
     def _level(self, number: int) -> _Level:
+        """Codes from coarse to fine, then the vectors."""
         part = self._target.part
-        if not part.coded:
+        if number == len(part.coded):
             return _Level(Kernel(part.vectors), self._projections.as_they_are, 1.0, _SCAN_ERROR)
         coded = part.coded[number]
         projected = self._projections.of(coded)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +128,7 @@ def test_what_is_outside_a_shortlist_is_no_nearer_than_it_says(levels: int, shar
     for number, query in enumerate(queries):
         apart = distances(query, vectors)
         for radius in np.quantile(apart, [0.0, 0.02, 0.5, 1.0]).tolist():
-            found = scan.within(number, radius)
+            found = scan.within(number, radius, by_vectors=True)
             assert set(np.flatnonzero(mask & (apart <= radius))) <= set(found.rows.tolist())
             assert mask[found.rows].all() and (apart[found.rows] >= found.least()).all()
 
@@ -135,7 +136,8 @@ def test_what_is_outside_a_shortlist_is_no_nearer_than_it_says(levels: int, shar
 def test_fine_codes_leave_little_to_be_looked_at() -> None:
     vectors, query = clustered(4, 3000, 2.0), clustered(5, 1, 2.0)
     radius = float(np.sort(distances(query[0], vectors))[10])
-    coarse, both = (scan_of(part_of(vectors, "a", 0, levels), query).within(0, radius).rows for levels in (1, 2))
+    scans = [scan_of(part_of(vectors, "a", 0, levels), query) for levels in (1, 2)]
+    coarse, both = (scan.within(0, radius, by_vectors=False).rows for scan in scans)
     assert set(both) < set(coarse) and both.size < coarse.size / 2
 
 
@@ -152,7 +154,6 @@ def test_answers_are_proved_unasked_where_there_are_fine_codes() -> None:
 
 
 def test_searching_from_many_threads_gives_the_same(tmp_path: Path) -> None:
-    from concurrent.futures import ThreadPoolExecutor
 
     store = open_store(tmp_path)
     store.put([embedding(n) for n in range(200)])
@@ -163,3 +164,17 @@ def test_searching_from_many_threads_gives_the_same(tmp_path: Path) -> None:
         found = list(pool.map(lambda query: search(store.snapshot, query[None], 5)[0].hits[0].image_id, queries))
     assert found == [image_id(n) for n in range(230)]
     store.close()
+
+
+def test_many_rows_that_codes_cannot_tell_apart_are_told_apart_by_the_vectors() -> None:
+    vectors = np.repeat(clustered(8, 1), 3000, axis=0) + 0.001 * clustered(9, 3000)
+    vectors = half(normalise(vectors))
+    query = vectors[17:18]
+    quantizers = fit_levels(clustered(10, 1500), CODE_DIMS)
+    for levels in (1, 2):
+        part = replace(part_of(vectors, "a", 0, 0), coded=coded_by(vectors, quantizers[:levels]))
+        assert scan_of(part, query).within(0, 0.0, by_vectors=False).rows.size > 2000
+        found = scan_of(part, query).within(0, 0.0, by_vectors=True)
+        assert 17 in found.rows and found.rows.size < 10 and found.error == pytest.approx(1e-4)
+        (answer,) = search(Snapshot((part,)), query, 10, exact=True)
+        assert [hit.distance for hit in answer.hits] == np.sort(distances(query[0], vectors))[:10].tolist()
