@@ -12,24 +12,17 @@ from simd.errors import CorruptStore
 from simd.index.base import CHUNK_ROWS, Chunk, IndexStats
 from simd.index.filter import EVERYTHING, Filter
 from simd.index.repair import finish_repair
+from simd.index.residence import Residence
 from simd.index.view import LocalView
 from simd.search.kernel import load_kernel
 from simd.search.searcher import PROVE_BYTES
 from simd.search.shortlist import Scan, Shortlist
-from simd.storage.snapshot import Snapshot
 from simd.storage.store import Store, StoreOptions, wall_clock
 from simd.supervision import Threads
 from simd.types import Answer, Embedding, ImageId, Vector
 
 _WORTH_SHARING = 1_000_000
 """By default. Fewer rows are scanned by one core in less time than it takes to hand them out."""
-
-_FAULT_BYTES = 64 << 10
-"""What the kernel maps for each row that is touched: its page and those around it."""
-
-_RESIDENT_BYTES = 512 << 20
-"""An index whose vectors and fine codes are no larger stays mapped while it is searched: mapping rows again takes as
-long as comparing them does. What was mapped is given back by the store's maintenance within a minute."""
 
 
 class LocalIndex:
@@ -57,7 +50,7 @@ class LocalIndex:
         self._prove_bytes = prove_bytes
         self._scanners = ThreadPoolExecutor(cores, thread_name_prefix="scan") if cores > 1 else None
         self._scanning = threading.Lock()
-        self._touched = 0
+        self._residence = Residence()
         load_kernel()
 
     @classmethod
@@ -142,7 +135,9 @@ class LocalIndex:
 
     def view(self) -> LocalView:
         """The index as it is now."""
-        return LocalView(self._store.snapshot, self._store.raise_damage, self._spread, self._trim, self._prove_bytes)
+        return LocalView(
+            self._store.snapshot, self._store.raise_damage, self._spread, self._residence.looked, self._prove_bytes
+        )
 
     def compact(self, pause: Callable[[], None] = lambda: None) -> None:
         """Do all pending maintenance now."""
@@ -170,14 +165,6 @@ class LocalIndex:
         if scanners is not None:
             scanners.shutdown()
         self._store.close()
-
-    def _trim(self, snapshot: Snapshot, rows: int) -> None:
-        """Count rows that were looked at, and bound the memory that this makes resident."""
-        self._touched += rows
-        if self._touched * _FAULT_BYTES > _RESIDENT_BYTES:
-            self._touched = 0
-            if snapshot.loose_bytes > _RESIDENT_BYTES:
-                snapshot.let_go()
 
     def _spread(self, act: Callable[[Scan], list[Shortlist]], scans: Sequence[Scan]) -> Iterable[list[Shortlist]]:
         if sum(scan.rows for scan in scans) < self._worth_sharing:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simd.storage.snapshot import Bitmap, Part, Rows, Snapshot, pack_mask
-from simd.vectors.ids import Ids, Keys, keys
+from simd.vectors.ids import Ids, Keys, nearly_sorted
 
 _LIKELY_IN_MEMORY = 1 << 30
 """So many bytes of vectors are mostly in the page cache; asking for rows beforehand would cost more than it gains."""
@@ -51,8 +51,8 @@ def targets_of(snapshot: Snapshot, any_of: Ids | None = None, not_in: Ids | None
     """The live rows of a snapshot; if given, only those of images that are among `any_of`, and not in `not_in`."""
     if any_of is None and not_in is None:
         return [_live(part) for part in snapshot.parts if part.alive]
-    wanted = None if any_of is None else keys(any_of)
-    unwanted = None if not_in is None else keys(not_in)
+    wanted = None if any_of is None else nearly_sorted(any_of)
+    unwanted = None if not_in is None else nearly_sorted(not_in)
     targets = (_filtered(part, wanted, unwanted) for part in snapshot.parts if part.alive)
     return [target for target in targets if target.count]
 

@@ -121,6 +121,11 @@ class Snapshot:
         return sum(part.alive for part in self.parts)
 
     @property
+    def scanned_bytes(self) -> int:
+        """Bytes of what searches read from end to end."""
+        return sum(part.ids.nbytes + sum(one.codes.nbytes for one in part.coded[:1]) for part in self.parts)
+
+    @property
     def loose_bytes(self) -> int:
         """Bytes of what is read here and there, not from end to end."""
         return sum(part.vectors.nbytes + sum(one.codes.nbytes for one in part.coded[1:]) for part in self.parts)

@@ -54,15 +54,24 @@ def find(haystack: Keys, needles: Keys) -> npt.NDArray[np.intp]:
         return _found(haystack, needles, np.searchsorted(haystack, needles))
     # By their first halves, as numbers, in order: five times as fast, for so many that halving the others pays.
     own, sought = _first_half(haystack), _first_half(needles)
-    order = np.argsort(sought)
-    at = np.empty(needles.size, dtype=np.intp)
-    at[order] = np.searchsorted(own, sought[order])
+    if (sought[1:] >= sought[:-1]).all():
+        at = np.searchsorted(own, sought)
+    else:
+        order = np.argsort(sought)
+        at = np.empty(needles.size, dtype=np.intp)
+        at[order] = np.searchsorted(own, sought[order])
     found = _found(haystack, needles, at)
     # What has the first half of another id is behind that one.
     unsure = np.flatnonzero((found < 0) & (own[np.minimum(at, own.size - 1)] == sought))
     if unsure.size:
         found[unsure] = _found(haystack, needles[unsure], np.searchsorted(haystack, needles[unsure]))
     return found
+
+
+def nearly_sorted(ids: Ids) -> Keys:
+    """The ids in the order of their first halves, in which `find` is soonest done with them."""
+    own = keys(ids)
+    return own[np.argsort(_first_half(own))]
 
 
 def rows_of(ids: Ids, image_ids: Ids) -> npt.NDArray[np.int32]:
