@@ -49,8 +49,13 @@ DELETE_IDS = 1024
 
 _NEVER = (-float("inf"), 0)
 
-_CHANNEL = {"grpc.initial_reconnect_backoff_ms": 200, "grpc.max_reconnect_backoff_ms": 2000}
-"""An engine that was away for long is found again within seconds, instead of minutes."""
+_CHANNEL = {
+    "grpc.initial_reconnect_backoff_ms": 200,
+    "grpc.max_reconnect_backoff_ms": 2000,
+    "grpc.keepalive_permit_without_calls": False,
+}
+"""An engine that was away for long is found again within seconds, instead of minutes. While nothing is asked it is not
+pinged: a server that holds that for an attack hangs up, maybe just when something is asked."""
 
 
 @dataclass(frozen=True, slots=True)
