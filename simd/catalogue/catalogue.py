@@ -26,6 +26,7 @@ from simd.catalogue.feed import Changes, Position
 from simd.catalogue.queries import WITHIN, Scope, relative, scopes_in, scopes_under
 from simd.catalogue.rows import Counts, IndexedFile, Known, LedgerLine, ListedFile, RejectedFile, SearchableImage
 from simd.catalogue.schema import SCHEMA
+from simd.catalogue.under import ImagesUnder
 from simd.errors import CorruptStore, Reason, StoreError
 from simd.sqlite.database import Database
 from simd.sqlite.integers import signed
@@ -50,6 +51,7 @@ class Catalogue:
         self._clock = clock
         self._counts = Counts(0, 0, {}, {})
         self._on_commit: list[Callable[[], None]] = []
+        self._under = ImagesUnder()
 
     @classmethod
     def open(cls, path: Path, clock: Callable[[], float] = time.time) -> Catalogue:
@@ -312,10 +314,9 @@ class Catalogue:
             return queries.images_at(connection, paths)
 
     def images_under(self, prefix: bytes) -> Ids:
-        """The images of the files at or below an absolute path, component by component, uint8 `(n, 16)`: one for each
-        file; b"" is all of them."""
+        """Read-only uint8 `(n, 16)`: the images of the files at or below an absolute path, one for each; b"" is all."""
         with self._database.reading() as connection:
-            return queries.images_in(connection, scopes_under(queries.roots(connection), prefix))
+            return self._under.of(connection, scopes_under(queries.roots(connection), prefix))
 
     def image_ids(self) -> Iterator[ImageId]:
         """All images that have a file, in order, in flat memory."""
