@@ -7,6 +7,8 @@ as slowly.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -45,8 +47,8 @@ class Kernel:
         """
         pointer = self._faiss.swig_ptr
         squares, rows = np.full(size, np.inf, np.float32), np.full(size, -1, np.int64)
-        scanner = self._scanner(query, allowed)
-        scanner.scan_codes(len(self.array), self._codes(), None, pointer(squares), pointer(rows), size)
+        with self._scanner(query, allowed) as scanner:
+            scanner.scan_codes(len(self.array), self._codes(), None, pointer(squares), pointer(rows), size)
         return squares, rows
 
     def within(self, query: Vector, distance: float) -> tuple[Vector, Rows]:
@@ -55,8 +57,8 @@ class Kernel:
         square = float(np.nextafter(np.float32(distance * distance * (1 + 1e-6)), np.float32(np.inf)))
         found = self._faiss.RangeSearchResult(1)
         partial = self._faiss.RangeSearchPartialResult(found)
-        scanner = self._scanner(query, None)
-        scanner.scan_codes_range(len(self.array), self._codes(), None, square, partial.new_result(0))
+        with self._scanner(query, None) as scanner:
+            scanner.scan_codes_range(len(self.array), self._codes(), None, square, partial.new_result(0))
         partial.finalize()
         count = int(self._faiss.rev_swig_ptr(found.lims, 2)[1])
         if not count:
@@ -67,14 +69,17 @@ class Kernel:
     def _codes(self) -> Any:
         return self._faiss.swig_ptr(self.array.view(np.uint8).reshape(-1))
 
-    def _scanner(self, query: Vector, allowed: Bitmap | None) -> Any:
+    @contextmanager
+    def _scanner(self, query: Vector, allowed: Bitmap | None) -> Iterator[Any]:
         selector = None
         if allowed is not None:
             selector = self._faiss.IDSelectorBitmap(len(self.array), self._faiss.swig_ptr(allowed))
         scanner = self._kind.select_InvertedListScanner(self._faiss.METRIC_L2, None, True, selector, False)
-        # It borrows both.
-        scanner.kept = selector, query
-        scanner.set_query(self._faiss.swig_ptr(query))
-        # Numbers of rows are made with that of their list, which must add nothing.
-        scanner.set_list(0, 0.0)
-        return scanner
+        try:
+            scanner.set_query(self._faiss.swig_ptr(query))
+            # Numbers of rows are made with that of their list, which must add nothing.
+            scanner.set_list(0, 0.0)
+            yield scanner
+        finally:
+            # Python is not told that it is the owner; to tell it (`thisown`) spoils the class for the next one.
+            type(scanner).__swig_destroy__(scanner)
