@@ -7,8 +7,8 @@ one is compared exactly. Memory is bounded by the largest part and the limit, no
 from __future__ import annotations
 
 from simd.search.rerank import Nearest
-from simd.search.shortlist import Looked, Projections, Scan
-from simd.search.targets import are_on_disk, targets_of
+from simd.search.shortlist import Projections, Scan
+from simd.search.targets import Looked, are_on_disk, targets_of
 from simd.storage.arrays import will_need
 from simd.storage.snapshot import Part, Rows, Snapshot
 from simd.types import Answer, Vector
@@ -49,15 +49,15 @@ def within(
     targets = targets_of(snapshot, any_of, not_in)
     searched = sum(target.count for target in targets)
     projections = Projections(queries)
-    scans = [(target, Scan(target, projections, looked)) for target in targets]
+    scans = [Scan(target, projections, looked) for target in targets]
     ask_first = are_on_disk(targets)
     # One more than is given tells whether the limit cuts.
     most = min(limit, searched) + 1
     answers = []
     for number, query in enumerate(queries):
         nearest = Nearest(most, radius)
-        for target, scan in scans:
-            part, found = target.part, scan.within(number, min(nearest.reach(), _BEYOND_ALL), by_vectors=False)
+        for scan in scans:
+            part, found = scan.target.part, scan.within(number, min(nearest.reach(), _BEYOND_ALL), by_vectors=False)
 
             def need(rows: Rows, part: Part = part) -> None:
                 if ask_first:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simd.search.targets import Looked
 from simd.storage.snapshot import Part
 from simd.types import Hit, ImageId, Vector
 from simd.vectors.ids import Ids
@@ -49,7 +50,7 @@ class Nearest:
         rows: npt.NDArray[np.intp],
         least: npt.NDArray[np.floating[Any]],
         at_once: int,
-        looked: Callable[[int], None],
+        looked: Looked,
         need: Callable[[npt.NDArray[np.intp]], None] = lambda rows: None,
     ) -> None:
         """Consider rows of a part that are no nearer than `least`, the least first: what they shorten `reach` to lets

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from simd.errors import InvalidRequest
 from simd.search.rerank import Nearest
-from simd.search.shortlist import Looked, Projections, Scan, Shortlist
-from simd.search.targets import Target, are_on_disk, targets_of
+from simd.search.shortlist import Projections, Scan, Shortlist
+from simd.search.targets import Looked, are_on_disk, targets_of
 from simd.storage.arrays import will_need
 from simd.storage.snapshot import Snapshot
 from simd.types import Answer, Vector
@@ -80,7 +80,7 @@ def search(
     for number, query in enumerate(queries):
         nearest = Nearest(k)
         mine = [one[number] for one in lists]
-        proved = _search_one(query, number, targets, scans, mine, size, nearest, exact, spread, looked)
+        proved = _search_one(query, number, scans, mine, size, nearest, exact, spread)
         found.append(Answer(nearest.hits(), searched, proved))
     return found
 
@@ -93,34 +93,32 @@ def shortlist_size(k: int) -> int:
 def _search_one(
     query: Vector,
     number: int,
-    targets: list[Target],
     scans: list[Scan],
     shortlists: list[Shortlist],
     size: int,
     nearest: Nearest,
     exact: bool,
     spread: Spread,
-    looked: Looked,
 ) -> bool:
     """Fill `nearest`; returns whether it is proved."""
     cut = _cut([s.estimates for s in shortlists], size)
     chosen = [s.estimates <= cut for s in shortlists]
-    if are_on_disk(targets):
-        for target, shortlist, mask in zip(targets, shortlists, chosen, strict=True):
-            will_need(target.part.vectors, shortlist.rows[mask])
-    for target, shortlist, mask in zip(targets, shortlists, chosen, strict=True):
-        looked(int(np.count_nonzero(mask)))
-        nearest.offer(query, target.part, shortlist.rows[mask])
-    to_prove = [place for place, target in enumerate(targets) if exact or not target.part.coded]
+    if are_on_disk([scan.target for scan in scans]):
+        for scan, shortlist, mask in zip(scans, shortlists, chosen, strict=True):
+            will_need(scan.target.part.vectors, shortlist.rows[mask])
+    for scan, shortlist, mask in zip(scans, shortlists, chosen, strict=True):
+        scan.looked(int(np.count_nonzero(mask)))
+        nearest.offer(query, scan.target.part, shortlist.rows[mask])
+    to_prove = [place for place, scan in enumerate(scans) if exact or not scan.target.part.coded]
     for place in to_prove:
-        _offer(nearest, query, targets[place], shortlists[place], ~chosen[place], looked)
+        _offer(nearest, query, scans[place], shortlists[place], ~chosen[place])
     reach = nearest.reach()
     unsure = [place for place in to_prove if shortlists[place].outside <= reach and shortlists[place].outside != np.inf]
     more = spread(lambda scan: [scan.within(number, reach, by_vectors=True)], [scans[place] for place in unsure])
     for place, (found,) in zip(unsure, more, strict=True):
-        _offer(nearest, query, targets[place], found, ~np.isin(found.rows, shortlists[place].rows), looked)
+        _offer(nearest, query, scans[place], found, ~np.isin(found.rows, shortlists[place].rows))
     proved, reach = True, nearest.reach()
-    for place in set(range(len(targets))).difference(to_prove):
+    for place in set(range(len(scans))).difference(to_prove):
         # What the cut left out is further than the cut, give or take the error of this part.
         shortlist = shortlists[place]
         bound = shortlist.outside if chosen[place].all() else min(shortlist.outside, cut - shortlist.error)
@@ -128,10 +126,9 @@ def _search_one(
     return proved
 
 
-def _offer(
-    nearest: Nearest, query: Vector, target: Target, found: Shortlist, some: npt.NDArray[np.bool_], looked: Looked
-) -> None:
-    nearest.offer_in_order(query, target.part, found.rows[some], found.least()[some], _AT_ONCE, looked)
+def _offer(nearest: Nearest, query: Vector, scan: Scan, found: Shortlist, some: npt.NDArray[np.bool_]) -> None:
+    rows, least = found.rows[some], found.least()[some]
+    nearest.offer_in_order(query, scan.target.part, rows, least, _AT_ONCE, scan.looked)
 
 
 def _cut(estimates: list[Vector], size: int) -> float:

@@ -7,14 +7,13 @@ row's estimate is a lower bound of its true distance once the error of that kind
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from simd.search.kernel import Kernel
-from simd.search.targets import Target
+from simd.search.targets import FEW, Looked, Target
 from simd.storage.snapshot import Bitmap, Coded, Rows
 from simd.types import Vector
 from simd.vectors.quantizer import SLACK
@@ -22,15 +21,8 @@ from simd.vectors.quantizer import SLACK
 _SCAN_ERROR = 1e-4
 """How far the kernel's float32 distance of float16 vectors may be from the exact one."""
 
-Looked = Callable[[int], None]
-"""Told how many rows were, or are being, read."""
-
-_FEW = 1 / 8
-"""Of so few rows a copy is compared, of more all rows are, and the others taken out."""
-
 _MANY = 1 / 3
-"""The same of rows that count, where the kernel can also be told which do, which keeps it from comparing several at
-once: it is told where they are fewer."""
+"""Where fewer rows count, the kernel is told which: it then looks at one at a time, where it would compare several."""
 
 _ENOUGH = 1024
 """So few rows are compared exactly as soon as by the kernel."""
@@ -102,8 +94,8 @@ class Scan:
     """
 
     def __init__(self, target: Target, projections: Projections, looked: Looked = lambda rows: None) -> None:
-        self._target = target
-        self._looked = looked
+        self.target = target
+        self.looked = looked
         self._projections = projections
         self._first = self._level(0)
         if target.few is not None:
@@ -117,12 +109,12 @@ class Scan:
     @property
     def bytes_to_prove(self) -> float:
         """How many bytes of codes it may take to prove an answer; infinite where codes alone cannot."""
-        coded = self._target.part.coded
+        coded = self.target.part.coded
         if not coded:
             return 0.0
         if len(coded) == 1 and not coded[0].quantizer.is_whole:
             return np.inf
-        return float(self._target.count * coded[-1].quantizer.dims)
+        return float(self.target.count * coded[-1].quantizer.dims)
 
     def nearest(self, size: int) -> list[Shortlist]:
         """For each query the `size` rows of the smallest estimates, or some more; all that count if those are fewer."""
@@ -137,16 +129,16 @@ class Scan:
         """
         level = self._first
         estimates, rows = level.within(query, radius)
-        if self._target.few is not None:
-            rows = self._target.few[rows]
+        if self.target.few is not None:
+            rows = self.target.few[rows]
         estimates, rows = self._counting(estimates, rows)
-        last = len(self._target.part.coded)
+        last = len(self.target.part.coded)
         for number in range(1, last + 1):
             if number == last and (rows.size <= _ENOUGH or not by_vectors):
                 break
             level = self._level(number)
-            self._looked(rows.size)
-            if self._target.few is not None or rows.size < _FEW * self._target.part.rows:
+            self.looked(rows.size)
+            if self.target.few is not None or rows.size < FEW * self.target.part.rows:
                 estimates, places = level.of_rows(rows).within(query, radius)
                 rows = rows[places]
             else:
@@ -154,7 +146,7 @@ class Scan:
         return Shortlist(rows, estimates, level.error(query), np.inf)
 
     def _nearest(self, query: int, size: int) -> Shortlist:
-        target, first = self._target, self._first
+        target, first = self.target, self._first
         size = min(size, target.count)
         if target.allowed is None:
             estimates, rows = first.nearest(query, size)
@@ -172,19 +164,19 @@ class Scan:
     def _shortlist(self, query: int, estimates: Vector, rows: Rows, seen: Vector) -> Shortlist:
         """`seen` are the estimates of all rows than which no other one had a smaller one."""
         error = self._first.error(query)
-        outside = np.inf if rows.size == self._target.count else float(seen.max()) - error
+        outside = np.inf if rows.size == self.target.count else float(seen.max()) - error
         return Shortlist(rows, estimates, error, outside)
 
     def _counting(self, estimates: Vector, rows: Rows) -> tuple[Vector, Rows]:
         """Those of the rows that count."""
-        if self._target.allowed is None:
+        if self.target.allowed is None:
             return estimates, rows
-        kept = self._target.are_allowed(rows)
+        kept = self.target.are_allowed(rows)
         return estimates[kept], rows[kept]
 
     def _level(self, number: int) -> _Level:
         """Codes from coarse to fine, then the vectors."""
-        part = self._target.part
+        part = self.target.part
         if number == len(part.coded):
             return _Level(Kernel(part.vectors), self._projections.as_they_are, 1.0, _SCAN_ERROR)
         coded = part.coded[number]

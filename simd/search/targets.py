@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,8 +16,11 @@ _LIKELY_IN_MEMORY = 1 << 30
 """So many bytes of vectors are mostly in the page cache; asking for rows beforehand would cost more than it gains."""
 
 
-_FEW = 1 / 8
-"""Of so few rows the numbers are kept."""
+FEW = 1 / 8
+"""Of so few rows of a part the numbers are kept, and a copy is compared; of more all are, and the others taken out."""
+
+Looked = Callable[[int], None]
+"""Told how many rows are being read one by one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +39,7 @@ class Target:
     def of_mask(cls, part: Part, mask: npt.NDArray[np.bool_]) -> Self:
         """Those of the rows that are marked."""
         count = int(np.count_nonzero(mask))
-        if count < _FEW * part.rows:
+        if count < FEW * part.rows:
             return cls(part, count, few=np.flatnonzero(mask))
         return cls(part, count, pack_mask(mask))
 
@@ -63,7 +66,7 @@ def are_on_disk(targets: Sequence[Target]) -> bool:
 
 
 def _live(part: Part) -> Target:
-    return Target(part, part.alive, part.live) if part.alive >= _FEW * part.rows else Target.of_mask(part, part.mask())
+    return Target(part, part.alive, part.live) if part.alive >= FEW * part.rows else Target.of_mask(part, part.mask())
 
 
 def _filtered(part: Part, wanted: Keys | None, unwanted: Keys | None) -> Target:

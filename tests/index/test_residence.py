@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 
 from simd.index.residence import Residence
@@ -38,7 +39,11 @@ def test_what_is_mapped_beyond_what_is_scanned_is_let_go(tmp_path: Path) -> None
 
 
 def test_what_is_mapped_is_what_was_touched(tmp_path: Path) -> None:
-    with opened(tmp_path) as store:
-        store.put(embeddings(*range(60)))
-        store.flush()
-        assert mapped_bytes() > 1 << 20
+    size = 32 << 20
+    (tmp_path / "large").write_bytes(bytes(size))
+    with (tmp_path / "large").open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        before = mapped_bytes()
+        assert not any(mapped[:: mmap.PAGESIZE])
+        assert mapped_bytes() - before > size // 2
+        mapped.madvise(mmap.MADV_DONTNEED)
+        assert mapped_bytes() - before < size // 2
