@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,13 @@ def load_kernel() -> Any:
     return faiss
 
 
+@cache
+def _kind_of(length: int, are_vectors: bool) -> Any:
+    """What makes scanners for rows of a length; the same for all of them, and for all threads."""
+    kinds = load_kernel().ScalarQuantizer
+    return kinds(length, kinds.QT_fp16 if are_vectors else kinds.QT_8bit_direct_signed)
+
+
 class Kernel:
     """Rows that can be compared with queries.
 
@@ -34,11 +42,9 @@ class Kernel:
     """
 
     def __init__(self, array: Codes | Half) -> None:
-        faiss = self._faiss = load_kernel()
+        self._faiss = load_kernel()
         self.array = array
-        kinds = faiss.ScalarQuantizer
-        kind = kinds.QT_fp16 if array.dtype == np.float16 else kinds.QT_8bit_direct_signed
-        self._kind = kinds(array.shape[1], kind)
+        self._kind = _kind_of(array.shape[1], array.dtype == np.float16)
 
     def nearest(self, query: Vector, size: int, allowed: Bitmap | None = None) -> tuple[Vector, Rows]:
         """Squared distances and numbers, both `(size,)`, of the rows nearest to one query float32 `(d,)`.
